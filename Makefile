@@ -1,0 +1,281 @@
+# cellar: build, tests, installation. `make help` lists the targets; everything lands in build/.
+
+VERSION     := 0.1.0
+SOVERSION   := 0
+PREFIX      ?= /usr/local
+DESTDIR     ?=
+LIBDIR      ?= $(PREFIX)/lib
+INCLUDEDIR  ?= $(PREFIX)/include
+JOBS        ?= $(shell nproc 2>/dev/null || echo 2)
+
+ifeq ($(origin CC),default)
+CC           := gcc
+endif
+CLANG        ?= clang-14
+CLANG_FORMAT ?= clang-format-14
+CLANG_TIDY   ?= clang-tidy-14
+AARCH64_CC   ?= aarch64-linux-gnu-gcc
+OBJCOPY      ?= objcopy
+Q            := $(if $(V),,@)
+
+ifeq ($(MAKELEVEL),0)
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
+endif
+
+# --- Flags -------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wconversion -Wno-sign-conversion -Werror
+LANGUAGE := -std=c11 -D_GNU_SOURCE
+COMMON   := $(LANGUAGE) $(WARNINGS) -fvisibility=hidden -fPIC -pthread -MMD -MP
+
+# The 16-byte compare-and-swap, inline on both machines.
+FLAGS_x86_64  := -mcx16
+FLAGS_aarch64 := -march=armv8-a -mno-outline-atomics
+FLAGS_MACHINE := $(FLAGS_$(shell uname -m))
+
+# One build of the library per variant; release is what is installed.
+VARIANTS     := release test asan tsan clang aarch64
+FLAGS_OF_release := -O2 -g $(FLAGS_MACHINE)
+FLAGS_OF_test    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1
+FLAGS_OF_asan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
+                    -fsanitize=address,undefined -fno-sanitize-recover=all
+FLAGS_OF_tsan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
+                    -fsanitize=thread
+FLAGS_OF_clang   := -O2 -g $(FLAGS_MACHINE)
+FLAGS_OF_aarch64 := -O2 -g $(FLAGS_aarch64) -isystem build/obj/aarch64/include
+$(foreach v,release test asan tsan,$(eval CC_OF_$v = $(CC)))
+CC_OF_clang      = $(CLANG)
+CC_OF_aarch64    = $(AARCH64_CC)
+
+LIBS         := -lurcu-bp -lurcu-cds -lurcu-common -pthread
+ALLOCATOR    := -ljemalloc
+TEST_LIBS_test := $(ALLOCATOR)
+
+# --- Sources, found by themselves --------------------------------------------------------------
+
+LIB_SOURCES     := $(wildcard lib/*/*.c)
+SUPPORT_SOURCES := $(wildcard tests/support/*.c)
+BENCH_SOURCES   := $(wildcard bench/*.c)
+TEST_KINDS      := unit flow stress
+TEST_NAMES      := $(foreach k,$(TEST_KINDS),$(patsubst tests/%.c,%,$(wildcard tests/$k/*.c)))
+
+# examples/: a file with a main() is a program, the others are linked to each of these; a directory
+# with a main() in it is one program.
+with_main          = $(if $1,$(shell grep -lwE 'int main' $1))
+EXAMPLE_FILES     := $(wildcard examples/*.c)
+EXAMPLE_MAINS     := $(call with_main,$(EXAMPLE_FILES))
+EXAMPLE_SHARED    := $(filter-out $(EXAMPLE_MAINS),$(EXAMPLE_FILES))
+EXAMPLE_DIRS      := $(sort $(dir $(call with_main,$(wildcard examples/*/*.c))))
+EXAMPLE_PROGRAMS  := $(patsubst examples/%.c,build/bin/%,$(EXAMPLE_MAINS)) \
+                     $(patsubst examples/%/,build/bin/%,$(EXAMPLE_DIRS))
+LIBS_OF_replay    := -lz
+
+OWN_FILES = $(shell find include lib examples tests bench -name '*.[ch]' 2>/dev/null | sort)
+
+STATIC := build/lib/libcellar.a
+SHARED := build/lib/libcellar.so.$(VERSION)
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all library bench check demo serve install help test asan tsan format tidy clean FORCE \
+        setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
+        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
+
+# --- Targets -----------------------------------------------------------------------------------
+
+all: library $(EXAMPLE_PROGRAMS) ## Library, pkg-config file and examples
+
+library: $(STATIC) $(SHARED) build/lib/cellar.pc
+
+demo: all ## Build, then show the library at work
+	+$(Q)examples/demo.sh
+
+check: setup-check ## The gate: everything that must hold before a commit
+	$(Q)tests/run.sh
+
+test: setup-check ## Unit and flow tests, without sanitizers
+	$(Q)tests/run.sh unit flow
+
+asan: setup-check ## All tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(Q)tests/run.sh asan
+
+tsan: setup-check ## All tests under ThreadSanitizer
+	$(Q)tests/run.sh tsan
+
+ifeq ($(BENCH_SOURCES),)
+bench:
+	@echo "make: there is no benchmark in this tree (bench/*.c)" >&2; exit 1
+else
+bench: build/bench/cellar-bench ## Build and run the benchmark; ARGS= is passed on
+	$(Q)build/bench/cellar-bench $(ARGS)
+endif
+
+serve:
+	@echo "make serve: the HTTP server is not part of cellar yet" >&2; exit 1
+
+install: library ## Install to PREFIX (/usr/local), below DESTDIR
+	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 $(wildcard include/*.h) $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)
+	ln -sf libcellar.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libcellar.so.$(SOVERSION)
+	ln -sf libcellar.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libcellar.so
+	sed -e 's|@prefix@|$(PREFIX)|' -e 's|@libdir@|$(LIBDIR)|' -e 's|@includedir@|$(INCLUDEDIR)|' \
+	    build/lib/cellar.pc >$(DESTDIR)$(LIBDIR)/pkgconfig/cellar.pc
+
+format: setup-check ## Lay out all C files
+	$(Q)$(CLANG_FORMAT) -i $(OWN_FILES)
+
+tidy: setup-check ## Static analysis: clang-tidy, then cppcheck
+	$(Q)$(MAKE) --no-print-directory clang-tidy
+	$(Q)$(MAKE) --no-print-directory cppcheck
+
+clean: ## Remove build/
+	rm -rf build
+
+help: ## This list
+	@awk -F ' *## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-8s  %s\n", $$1, $$2 }' \
+	    Makefile
+
+setup-base setup-check: setup-%:
+	@tests/tools/setup.sh $*
+
+# --- Objects -----------------------------------------------------------------------------------
+
+define VARIANT_RULES
+LIB_OBJECTS_$1     := $$(patsubst %.c,build/obj/$1/%.o,$$(LIB_SOURCES))
+SUPPORT_OBJECTS_$1 := $$(patsubst %.c,build/obj/$1/%.o,$$(SUPPORT_SOURCES))
+
+build/obj/$1/lib/%.o: lib/%.c Makefile | setup-base
+	@mkdir -p $$(@D)
+	@echo "  CC    $$@"
+	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) -Iinclude -Ilib -c $$< -o $$@
+
+build/obj/$1/bench/%.o: bench/%.c Makefile | setup-base
+	@mkdir -p $$(@D)
+	@echo "  CC    $$@"
+	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) -Iinclude -Ilib -c $$< -o $$@
+
+build/obj/$1/examples/%.o: examples/%.c Makefile | setup-base
+	@mkdir -p $$(@D)
+	@echo "  CC    $$@"
+	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) -Iinclude -c $$< -o $$@
+
+build/obj/$1/tests/%.o: tests/%.c Makefile | setup-check
+	@mkdir -p $$(@D)
+	@echo "  CC    $$@"
+	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) -Iinclude -Ilib -Itests -c $$< -o $$@
+
+build/test/$1/%: build/obj/$1/tests/%.o $$(SUPPORT_OBJECTS_$1) $$(LIB_OBJECTS_$1) \
+                 build/obj/$1/sources
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	$$(Q)$$(CC_OF_$1) $$(FLAGS_OF_$1) -o $$@ $$(filter %.o,$$^) -lcmocka $$(LIBS) -lm \
+	    $$(TEST_LIBS_$1)
+
+# Changes when a source file comes or goes, so that what is linked from them is linked again.
+build/obj/$1/sources: FORCE
+	@mkdir -p $$(@D)
+	@echo '$$(LIB_SOURCES) $$(SUPPORT_SOURCES)' | cmp -s - $$@ || \
+	    echo '$$(LIB_SOURCES) $$(SUPPORT_SOURCES)' >$$@
+
+lib-$1: $$(LIB_OBJECTS_$1)
+tests-$1: $$(addprefix build/test/$1/,$$(TEST_NAMES))
+endef
+$(foreach v,$(VARIANTS),$(eval $(call VARIANT_RULES,$v)))
+
+# The headers of liburcu and xxHash choose the machine when they are compiled, so the host's copies
+# serve the cross compiler, in a directory without the rest of the host's headers.
+$(LIB_OBJECTS_aarch64): | build/obj/aarch64/include
+build/obj/aarch64/include: | setup-check
+	@mkdir -p $@
+	@for pattern in urcu 'urcu*.h' 'xxh*.h' jemalloc; do \
+	    for found in /usr/include/$$pattern /usr/include/*-linux-gnu/$$pattern; do \
+	        [ ! -e "$$found" ] || ln -sf "$$found" $@/; \
+	    done; \
+	done
+
+# --- Library -----------------------------------------------------------------------------------
+
+# One relocatable object whose hidden symbols are made local: only cellar_* can be linked against.
+$(STATIC): $(LIB_OBJECTS_release) build/obj/release/sources
+	@mkdir -p $(@D)
+	@echo "  AR    $@"
+	$(Q)$(CC) -r -nostdlib -o build/obj/release/cellar.o $(filter %.o,$^)
+	$(Q)$(OBJCOPY) --localize-hidden build/obj/release/cellar.o
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ build/obj/release/cellar.o
+
+$(SHARED): $(LIB_OBJECTS_release) lib/cellar.map build/obj/release/sources
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared -o $@ $(filter %.o,$^) -Wl,-soname,libcellar.so.$(SOVERSION) \
+	    -Wl,--version-script=lib/cellar.map -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \
+	    $(LIBS)
+	$(Q)ln -sf libcellar.so.$(VERSION) build/lib/libcellar.so.$(SOVERSION)
+	$(Q)ln -sf libcellar.so.$(SOVERSION) build/lib/libcellar.so
+
+define CELLAR_PC
+prefix=@prefix@
+libdir=@libdir@
+includedir=@includedir@
+
+Name: cellar
+Description: Stock, coupons, balances and orders in memory, every commit logged
+Version: $(VERSION)
+Requires.private: liburcu-bp liburcu-cds
+Libs: -L$${libdir} -lcellar
+Libs.private: -lurcu-common -pthread
+Cflags: -I$${includedir}
+endef
+build/lib/cellar.pc: export CELLAR_PC := $(CELLAR_PC)
+build/lib/cellar.pc: Makefile
+	@mkdir -p $(@D)
+	@echo "$$CELLAR_PC" >$@
+
+# --- Examples and benchmark --------------------------------------------------------------------
+
+define EXAMPLE_RULE
+build/bin/$1: $(patsubst %.c,build/obj/release/%.o,$2) $(STATIC)
+	@mkdir -p $$(@D)
+	@echo "  LINK  $$@"
+	$$(Q)$$(CC) $$(FLAGS_OF_release) -o $$@ $$^ $$(LIBS) -lm $$(LIBS_OF_$1) $$(ALLOCATOR)
+endef
+$(foreach f,$(EXAMPLE_MAINS),\
+    $(eval $(call EXAMPLE_RULE,$(basename $(notdir $f)),$f $(EXAMPLE_SHARED))))
+$(foreach d,$(EXAMPLE_DIRS),\
+    $(eval $(call EXAMPLE_RULE,$(patsubst examples/%/,%,$d),$(wildcard $d*.c))))
+
+build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES)) \
+                          $(LIB_OBJECTS_release) build/obj/release/sources
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(FLAGS_OF_release) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR)
+
+# --- Steps of the gate (tests/run.sh calls them) ------------------------------------------------
+
+build-bench: $(if $(BENCH_SOURCES),build/bench/cellar-bench)
+
+format-check: setup-check
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(OWN_FILES)
+
+# Every C file, as many at a time as there are processors.
+clang-tidy: setup-check
+	$(Q)printf '%s\n' $(filter %.c,$(OWN_FILES)) | xargs -P $(JOBS) -I{} \
+	    $(CLANG_TIDY) --quiet {} -- $(LANGUAGE) $(FLAGS_MACHINE) -DCELLAR_PROBES=1 \
+	    -Iinclude -Ilib -Itests
+
+cppcheck: setup-check
+	$(Q)mkdir -p build/cppcheck
+	$(Q)cppcheck -q -j $(JOBS) --std=c11 --error-exitcode=1 --inline-suppr \
+	    --enable=warning,performance,portability --suppress=missingInclude \
+	    --cppcheck-build-dir=build/cppcheck -D__x86_64__=1 -D_GNU_SOURCE=1 -D__linux__=1 \
+	    -Iinclude -Ilib -Itests $(filter %.c,$(OWN_FILES))
+
+shellcheck: setup-check
+	$(Q)shellcheck $$(find tests examples bench .ci \( -name '*.sh' -o -path .ci/run \))
+
+-include $(shell find build/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,665 @@
+/* cellar.h - sell things without overselling.
+ *
+ * A host program links cellar, opens a store in a directory, and from then on sells from any number
+ * of threads: products, stock, accounts and orders live in memory, every change is one lock-free
+ * commit over all the words it touches, and every commit is in a write-ahead log before it is
+ * acknowledged. This header is the manual; docs/ tells how it works inside.
+ *
+ *     cellar *shop;
+ *     cellar_config config = {.size = sizeof config, .directory = "shop.d"};
+ *     if (cellar_open(&config, &shop, NULL) != CELLAR_OK) ...
+ *     cellar_product product = {.sku = "tea", .name = "Green tea", .unit_price = 450};
+ *     cellar_product_put(shop, NULL, &product, CELLAR_VERSION_ANY, NULL);
+ *     cellar_line line = {.sku = "tea", .quantity = 10, .unit_price = 450};
+ *     cellar_stock_receive(shop, NULL, &(cellar_stock_change){.lines = &line, .line_count = 1},
+ * NULL, NULL); cellar_close(shop);
+ *
+ * What holds for every call, unless its comment says otherwise:
+ *
+ *   Threads     Any thread may call any function at any time; nothing has to be registered.
+ * cellar_close() ends that. Progress    Calls that only read take no lock and never wait for a
+ * writer, except to read order lines from the log's files. A change is lock-free up to its commit:
+ * an attempt fails only because another one succeeded. When the log's ring is full a change waits
+ * for space as long as `wait_ms` of its cellar_call allows, else BUSY. Durability  A change returns
+ * when it is on disk (CELLAR_DURABLE), or at once with the ticket (CELLAR_RELAXED), for a later
+ *               cellar_wait(). A crash leaves a prefix of the log: nothing durable is lost, nothing
+ * is half done. What a read returns may be newer than the disk: it is durable once
+ * cellar_durable_lsn() is greater than its version. Atomicity   A call changes all it names or
+ * nothing. A refusal leaves no trace and may be tried again. Memory      What is passed in is
+ * copied. Nothing that comes out points into the store; results are copied into the caller's
+ *               structs and arrays.
+ *   Units       Money is int64 in minor units of one currency and scale, chosen by the host.
+ * Quantities are int64 pieces. Both are at most CELLAR_AMOUNT_MAX either way; a sum beyond that is
+ * refused with OVERFLOW and never wraps. Times are int64 nanoseconds since 1970-01-01 UTC; timeouts
+ * are milliseconds. Versions    Every changeable thing carries the LSN that last wrote it. LSNs are
+ * multiples of 64, only grow, and never come back with another meaning, also after a crash. Ids
+ * 128-bit ids chosen by the caller (a UUID fits) make orders, returns, stock changes and transfers
+ * idempotent: the same request again answers OK with the first ticket and ticket.repeated set; the
+ * same id with another content is refused with ID_REUSED. All these share one space of ids.
+ * Products' numeric ids are given by cellar, from 1. Statuses    0 is OK, 1 to 99 are refusals (the
+ * answer to a correct question is no), from 100 on failures. Besides those a call lists, every call
+ * may return INVALID_ARGUMENT, CLOSED and FORKED; every change also BUSY, DISK_FULL, STORE_FULL,
+ * OVERFLOW, OUT_OF_MEMORY, FAILED, and, when it waits for durability, TIMEOUT and OUTCOME_UNKNOWN.
+ *   fork()      In a forked child every call returns FORKED.
+ *   Signals     Calls are not async-signal-safe. Thread cancellation is held off inside a call.
+ */
+#ifndef CELLAR_H
+#define CELLAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define CELLAR_API __attribute__((visibility("default")))
+#else
+#define CELLAR_API
+#endif
+
+/* ---- Limits ---- */
+
+#define CELLAR_SKU_BYTES_MAX 64 /* without the terminating NUL, like the next three */
+#define CELLAR_NAME_BYTES_MAX 255
+#define CELLAR_CATEGORY_BYTES_MAX 64
+#define CELLAR_REFERENCE_BYTES_MAX 64
+#define CELLAR_ATTRIBUTES_BYTES_MAX 65536
+#define CELLAR_LINES_MAX 4096 /* lines of one order, return or stock change */
+#define CELLAR_PAGE_MAX 1000  /* entries of one page of a list */
+#define CELLAR_AMOUNT_MAX                                                                          \
+    INT64_C(1000000000000000) /* 10^15, for money and quantities, of either sign */
+#define CELLAR_PRODUCTS_MAX (1u << 26)
+#define CELLAR_STOCKS_MAX (1u << 26)
+#define CELLAR_ACCOUNTS_MAX (1u << 27)
+#define CELLAR_ORDERS_MAX (1u << 27)
+#define CELLAR_CATEGORIES_MAX 65535
+
+/* ---- Statuses ---- */
+
+/* number, name, sentence */
+#define CELLAR_STATUS_TABLE(X)                                                                     \
+    X(0, OK, "done")                                                                               \
+    X(1, OUT_OF_STOCK, "fewer units are available than asked for")                                 \
+    X(2, NOT_FOUND, "there is no such product, account, order or location")                        \
+    X(3, VERSION_CHANGED, "it has been changed since the version the caller saw")                  \
+    X(4, ID_REUSED, "this id was used before for a request with another content")                  \
+    X(5, NOT_SELLABLE, "the product is discontinued")                                              \
+    X(6, INSUFFICIENT_FUNDS, "the balance would fall below the account's floor")                   \
+    X(7, ILLEGAL_STEP, "the order is in a state that does not allow this step")                    \
+    X(8, ALREADY_EXISTS, "it exists already")                                                      \
+    X(20, BUSY, "no space in the log ring within the time allowed; try again")                     \
+    X(21, DISK_FULL, "the disk has no space for further commits; sales go on when it has")         \
+    X(22, STORE_FULL, "a limit of the configuration is reached: no more objects of this kind")     \
+    X(23, CONFLICT, "other commits came first too many times in a row; try again")                 \
+    X(100, INVALID_ARGUMENT, "an argument is outside of what the header allows")                   \
+    X(101, OUT_OF_MEMORY, "memory could not be allocated; nothing was changed")                    \
+    X(102, OVERFLOW, "a quantity or amount would leave the range of CELLAR_AMOUNT_MAX")            \
+    X(103, TIMEOUT, "not durable within the time allowed; the commit stands and may become so")    \
+    X(104, OUTCOME_UNKNOWN,                                                                        \
+      "the log failed before the commit was durable; the next open will tell")                     \
+    X(105, FAILED, "the log has failed; no change is accepted until the store is opened again")    \
+    X(106, CLOSED, "the store is being closed")                                                    \
+    X(107, FORKED, "the store belongs to the parent process")                                      \
+    X(108, LOCKED, "the directory is open in another store or process")                            \
+    X(109, IO_ERROR, "a file could not be read or written")                                        \
+    X(110, CORRUPT, "the log is damaged where data was acknowledged; nothing has been changed")    \
+    X(111, UNKNOWN_FORMAT, "the log was written by a version of cellar this one does not know")    \
+    X(112, CONFIG_MISMATCH, "the store on disk needs a larger limit than the configuration allows")
+
+typedef enum cellar_status {
+#define CELLAR_STATUS_ENUM(number, name, sentence) CELLAR_##name = (number),
+    CELLAR_STATUS_TABLE(CELLAR_STATUS_ENUM)
+#undef CELLAR_STATUS_ENUM
+} cellar_status;
+
+/* "OUT_OF_STOCK". Static; "UNKNOWN" for a number not in the table. Never fails. */
+CELLAR_API const char *cellar_status_name(cellar_status status);
+/* The sentence. Static. Never fails. */
+CELLAR_API const char *cellar_status_text(cellar_status status);
+/* True for 1 to 99: the request was understood and answered with no. */
+CELLAR_API bool cellar_status_is_refusal(cellar_status status);
+/* "0.1.0". Static. */
+CELLAR_API const char *cellar_version_string(void);
+
+/* ---- Opening and closing ---- */
+
+typedef struct cellar cellar;
+
+typedef enum cellar_durability {
+    CELLAR_DURABILITY_DEFAULT = 0, /* as configured; as configured by default: durable */
+    CELLAR_DURABLE = 1,            /* the call returns when its commit is on disk */
+    CELLAR_RELAXED =
+        2 /* the call returns when its commit is visible; the log follows within milliseconds */
+} cellar_durability;
+
+typedef enum cellar_report_level {
+    CELLAR_REPORT_NOTE = 0,
+    CELLAR_REPORT_WARNING = 1,
+    CELLAR_REPORT_ERROR = 2
+} cellar_report_level;
+
+/* `size` must be sizeof(cellar_config); every other member may be zero, which means the default in
+ * brackets. A config from a newer header is accepted as long as what this library does not know of
+ * it is zero. */
+typedef struct cellar_config {
+    size_t size;
+    const char *directory; /* required; made when absent, its parent must exist */
+    uint64_t ring_bytes;   /* in-memory log ring, a power of two, 64 KiB to 4 GiB [32 MiB]; a record
+                              takes at most an eighth */
+    uint64_t
+        segment_bytes; /* size of a log file, 1 MiB to 16 GiB, at least half the ring [64 MiB] */
+    uint32_t products_max; /* [1,048,576] address space only; memory is used as things come */
+    uint32_t stocks_max;   /* pairs of product and location [2,097,152] */
+    uint32_t accounts_max; /* [16,777,216] */
+    uint32_t orders_max;   /* orders, returns, and stock changes and transfers that have an id
+                              [67,108,864] */
+    cellar_durability durability;    /* [CELLAR_DURABLE] */
+    int64_t (*clock)(void *context); /* wall clock in nanoseconds since the epoch [the system's];
+                                        must be thread-safe */
+    void *clock_context;
+    /* Told of what an operator should know: segments, recovery, errors. Called from any thread,
+     * outside of every lock and read section. [silent] */
+    void (*report)(void *context, cellar_report_level level, const char *text);
+    void *report_context;
+} cellar_config;
+
+/* Says what went wrong where, for a person. */
+typedef struct cellar_problem {
+    cellar_status status;
+    char text[512]; /* names the member, file or offset; empty when there is nothing to add to the
+                       status */
+} cellar_problem;
+
+/* Opens the store in config->directory, creating it when absent, and recovers every commit that was
+ * durable. Takes an exclusive lock on the directory. `problem_out` may be NULL. After a failure
+ * *store_out is NULL and nothing on disk has been changed, except that an unused directory may
+ * exist. LOCKED, IO_ERROR, CORRUPT, UNKNOWN_FORMAT, CONFIG_MISMATCH, OUT_OF_MEMORY,
+ * INVALID_ARGUMENT. */
+CELLAR_API cellar_status cellar_open(const cellar_config *config, cellar **store_out,
+                                     cellar_problem *problem_out);
+
+/* Refuses new calls with CLOSED, waits for those in flight, makes every commit durable and releases
+ * everything; the handle is gone whatever is returned. The host must not start a call on the handle
+ * after this one has returned. NULL is allowed. OK; OUTCOME_UNKNOWN when the log had failed or
+ * failed now. */
+CELLAR_API cellar_status cellar_close(cellar *store);
+
+/* ---- Tickets, refusals, options of a call ---- */
+
+/* What a change returns: proof of one commit. */
+typedef struct cellar_ticket {
+    uint64_t lsn;      /* the commit's position in the log and the new version of all it changed */
+    int64_t time_ns;   /* when it was made, by the store's clock */
+    int64_t remaining; /* stock calls of one line: available now; account calls: the balance now;
+                          else 0 */
+    uint64_t object;   /* product calls: the product's numeric id; else 0 */
+    bool repeated; /* the id had been used for the same request: lsn and time are those of the first
+                      time */
+} cellar_ticket;
+
+/* Why the answer was no, and what to do next. Every member is set by a call that returns a refusal
+ * or INVALID_ARGUMENT. */
+typedef struct cellar_refusal {
+    cellar_status status;
+    uint32_t line; /* the line of the request it is about, from 0; CELLAR_NO_LINE when about none */
+    int64_t available; /* OUT_OF_STOCK: units available; INSUFFICIENT_FUNDS: what may be spent; else
+                          0 */
+    int64_t needed;    /* how much was asked for, over all lines of the same SKU and location */
+    uint64_t version;  /* VERSION_CHANGED: the version now; 0 when the thing does not exist */
+    uint32_t state;    /* ILLEGAL_STEP: the cellar_order_state it is in */
+    const char *reason; /* INVALID_ARGUMENT: the member at fault, a static sentence; else NULL */
+} cellar_refusal;
+#define CELLAR_NO_LINE UINT32_MAX
+
+/* How one call is to be made. NULL in place of one, and zero in any member, mean the default. */
+typedef struct cellar_call {
+    cellar_durability durability;
+    int64_t wait_ms; /* longest wait for space in the ring; 0: 10 seconds; negative: do not wait */
+    int64_t durable_wait_ms; /* longest wait for durability; 0: no limit */
+} cellar_call;
+
+typedef struct cellar_id {
+    uint64_t high;
+    uint64_t low;
+} cellar_id; /* {0, 0} means: no id */
+
+/* Expected versions, besides those that tickets and reads return. */
+#define CELLAR_VERSION_ANY UINT64_C(0)    /* whatever is there, or nothing */
+#define CELLAR_VERSION_ABSENT UINT64_C(1) /* it must not exist yet */
+
+/* ---- Durability ---- */
+
+/* Waits until the commit `lsn` is on disk. timeout_ms: 0 asks without waiting, negative waits
+ * without limit. OK, TIMEOUT, OUTCOME_UNKNOWN; INVALID_ARGUMENT for an LSN never handed out. */
+CELLAR_API cellar_status cellar_wait(cellar *store, uint64_t lsn, int64_t timeout_ms);
+/* Commits with an LSN below this are on disk. 0 in a forked child. */
+CELLAR_API uint64_t cellar_durable_lsn(const cellar *store);
+/* A descriptor (eventfd) that becomes readable whenever the durable LSN has advanced, for a host's
+ * event loop: read 8 bytes, then ask cellar_durable_lsn(). One for all; closed by cellar_close().
+ * Costs one system call a sync once asked for. OUT_OF_MEMORY when there is none left. */
+CELLAR_API cellar_status cellar_durable_fd(cellar *store, int *fd_out);
+/* Waits until the lists and sums that follow the log include the commit `lsn`: for a caller that
+ * must find its own change in a list. Milliseconds at most, unless the store is overloaded. OK,
+ * TIMEOUT, FAILED. */
+CELLAR_API cellar_status cellar_wait_listed(cellar *store, uint64_t lsn, int64_t timeout_ms);
+
+/* Runs `attempt` again while it returns VERSION_CHANGED or CONFLICT, at most `attempts_max` times
+ * (0: 8), sleeping between the tries a random time that doubles from 50 microseconds to 10
+ * milliseconds. Returns what the last try returned. */
+CELLAR_API cellar_status cellar_retry(cellar *store,
+                                      cellar_status (*attempt)(cellar *store, void *context),
+                                      void *context, uint32_t attempts_max);
+
+/* ---- Products ---- */
+
+typedef enum cellar_product_status {
+    CELLAR_PRODUCT_ACTIVE = 0,
+    CELLAR_PRODUCT_HIDDEN = 1, /* sold to whoever knows it, listed as hidden */
+    CELLAR_PRODUCT_DISCONTINUED =
+        2 /* not sold any more; stock can still be moved, returned and counted */
+} cellar_product_status;
+
+/* A product, going in and coming out. SKUs are byte-exact: "a1" and "A1" are two. */
+typedef struct cellar_product {
+    const char *sku;      /* 1 to 64 bytes. Coming out: points to sku_buffer */
+    const char *name;     /* up to 255 bytes; NULL is "" */
+    const char *category; /* up to 64 bytes; NULL or "" is none */
+    int64_t
+        unit_price; /* list price, minor units, may be negative; orders carry their own prices */
+    cellar_product_status status;
+    const void *attributes;    /* opaque to cellar, up to 64 KiB; not filled coming out:
+                                  cellar_product_attributes() */
+    uint32_t attributes_bytes; /* set coming out, too */
+    /* Coming out only: */
+    uint64_t id;      /* numeric id */
+    uint64_t version; /* LSN of its last change */
+    int64_t created_ns;
+    int64_t updated_ns;
+    char sku_buffer[CELLAR_SKU_BYTES_MAX + 1];
+    char name_buffer[CELLAR_NAME_BYTES_MAX + 1];
+    char category_buffer[CELLAR_CATEGORY_BYTES_MAX + 1];
+} cellar_product;
+
+/* Creates the product or replaces all that is written in it. `expected`: the version that must be
+ * current, or ANY, or ABSENT. ticket->object is the numeric id. VERSION_CHANGED (with
+ * refusal->version), ALREADY_EXISTS (for ABSENT), CONFLICT. */
+CELLAR_API cellar_status cellar_product_put(cellar *store, const cellar_call *call,
+                                            const cellar_product *product, uint64_t expected,
+                                            cellar_ticket *ticket_out, cellar_refusal *refusal_out);
+/* Puts many, one commit each, with one wait at the end. statuses_out[i] and tickets_out[i] (each
+ * may be NULL) tell of products[i]; a refusal of one does not stop the others. Returns OK when all
+ * were put, else the status of the first that was not. */
+CELLAR_API cellar_status cellar_product_put_many(cellar *store, const cellar_call *call,
+                                                 const cellar_product *products, size_t count,
+                                                 cellar_status *statuses_out,
+                                                 cellar_ticket *tickets_out);
+/* By SKU, or, with sku NULL, by numeric id. NOT_FOUND. */
+CELLAR_API cellar_status cellar_product_get(cellar *store, const char *sku, uint64_t id,
+                                            cellar_product *product_out);
+/* Copies the attributes as of product->version into buffer, at most `capacity` bytes.
+ * VERSION_CHANGED when the product has changed since; INVALID_ARGUMENT when capacity is below
+ * attributes_bytes. */
+CELLAR_API cellar_status cellar_product_attributes(cellar *store, const cellar_product *product,
+                                                   void *buffer, uint32_t capacity);
+
+/* A line of a list. */
+typedef struct cellar_product_summary {
+    uint64_t id;
+    uint64_t version;
+    int64_t unit_price;
+    int64_t created_ns;
+    cellar_product_status status;
+    char sku[CELLAR_SKU_BYTES_MAX + 1];
+    char name[CELLAR_NAME_BYTES_MAX + 1];
+} cellar_product_summary;
+
+typedef struct cellar_product_query {
+    const char *category;         /* NULL: by status. Else: of this category, whatever the status */
+    cellar_product_status status; /* used when category is NULL */
+    uint64_t before; /* 0: from the newest on; else: products created before the one with this id */
+} cellar_product_query;
+
+/* A page, newest first (by numeric id, which grows with creation), up to `capacity` (1 to 1000)
+ * entries. Ask again with before = the last id until *count_out is less than capacity. A product
+ * whose status changes while pages are read may be missed or seen; no other is. Never NOT_FOUND: an
+ * unknown category is an empty page. */
+CELLAR_API cellar_status cellar_product_list(cellar *store, const cellar_product_query *query,
+                                             cellar_product_summary *page_out, size_t capacity,
+                                             size_t *count_out);
+
+/* ---- Stock ---- */
+
+/* One SKU at one place. Location 0 exists for every product; a shop with one place never mentions
+ * it. Other locations come into being with the first receipt or move there. */
+typedef struct cellar_line {
+    const char *sku;  /* or NULL and: */
+    uint64_t product; /* the numeric id, which saves a look-up */
+    uint32_t location;
+    int64_t quantity;   /* pieces; which sign is allowed is said by each call; never 0 */
+    int64_t unit_price; /* orders and returns: minor units, any sign; ignored elsewhere */
+} cellar_line;
+
+typedef struct cellar_stock {
+    int64_t available; /* may be sold now down to `safety`; never below it through a sale */
+    int64_t reserved; /* in orders that are placed or paid but not fulfilled; follows the log within
+                         milliseconds */
+    int64_t unsellable; /* damaged or held back */
+    int64_t incoming;   /* announced, not here */
+    int64_t safety;     /* sales leave this many units; negative would allow back-orders and is not
+                           accepted yet */
+    int64_t on_hand;    /* available + reserved + unsellable */
+    uint64_t version;   /* LSN of the last change of what is available, whatever made it */
+} cellar_stock;
+
+/* A change of stock outside orders. */
+typedef struct cellar_stock_change {
+    cellar_id id;             /* makes it idempotent; {0, 0}: not wanted */
+    const cellar_line *lines; /* 1 to 4096; lines that repeat a SKU and location are added up */
+    size_t line_count;
+    uint32_t reason;       /* the host's own code, kept in the ledger */
+    const char *reference; /* the host's own text, up to 64 bytes, kept in the ledger; NULL is "" */
+} cellar_stock_change;
+
+/* Goods come in: available += quantity (> 0) of every line. NOT_FOUND (line), ID_REUSED. */
+CELLAR_API cellar_status cellar_stock_receive(cellar *store, const cellar_call *call,
+                                              const cellar_stock_change *change,
+                                              cellar_ticket *ticket_out,
+                                              cellar_refusal *refusal_out);
+/* A correction: available += quantity (either sign) of every line. May take what safety stock
+ * protects, but never below zero. OUT_OF_STOCK, NOT_FOUND, ID_REUSED. */
+CELLAR_API cellar_status cellar_stock_adjust(cellar *store, const cellar_call *call,
+                                             const cellar_stock_change *change,
+                                             cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+/* Pieces turn out damaged (quantity > 0: available to unsellable) or good again (< 0).
+ * OUT_OF_STOCK, NOT_FOUND, ID_REUSED. */
+CELLAR_API cellar_status cellar_stock_set_aside(cellar *store, const cellar_call *call,
+                                                const cellar_stock_change *change,
+                                                cellar_ticket *ticket_out,
+                                                cellar_refusal *refusal_out);
+/* Incoming += quantity (either sign), never below zero. OUT_OF_STOCK, NOT_FOUND, ID_REUSED. */
+CELLAR_API cellar_status cellar_stock_announce(cellar *store, const cellar_call *call,
+                                               const cellar_stock_change *change,
+                                               cellar_ticket *ticket_out,
+                                               cellar_refusal *refusal_out);
+/* Takes `quantity` (> 0) for good, without an order: the shortest way to sell. One word is changed;
+ * no lock, no allocation, no system call when relaxed. OUT_OF_STOCK (with what is available),
+ * NOT_SELLABLE, NOT_FOUND. */
+CELLAR_API cellar_status cellar_stock_take(cellar *store, const cellar_call *call,
+                                           const cellar_line *line, cellar_ticket *ticket_out,
+                                           cellar_refusal *refusal_out);
+/* A count of the shelf: available becomes line->quantity (>= 0), provided that `expected` is still
+ * the version of the stock (or ANY). VERSION_CHANGED, NOT_FOUND. */
+CELLAR_API cellar_status cellar_stock_count(cellar *store, const cellar_call *call,
+                                            const cellar_line *line, uint64_t expected,
+                                            cellar_ticket *ticket_out, cellar_refusal *refusal_out);
+/* Moves line->quantity (> 0) available pieces from line->location to another in one commit.
+ * OUT_OF_STOCK, NOT_FOUND, ID_REUSED. */
+CELLAR_API cellar_status cellar_stock_move(cellar *store, const cellar_call *call, cellar_id id,
+                                           const cellar_line *line, uint32_t to_location,
+                                           cellar_ticket *ticket_out, cellar_refusal *refusal_out);
+/* Sets the safety stock (0 to CELLAR_AMOUNT_MAX) to line->quantity. `expected` as for a count.
+ * VERSION_CHANGED, NOT_FOUND. */
+CELLAR_API cellar_status cellar_stock_set_safety(cellar *store, const cellar_call *call,
+                                                 const cellar_line *line, uint64_t expected,
+                                                 cellar_ticket *ticket_out,
+                                                 cellar_refusal *refusal_out);
+/* The four numbers that commits keep are of one instant; reserved follows. line->quantity is not
+ * used. NOT_FOUND. */
+CELLAR_API cellar_status cellar_stock_get(cellar *store, const cellar_line *line,
+                                          cellar_stock *stock_out);
+/* Available of many lines at one instant: available_out[i] is of lines[i] (up to 4096), *lsn_out
+ * (may be NULL) the instant: all commits below it are seen and no other. NOT_FOUND (refusal->line).
+ */
+CELLAR_API cellar_status cellar_stock_snapshot(cellar *store, const cellar_line *lines,
+                                               size_t line_count, int64_t *available_out,
+                                               uint64_t *lsn_out, cellar_refusal *refusal_out);
+
+typedef enum cellar_movement_kind {
+    CELLAR_MOVEMENT_OPENED = 1, /* the SKU began to exist at the location */
+    CELLAR_MOVEMENT_RECEIVED = 2,
+    CELLAR_MOVEMENT_ADJUSTED = 3,
+    CELLAR_MOVEMENT_SET_ASIDE = 4,
+    CELLAR_MOVEMENT_ANNOUNCED = 5,
+    CELLAR_MOVEMENT_TAKEN = 6,
+    CELLAR_MOVEMENT_COUNTED = 7,
+    CELLAR_MOVEMENT_MOVED = 8,
+    CELLAR_MOVEMENT_SAFETY = 9,
+    CELLAR_MOVEMENT_ORDERED = 10,
+    CELLAR_MOVEMENT_CANCELLED = 11,
+    CELLAR_MOVEMENT_RETURNED = 12,
+    CELLAR_MOVEMENT_STATUS = 13 /* the product was discontinued or taken up again */
+} cellar_movement_kind;
+
+typedef struct cellar_movement {
+    uint64_t lsn;
+    int64_t time_ns;
+    cellar_movement_kind kind;
+    int64_t change;    /* of what is available */
+    int64_t available; /* after it */
+    cellar_id id;      /* of the order, return or change; {0, 0} when it had none */
+    uint32_t reason;
+    char reference[CELLAR_REFERENCE_BYTES_MAX + 1];
+} cellar_movement;
+
+/* Every change of what is available, newest first, read back from the log. `before`: 0 from the
+ * newest, else the lsn of the last one seen (or any version of this stock: the change that it names
+ * is left out). NOT_FOUND, IO_ERROR, CORRUPT. */
+CELLAR_API cellar_status cellar_stock_history(cellar *store, const cellar_line *line,
+                                              uint64_t before, cellar_movement *page_out,
+                                              size_t capacity, size_t *count_out);
+
+/* ---- Accounts ---- */
+
+/* A balance of a customer, a gift card, a shop. Ids are the host's, 64 bits, not 0. */
+typedef struct cellar_account {
+    uint64_t id;
+    int64_t balance;
+    int64_t floor; /* the balance never falls below it by a debit; 0, or minus the credit limit */
+    uint64_t version; /* LSN of its last change */
+} cellar_account;
+
+/* Opens an account with balance 0. Opening it again with the same floor answers OK, repeated;
+ * another floor: ALREADY_EXISTS. INVALID_ARGUMENT for a floor above 0. */
+CELLAR_API cellar_status cellar_account_open(cellar *store, const cellar_call *call,
+                                             uint64_t account, int64_t floor,
+                                             cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+/* Moves `amount` (> 0) into, out of, or between accounts. `id` makes it idempotent ({0, 0}: not
+ * wanted). ticket->remaining: the balance (for a transfer: of `from`). NOT_FOUND (refusal->line: 0
+ * for the first account, 1 for the second), INSUFFICIENT_FUNDS, ID_REUSED. */
+CELLAR_API cellar_status cellar_account_credit(cellar *store, const cellar_call *call, cellar_id id,
+                                               uint64_t account, int64_t amount,
+                                               cellar_ticket *ticket_out,
+                                               cellar_refusal *refusal_out);
+CELLAR_API cellar_status cellar_account_debit(cellar *store, const cellar_call *call, cellar_id id,
+                                              uint64_t account, int64_t amount,
+                                              cellar_ticket *ticket_out,
+                                              cellar_refusal *refusal_out);
+CELLAR_API cellar_status cellar_account_transfer(cellar *store, const cellar_call *call,
+                                                 cellar_id id, uint64_t from, uint64_t to,
+                                                 int64_t amount, cellar_ticket *ticket_out,
+                                                 cellar_refusal *refusal_out);
+/* Changes the floor (<= 0), provided that the balance is not below it and `expected` is the version
+ * (or ANY). NOT_FOUND, VERSION_CHANGED, INSUFFICIENT_FUNDS. */
+CELLAR_API cellar_status cellar_account_set_floor(cellar *store, const cellar_call *call,
+                                                  uint64_t account, int64_t floor,
+                                                  uint64_t expected, cellar_ticket *ticket_out,
+                                                  cellar_refusal *refusal_out);
+/* NOT_FOUND. */
+CELLAR_API cellar_status cellar_account_get(cellar *store, uint64_t account,
+                                            cellar_account *account_out);
+
+/* ---- Orders ---- */
+
+/*   placed --pay--> paid --fulfil--> fulfilled           returned: a document of its own
+ *     |               |
+ *     +----cancel-----+--> cancelled */
+typedef enum cellar_order_state {
+    CELLAR_ORDER_PLACED = 1,    /* its units are reserved */
+    CELLAR_ORDER_PAID = 2,      /* paid, its units still here */
+    CELLAR_ORDER_FULFILLED = 3, /* its units have left */
+    CELLAR_ORDER_CANCELLED =
+        4, /* its units are available again, money taken from an account is back there */
+    CELLAR_ORDER_RETURNED = 5 /* a return */
+} cellar_order_state;
+
+typedef struct cellar_order_request {
+    cellar_id id;             /* required */
+    uint64_t customer;        /* 0: a guest. Needs no account */
+    const cellar_line *lines; /* 1 to 4096; quantity > 0; lines that repeat a SKU are added up for
+                                 the stock check and kept as they are */
+    size_t line_count;
+    cellar_order_state state; /* 0 or PLACED; or PAID, or FULFILLED: in one step */
+    uint64_t account; /* for PAID and FULFILLED: debit the total to this account in the same commit;
+                         0: paid elsewhere */
+    int64_t business_time_ns; /* the host's own date of it; 0: none */
+    const char *reference;    /* the host's own text, up to 64 bytes; NULL is "" */
+} cellar_order_request;
+
+typedef struct cellar_order {
+    cellar_id id;
+    cellar_order_state state;
+    uint64_t version; /* LSN of its last step */
+    uint64_t placed_lsn;
+    int64_t placed_ns;
+    int64_t business_time_ns;
+    uint64_t customer;
+    uint64_t account; /* debited for it; 0: none */
+    int64_t total;    /* sum of quantity * unit_price; negative for a return */
+    uint32_t line_count;
+    char reference[CELLAR_REFERENCE_BYTES_MAX + 1];
+} cellar_order;
+
+/* A line as it stands in the ledger. */
+typedef struct cellar_order_line {
+    uint64_t product;
+    uint32_t location;
+    int64_t quantity;
+    int64_t unit_price;
+} cellar_order_line;
+
+/* Places an order: all its units are taken in one commit, whole or not at all. OUT_OF_STOCK (line,
+ * available, needed), NOT_SELLABLE, NOT_FOUND (line, or, with line = CELLAR_NO_LINE, the account),
+ * INSUFFICIENT_FUNDS, ID_REUSED. */
+CELLAR_API cellar_status cellar_order_place(cellar *store, const cellar_call *call,
+                                            const cellar_order_request *request,
+                                            cellar_ticket *ticket_out, cellar_refusal *refusal_out);
+/* What cellar_order_place() would answer now, and the total, without a commit. The id may be {0,
+ * 0}. */
+CELLAR_API cellar_status cellar_order_quote(cellar *store, const cellar_order_request *request,
+                                            int64_t *total_out, cellar_refusal *refusal_out);
+/* The next step of an order. A step that has been made answers OK, repeated, with the ticket of the
+ * order's latest step. `account` of pay: debited with the total in the same commit; 0: paid
+ * elsewhere. Cancel gives units and money back, from placed or paid. NOT_FOUND, ILLEGAL_STEP
+ * (refusal->state), pay: INSUFFICIENT_FUNDS; cancel: IO_ERROR, CORRUPT (its lines are read from the
+ * log). */
+CELLAR_API cellar_status cellar_order_pay(cellar *store, const cellar_call *call, cellar_id id,
+                                          uint64_t account, cellar_ticket *ticket_out,
+                                          cellar_refusal *refusal_out);
+CELLAR_API cellar_status cellar_order_fulfil(cellar *store, const cellar_call *call, cellar_id id,
+                                             cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+CELLAR_API cellar_status cellar_order_cancel(cellar *store, const cellar_call *call, cellar_id id,
+                                             cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+/* Goods come back, with or without an order known here: a document of its own with its own id.
+ * Lines as for an order (quantity > 0); they become available, or unsellable when `damaged`. state
+ * must be 0; account, if given, is credited with the total. NOT_FOUND, ID_REUSED. */
+CELLAR_API cellar_status cellar_order_return(cellar *store, const cellar_call *call,
+                                             const cellar_order_request *request, bool damaged,
+                                             cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+/* By id, with up to `capacity` of its lines (order_out->line_count tells how many there are;
+ * lines_out may be NULL with capacity 0). NOT_FOUND, IO_ERROR, CORRUPT. */
+CELLAR_API cellar_status cellar_order_get(cellar *store, cellar_id id, cellar_order *order_out,
+                                          cellar_order_line *lines_out, size_t capacity);
+
+typedef struct cellar_order_query {
+    uint64_t customer; /* not 0: the orders and returns of this customer, whatever their state */
+    cellar_order_state state; /* used when customer is 0 */
+    cellar_id before; /* {0, 0}: from the newest on; else: older than the order with this id */
+} cellar_order_query;
+
+/* A page, newest placed first, up to `capacity` (1 to 1000). When lines_out is not NULL it takes
+ * the lines of all orders of the page one after the other, up to lines_capacity; the page ends
+ * before the first order (but the very first) whose lines do not fit. NOT_FOUND: `before` is no
+ * order here. IO_ERROR, CORRUPT. */
+CELLAR_API cellar_status cellar_order_list(cellar *store, const cellar_order_query *query,
+                                           cellar_order *page_out, size_t capacity,
+                                           size_t *count_out, cellar_order_line *lines_out,
+                                           size_t lines_capacity);
+
+/* ---- Looking at the whole ---- */
+
+typedef struct cellar_totals {
+    uint64_t products;
+    uint64_t stocks; /* pairs of product and location */
+    uint64_t accounts;
+    uint64_t customers;   /* with at least one order or return */
+    uint64_t orders[6];   /* by cellar_order_state, now; [0] counts stock changes and transfers that
+                             have an id */
+    uint64_t order_lines; /* of all orders ever placed, cancelled ones included */
+    uint64_t return_lines;
+    int64_t units_ordered; /* in orders that are not cancelled */
+    int64_t units_returned;
+    int64_t revenue; /* sum of quantity * unit_price over orders that are not cancelled */
+    int64_t returned_value;
+    int64_t units_received;
+    int64_t units_adjusted; /* adjustments and counts, signed */
+    int64_t units_taken;
+    int64_t units_available;
+    int64_t units_reserved;
+    int64_t units_unsellable;
+    int64_t units_fulfilled;
+    int64_t balances; /* sum over all accounts */
+    int64_t credited; /* came in from outside */
+    int64_t debited;  /* went outside */
+    uint64_t lsn;     /* all of this is as of all commits below */
+} cellar_totals;
+
+typedef struct cellar_audit {
+    cellar_totals totals;
+    uint64_t violations;       /* 0: every invariant held */
+    char first_violation[256]; /* empty when there is none */
+} cellar_audit;
+
+/* Checks every invariant over the whole live state, as of one instant, while sales go on: on hand =
+ * sum of movements for every SKU and location; nothing sold below its safety stock; reserved = sum
+ * of open orders; balances = sum of what came in and went out, none below its floor; every order in
+ * exactly one state and list. Takes time in proportion to the store; a full ring makes commits wait
+ * meanwhile. Returns OK whether or not there are violations; FAILED. */
+CELLAR_API cellar_status cellar_audit_run(cellar *store, cellar_audit *audit_out);
+
+typedef struct cellar_statistics {
+    uint64_t reserved_lsn, decided_lsn, durable_lsn, listed_lsn, reclaimed_lsn;
+    uint64_t commits;       /* records logged */
+    uint64_t padding_bytes; /* log space lost to aborted attempts */
+    uint64_t helped;    /* times a transaction of another thread was met in flight and finished */
+    uint64_t dead_gaps; /* times the log writer passed over a stopped thread */
+    uint64_t syncs;
+    uint64_t log_bytes;
+    uint64_t segments;
+    uint64_t sync_ns_p50, sync_ns_p99;
+    uint64_t durable_lag_ns_p50, durable_lag_ns_p99,
+        durable_lag_ns_max; /* from being taken by the writer to being durable */
+    uint64_t group_records_p50, group_records_p99;
+    uint64_t memory_bytes; /* all kinds together */
+    uint64_t recovery_ns;  /* time the last open took to replay */
+    uint64_t recovery_records;
+} cellar_statistics;
+
+/* Counters since the store was opened. Never fails but for FORKED and CLOSED. */
+CELLAR_API cellar_status cellar_statistics_get(cellar *store, cellar_statistics *statistics_out);
+/* Bytes in use by kind, from 0 on: name (static) and bytes. NOT_FOUND beyond the last. */
+CELLAR_API cellar_status cellar_memory_get(cellar *store, uint32_t kind, const char **name_out,
+                                           int64_t *bytes_out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

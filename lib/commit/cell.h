@@ -1,0 +1,52 @@
+/* A cell: 16 aligned bytes {value, version} that change together, by a 16-byte compare-and-swap
+ * only.
+ *
+ * The version is the LSN of the record that wrote the value (a multiple of 64), or, while a
+ * transaction is in flight, that transaction's `lsn | 1`: the cell is then *claimed*, its value
+ * still the old one, and the record behind the LSN says which value holds. A cell never written
+ * holds {0, 0}. */
+#ifndef CELLAR_COMMIT_CELL_H
+#define CELLAR_COMMIT_CELL_H
+
+#include "base/atomic.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cell {
+    _Alignas(16) _Atomic int64_t value;
+    _Atomic uint64_t version;
+};
+_Static_assert(sizeof(struct cell) == 16, "a cell is one 16-byte compare-and-swap");
+
+struct cell_content {
+    int64_t value;
+    uint64_t version;
+};
+
+/* Cells are named by a 32-bit index: the class in the upper 4 bits, the slot in the lower 28. The
+ * index is the cell's place in the global order in which every transaction claims, for life: what
+ * is private to one customer comes first, what is contended last. */
+#define CELL_CLASS_BITS 4
+#define CELL_SLOT_BITS 28
+#define CELL_CLASS_COUNT (1u << CELL_CLASS_BITS)
+#define CELL_SLOT_COUNT (1u << CELL_SLOT_BITS)
+#define CELL_INDEX(class, slot) (((uint32_t)(class) << CELL_SLOT_BITS) | (uint32_t)(slot))
+#define CELL_CLASS(index) ((index) >> CELL_SLOT_BITS)
+#define CELL_SLOT(index) ((index) & (CELL_SLOT_COUNT - 1))
+
+#define CELL_CLAIMED UINT64_C(1)
+
+static inline bool cell_is_claimed(uint64_t version) {
+    return (version & CELL_CLAIMED) != 0;
+}
+
+/* {value, version} at one instant, claimed or not. Lock-free: tries again only when the cell
+ * changed between its two loads of the version. A version never returns with another value, so
+ * equal versions enclose the right value. */
+struct cell_content cell_load(const struct cell *cell);
+
+/* One 16-byte compare-and-swap, sequentially consistent. True when it happened. */
+bool cell_swap(struct cell *cell, struct cell_content expected, struct cell_content desired);
+
+#endif

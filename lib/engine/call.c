@@ -1,0 +1,258 @@
+/* Around every public call: the checks at its door, and the loop that plans and commits. */
+#include "engine/engine.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+
+#include <string.h>
+
+/* ---- The door ---- */
+
+static struct engine_calls *call_shard(cellar *engine) {
+    static _Atomic uint32_t threads;
+    static _Thread_local uint32_t mine;
+    if (mine == 0) {
+        mine = ATOMIC_ADD(&threads, 1, relaxed) + 1;
+    }
+    return &engine->calls[mine % ENGINE_CALL_SHARDS];
+}
+
+cellar_status engine_enter(struct engine_call *call, const cellar *handle) {
+    /* A read changes nothing of the store, but it is counted. */
+    cellar *engine = (cellar *)(uintptr_t)handle;
+    if (engine == NULL) {
+        return CELLAR_INVALID_ARGUMENT;
+    }
+    if (ATOMIC_LOAD(engine->fork_guard, relaxed) == 0) {
+        return CELLAR_FORKED;
+    }
+    call->engine = engine;
+    call->shard = call_shard(engine);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &call->cancel_state);
+    /* Sequentially consistent: pairs with cellar_close(), which raises `closing` and then waits for
+     * the counters. */
+    ATOMIC_ADD(&call->shard->count, 1, seq_cst);
+    if (ATOMIC_LOAD(&engine->closing, seq_cst) != 0) {
+        engine_leave(call);
+        return CELLAR_CLOSED;
+    }
+    return CELLAR_OK;
+}
+
+void engine_leave(struct engine_call *call) {
+    /* Release: pairs with the acquire in cellar_close(). */
+    ATOMIC_SUB(&call->shard->count, 1, release);
+    pthread_setcancelstate(call->cancel_state, NULL);
+}
+
+int64_t engine_now(const cellar *engine) {
+    return engine->config.clock(engine->config.clock_context);
+}
+
+/* ---- Options ---- */
+
+int64_t engine_deadline(int64_t timeout_ms) {
+    if (timeout_ms < 0 || timeout_ms > INT64_MAX / (4 * NANOSECONDS_PER_MILLISECOND)) {
+        return INT64_MAX;
+    }
+    return clock_monotonic_ns() + timeout_ms * NANOSECONDS_PER_MILLISECOND;
+}
+
+bool engine_call_valid(const cellar_call *options) {
+    return options == NULL ||
+           (options->durability >= CELLAR_DURABILITY_DEFAULT &&
+            options->durability <= CELLAR_RELAXED && options->durable_wait_ms >= 0);
+}
+
+bool engine_is_durable(const cellar *engine, const cellar_call *options) {
+    cellar_durability durability =
+        options == NULL ? CELLAR_DURABILITY_DEFAULT : options->durability;
+    if (durability == CELLAR_DURABILITY_DEFAULT) {
+        durability = engine->config.durability;
+    }
+    return durability == CELLAR_DURABLE;
+}
+
+cellar_status engine_wait_durable(cellar *engine, const cellar_call *options, uint64_t lsn) {
+    if (!engine_is_durable(engine, options)) {
+        return CELLAR_OK;
+    }
+    bool limited = options != NULL && options->durable_wait_ms > 0;
+    return log_wait(engine->log, lsn,
+                    limited ? engine_deadline(options->durable_wait_ms) : INT64_MAX);
+}
+
+static int64_t call_space_deadline(const cellar_call *options) {
+    int64_t wait_ms = options == NULL ? 0 : options->wait_ms;
+    if (wait_ms < 0) {
+        return INT64_MIN;
+    }
+    return engine_deadline(wait_ms == 0 ? ENGINE_SPACE_WAIT_MS : wait_ms);
+}
+
+/* ---- The loop ---- */
+
+/* The deadline is read from the clock only when somebody has to wait. */
+struct call_wait {
+    const cellar_call *options;
+    int64_t deadline_ns;
+    bool known;
+};
+
+static int64_t call_deadline(struct call_wait *wait) {
+    if (!wait->known) {
+        wait->deadline_ns = call_space_deadline(wait->options);
+        wait->known = true;
+    }
+    return wait->deadline_ns;
+}
+
+static cellar_status call_no_space(cellar *engine, uint64_t bytes, struct call_wait *wait) {
+    if (commit_wait_space(engine->commit, bytes, call_deadline(wait))) {
+        return CELLAR_OK;
+    }
+    cellar_status health = log_health(engine->log);
+    return health == CELLAR_OK ? CELLAR_BUSY : health;
+}
+
+/* A location comes into being by a commit of its own before the call that needs it. */
+static cellar_status call_open_stock(cellar *engine, const cellar_call *options,
+                                     const struct plan *plan) {
+    cellar_line line = {.product = plan->open_product, .location = plan->open_location};
+    struct plan_stock_request request = {.line = &line};
+    cellar_call relaxed = {.durability = CELLAR_RELAXED,
+                           .wait_ms = options == NULL ? 0 : options->wait_ms};
+    struct plan open;
+    plan_create(&open, engine->store);
+    cellar_status status =
+        engine_transact(engine, &relaxed, &open, plan_stock_open, &request, NULL, NULL);
+    plan_destroy(&open);
+    return status;
+}
+
+/* What to do between two attempts. CELLAR_OK: try again. */
+static cellar_status call_after_plan(cellar *engine, const cellar_call *options, struct plan *plan,
+                                     enum plan_result result, struct call_wait *wait) {
+    switch (result) {
+    case PLAN_WAIT:
+        if (plan->wait_lsn == 0) {
+            return CELLAR_OK;
+        }
+        /* It is the log that the follower waits for: as long as for space. */
+        switch (follower_wait(engine, plan->wait_lsn, call_deadline(wait))) {
+        case CELLAR_OK:
+            return CELLAR_OK;
+        case CELLAR_TIMEOUT:
+            return CELLAR_BUSY;
+        default:
+            return CELLAR_FAILED;
+        }
+    case PLAN_OPEN_STOCK:
+        return call_open_stock(engine, options, plan);
+    default:
+        return CELLAR_OUT_OF_MEMORY;
+    }
+}
+
+/* One attempt in one read section, from looking up to resolving (rule 9). */
+static enum plan_result call_attempt(cellar *engine, struct plan *plan, plan_function *function,
+                                     void *request, enum commit_outcome *outcome_out,
+                                     uint64_t *bytes_out) {
+    plan_reset(plan, engine_now(engine));
+    commit_enter();
+    enum plan_result result = function(plan, request);
+    if (result == PLAN_COMMIT) {
+        *bytes_out = commit_request_bytes(engine->commit, plan->change_count, plan->payload_bytes);
+        if (*bytes_out == 0) {
+            result = plan_invalid(plan, "too large for an eighth of ring_bytes", CELLAR_NO_LINE);
+        }
+    }
+    if (result == PLAN_COMMIT) {
+        plan_sort(plan);
+        struct commit_request commit_request = {.changes = plan->changes,
+                                                .change_count = plan->change_count,
+                                                .kind = plan->kind,
+                                                .payload = plan->payload,
+                                                .payload_bytes = plan->payload_bytes,
+                                                .time_ns = plan->now_ns};
+        *outcome_out = commit_try(engine->commit, &commit_request, &plan->ticket.lsn);
+        plan->ticket.time_ns = plan->now_ns;
+    }
+    commit_leave();
+    return result;
+}
+
+/* CELLAR_OK: committed, or repeated. */
+static cellar_status call_loop(cellar *engine, const cellar_call *options, struct plan *plan,
+                               plan_function *function, void *request) {
+    struct call_wait wait = {.options = options};
+    int64_t courtesy = 0;
+    cellar_status status = CELLAR_CONFLICT;
+    for (uint32_t attempt = 1; attempt <= ENGINE_ATTEMPTS_MAX; attempt++) {
+        enum commit_outcome outcome = COMMIT_CONFLICT;
+        uint64_t bytes = 0;
+        status = CELLAR_CONFLICT;
+        commit_hold_back(engine->commit, courtesy != 0);
+        enum plan_result result = call_attempt(engine, plan, function, request, &outcome, &bytes);
+        if (result == PLAN_REFUSED) {
+            status = plan->refusal.status;
+            break;
+        }
+        if (result == PLAN_REPEATED || (result == PLAN_COMMIT && outcome == COMMIT_DONE)) {
+            plan->suspect = result == PLAN_COMMIT ? 0 : plan->suspect;
+            status = CELLAR_OK;
+            break;
+        }
+        if (result != PLAN_COMMIT) {
+            status = call_after_plan(engine, options, plan, result, &wait);
+        } else if (outcome == COMMIT_FULL) {
+            status = call_no_space(engine, bytes, &wait);
+        } else if (outcome == COMMIT_STOPPED) {
+            status = CELLAR_FAILED;
+        } else {
+            status = CELLAR_OK;
+        }
+        if (status != CELLAR_OK) {
+            break;
+        }
+        if (attempt >= ENGINE_ATTEMPTS_BEFORE_COURTESY && courtesy == 0 &&
+            plan->change_count >= ENGINE_COURTESY_CELLS) {
+            courtesy = commit_courtesy_ask(engine->commit);
+        }
+        status = CELLAR_CONFLICT;
+    }
+    if (courtesy != 0) {
+        commit_courtesy_release(engine->commit, courtesy);
+    }
+    return status;
+}
+
+cellar_status engine_refused(const struct plan *plan, cellar_refusal *refusal_out) {
+    if (refusal_out != NULL) {
+        *refusal_out = plan->refusal;
+    }
+    return plan->refusal.status;
+}
+
+cellar_status engine_transact(cellar *engine, const cellar_call *options, struct plan *plan,
+                              plan_function *function, void *request, cellar_ticket *ticket_out,
+                              cellar_refusal *refusal_out) {
+    if (!engine_call_valid(options)) {
+        plan_invalid(plan, "call: durability or durable_wait_ms is out of range", CELLAR_NO_LINE);
+        return engine_refused(plan, refusal_out);
+    }
+    cellar_status status = call_loop(engine, options, plan, function, request);
+    if (plan->suspect != 0) {
+        store_suspect(engine->store, plan->suspect);
+        plan->suspect = 0;
+        commit_follower_kick(engine->commit);
+    }
+    if (status != CELLAR_OK) {
+        plan->refusal.status = status;
+        return engine_refused(plan, refusal_out);
+    }
+    if (ticket_out != NULL) {
+        *ticket_out = plan->ticket;
+    }
+    return engine_wait_durable(engine, options, plan->ticket.lsn);
+}

@@ -1,0 +1,110 @@
+/* The engine: one open store, its threads, and how a public call runs. Implements cellar.h. */
+#ifndef CELLAR_ENGINE_ENGINE_H
+#define CELLAR_ENGINE_ENGINE_H
+
+#include "base/io.h"
+#include "cellar.h"
+#include "commit/commit.h"
+#include "log/log.h"
+#include "store/plan.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ENGINE_RING_BYTES_DEFAULT (UINT64_C(32) << 20)
+#define ENGINE_SEGMENT_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define ENGINE_PRODUCTS_DEFAULT (1u << 20)
+#define ENGINE_STOCKS_DEFAULT (1u << 21)
+#define ENGINE_ACCOUNTS_DEFAULT (1u << 24)
+#define ENGINE_ORDERS_DEFAULT (1u << 26)
+/* Longest wait for ring space when the caller did not say. */
+#define ENGINE_SPACE_WAIT_MS 10000
+/* Attempts of one call before CONFLICT. Each failed one means that another call's commit succeeded,
+ * so this is out of reach of any load that was ever measured; it bounds the loop. */
+#define ENGINE_ATTEMPTS_MAX 1000000
+/* Rule 7: after so many conflicts the call asks the others to hold back. */
+#define ENGINE_ATTEMPTS_BEFORE_COURTESY 4
+/* A call of so many cells or more may ask: a narrow one gets through by itself. */
+#define ENGINE_COURTESY_CELLS 8
+
+#define ENGINE_CALL_SHARDS 64
+
+struct engine_calls {
+    _Alignas(CACHE_LINE_BYTES) _Atomic int64_t count;
+};
+
+struct cellar {
+    cellar_config config;
+    struct memory *memory;
+    struct commit *commit;
+    struct store *store;
+    struct log *log;
+    _Atomic uint64_t *fork_guard; /* not 0 here, 0 in a forked child */
+
+    _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t closing;
+    struct engine_calls calls[ENGINE_CALL_SHARDS];
+
+    /* The follower: applies records to derived state. */
+    pthread_t follower;
+    bool follower_runs;
+    _Atomic uint32_t follower_stopping;
+    _Atomic uint32_t listed_epoch; /* futex: changes when `projected` has grown and someone waits */
+    _Atomic uint32_t listed_waiters;
+    _Atomic(cellar_audit *) audit_wanted;
+    _Atomic uint32_t audit_done; /* futex */
+    pthread_mutex_t audit_lock;  /* one audit at a time; never taken by any other call */
+
+    uint64_t recovery_ns;
+    uint64_t recovery_records;
+};
+
+/* For tests: opens with another table of file functions, or with the oracle in place of the
+ * lock-free commit. */
+struct engine_options {
+    const struct io *io;
+    bool oracle;
+};
+cellar_status engine_open(const cellar_config *config, const struct engine_options *options,
+                          cellar **store_out, cellar_problem *problem_out);
+
+/* ---- call.c: around every public call ---- */
+
+struct engine_call {
+    cellar *engine;
+    struct engine_calls *shard;
+    int cancel_state;
+};
+/* CELLAR_OK, INVALID_ARGUMENT (no handle), FORKED or CLOSED; only after OK the call must be left.
+ */
+cellar_status engine_enter(struct engine_call *call, const cellar *engine);
+void engine_leave(struct engine_call *call);
+int64_t engine_now(const cellar *engine);
+
+/* Plans and commits until it is done or refused, then waits for durability as `options` say. `kind`
+ * of the record is the plan's. */
+cellar_status engine_transact(cellar *engine, const cellar_call *options, struct plan *plan,
+                              plan_function *function, void *request, cellar_ticket *ticket_out,
+                              cellar_refusal *refusal_out);
+/* For requests that were found wrong before any attempt: copies plan->refusal out. */
+cellar_status engine_refused(const struct plan *plan, cellar_refusal *refusal_out);
+bool engine_call_valid(const cellar_call *options);
+cellar_status engine_wait_durable(cellar *engine, const cellar_call *options, uint64_t lsn);
+bool engine_is_durable(const cellar *engine, const cellar_call *options);
+int64_t engine_deadline(int64_t timeout_ms);
+
+/* ---- follower.c ---- */
+
+cellar_status follower_start(cellar *engine);
+void follower_stop(cellar *engine);
+/* OK, TIMEOUT, FAILED. */
+cellar_status follower_wait(cellar *engine, uint64_t lsn, int64_t deadline_ns);
+
+/* ---- ledger.c ---- */
+
+/* The committed record at `lsn`, copied from the ring or read from the log. Release with
+ * log_release_record(). */
+cellar_status ledger_read(cellar *engine, uint64_t lsn, struct record_header **record_out);
+
+#endif

@@ -1,0 +1,138 @@
+/* The follower: the one thread that applies decided records to derived state, in LSN order; also
+ * sweeps, and runs audits between two records. It never waits for disk. A follower that lags holds
+ * up the reuse of the ring, and so the committers (never the other way). */
+#include "engine/engine.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/futex.h"
+
+#include <signal.h>
+
+/* How long it sleeps when nobody wakes it, and while it lacks memory. */
+#define FOLLOWER_IDLE_NS (100 * NANOSECONDS_PER_MILLISECOND)
+#define FOLLOWER_NO_MEMORY_NS (5 * NANOSECONDS_PER_MILLISECOND)
+/* Records applied before `projected` is published. */
+#define FOLLOWER_BATCH 256
+
+static void follower_publish(cellar *engine, uint64_t lsn) {
+    commit_advance_projected(engine->commit, lsn);
+    ATOMIC_ADD(&engine->listed_epoch, 1, seq_cst);
+    /* Sequentially consistent: a waiter counts itself before it looks at `projected`. */
+    if (ATOMIC_LOAD(&engine->listed_waiters, seq_cst) != 0) {
+        futex_wake(&engine->listed_epoch, FUTEX_ALL);
+    }
+}
+
+static void follower_apply(cellar *engine, const struct record_header *record) {
+    bool told = false;
+    for (;;) {
+        enum store_apply_result result = store_apply(engine->store, record);
+        if (result == STORE_APPLIED) {
+            return;
+        }
+        /* A record that was just committed by this very process cannot be broken or over a limit.
+         */
+        ASSERT(result == STORE_APPLY_NO_MEMORY);
+        if (!told && engine->config.report != NULL) {
+            engine->config.report(engine->config.report_context, CELLAR_REPORT_ERROR,
+                                  "no memory for lists: commits wait until there is");
+            told = true;
+        }
+        clock_sleep_ns(FOLLOWER_NO_MEMORY_NS);
+    }
+}
+
+/* Applies up to FOLLOWER_BATCH records from `lsn` on; returns where it stopped. */
+static uint64_t follower_batch(cellar *engine, uint64_t lsn, uint64_t end) {
+    struct commit *commit = engine->commit;
+    for (uint32_t i = 0; i < FOLLOWER_BATCH && lsn < end; i++) {
+        const struct record_header *record;
+        uint64_t space;
+        bool committed = commit_follow(commit, lsn, &record, &space);
+        if (committed) {
+            follower_apply(engine, record);
+        }
+        lsn += space;
+    }
+    return lsn;
+}
+
+static void follower_audit(cellar *engine, uint64_t lsn) {
+    /* Acquire: pairs with the release in cellar_audit_run(). */
+    cellar_audit *wanted = ATOMIC_LOAD(&engine->audit_wanted, acquire);
+    if (wanted == NULL) {
+        return;
+    }
+    store_audit(engine->store, lsn, wanted);
+    ATOMIC_STORE(&engine->audit_wanted, NULL, relaxed);
+    /* Release: pairs with the acquire in cellar_audit_run(). */
+    ATOMIC_STORE(&engine->audit_done, 1, release);
+    futex_wake(&engine->audit_done, FUTEX_ALL);
+}
+
+static void *follower_run(void *argument) {
+    cellar *engine = argument;
+    struct commit *commit = engine->commit;
+    uint64_t lsn = ATOMIC_LOAD(&commit->projected.lsn, relaxed);
+    for (;;) {
+        /* Read before the log's position: when it says stop, nothing is committed any more. */
+        bool stopping = ATOMIC_LOAD(&engine->follower_stopping, acquire) != 0;
+        /* Written, not decided: what the writer only pads over is settled by then. */
+        uint64_t end = ATOMIC_LOAD(&commit->written.lsn, acquire);
+        while (lsn < end) {
+            lsn = follower_batch(engine, lsn, end);
+            follower_publish(engine, lsn);
+        }
+        follower_audit(engine, lsn);
+        if (stopping) {
+            return NULL;
+        }
+        store_sweep(engine->store, engine_now(engine));
+        commit_follower_sleep(commit, end, FOLLOWER_IDLE_NS);
+    }
+}
+
+cellar_status follower_start(cellar *engine) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&engine->follower, NULL, follower_run, engine);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    engine->follower_runs = failed == 0;
+    return failed == 0 ? CELLAR_OK : CELLAR_OUT_OF_MEMORY;
+}
+
+void follower_stop(cellar *engine) {
+    if (engine->follower_runs) {
+        ATOMIC_STORE(&engine->follower_stopping, 1, release);
+        commit_follower_kick(engine->commit);
+        pthread_join(engine->follower, NULL);
+        engine->follower_runs = false;
+    }
+}
+
+cellar_status follower_wait(cellar *engine, uint64_t lsn, int64_t deadline_ns) {
+    struct commit *commit = engine->commit;
+    cellar_status status = CELLAR_OK;
+    ATOMIC_ADD(&engine->listed_waiters, 1, seq_cst);
+    for (;;) {
+        uint32_t epoch = ATOMIC_LOAD(&engine->listed_epoch, seq_cst);
+        if (ATOMIC_LOAD(&commit->projected.lsn, acquire) > lsn) {
+            break;
+        }
+        if (log_health(engine->log) == CELLAR_FAILED) {
+            status = CELLAR_FAILED;
+            break;
+        }
+        int64_t left = deadline_ns == INT64_MIN ? 0 : deadline_ns - clock_monotonic_ns();
+        if (left <= 0) {
+            status = CELLAR_TIMEOUT;
+            break;
+        }
+        futex_wait(&engine->listed_epoch, epoch, left < FOLLOWER_IDLE_NS ? left : FOLLOWER_IDLE_NS);
+    }
+    ATOMIC_SUB(&engine->listed_waiters, 1, relaxed);
+    return status;
+}

@@ -1,0 +1,291 @@
+/* Products, as cellar.h has them. */
+#include "engine/engine.h"
+
+#include <string.h>
+
+/* ---- Putting ---- */
+
+static bool product_check(struct plan *plan, struct plan_product_request *request) {
+    const cellar_product *product = request->product;
+    request->sku_bytes = plan_text_bytes(product->sku, CELLAR_SKU_BYTES_MAX);
+    request->name_bytes = plan_text_bytes(product->name, CELLAR_NAME_BYTES_MAX);
+    request->category_bytes = plan_text_bytes(product->category, CELLAR_CATEGORY_BYTES_MAX);
+    const char *wrong = NULL;
+    if (request->sku_bytes == 0 || request->sku_bytes == SIZE_MAX) {
+        wrong = "sku: 1 to 64 bytes";
+    } else if (request->name_bytes == SIZE_MAX) {
+        wrong = "name: at most 255 bytes";
+    } else if (request->category_bytes == SIZE_MAX) {
+        wrong = "category: at most 64 bytes";
+    } else if (product->status < CELLAR_PRODUCT_ACTIVE ||
+               product->status > CELLAR_PRODUCT_DISCONTINUED) {
+        wrong = "status: no such product status";
+    } else if (product->unit_price > CELLAR_AMOUNT_MAX ||
+               product->unit_price < -CELLAR_AMOUNT_MAX) {
+        wrong = "unit_price: out of range";
+    } else if (product->attributes_bytes > CELLAR_ATTRIBUTES_BYTES_MAX ||
+               (product->attributes_bytes != 0 && product->attributes == NULL)) {
+        wrong = "attributes: at most 64 KiB, and present when attributes_bytes is not 0";
+    }
+    if (wrong != NULL) {
+        plan_invalid(plan, wrong, CELLAR_NO_LINE);
+    }
+    return wrong == NULL;
+}
+
+/* Makes the block and its number before the first attempt. */
+static cellar_status product_prepare(struct store *store, struct plan_product_request *request) {
+    const cellar_product *product = request->product;
+    request->number = slots_take(&store->block_slots);
+    if (request->number == 0) {
+        return CELLAR_STORE_FULL;
+    }
+    const struct payload_product payload = {.attributes_bytes = product->attributes_bytes,
+                                            .unit_price = product->unit_price,
+                                            .status = (uint8_t)product->status,
+                                            .name_bytes = (uint8_t)request->name_bytes,
+                                            .category_bytes = (uint8_t)request->category_bytes};
+    request->block = product_block_create(store, request->number, &payload, product->name,
+                                          product->category, product->attributes);
+    if (request->block == NULL) {
+        slots_give(&store->block_slots, request->number);
+        return CELLAR_OUT_OF_MEMORY;
+    }
+    /* Release: pairs with the acquire of whoever finds the number in the product's cell. */
+    ATOMIC_STORE(&store->blocks[request->number], request->block, release);
+    return CELLAR_OK;
+}
+
+static cellar_status product_put(cellar *engine, const cellar_call *call,
+                                 const cellar_product *product, uint64_t expected,
+                                 cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
+    struct plan plan;
+    plan_create(&plan, engine->store);
+    struct plan_product_request request = {.product = product, .expected = expected};
+    cellar_status status = CELLAR_OK;
+    if (!product_check(&plan, &request)) {
+        status = engine_refused(&plan, refusal_out);
+    } else {
+        status = product_prepare(engine->store, &request);
+        if (status != CELLAR_OK) {
+            plan.refusal.status = status;
+            engine_refused(&plan, refusal_out);
+        }
+    }
+    if (status == CELLAR_OK) {
+        cellar_ticket ticket = {0};
+        status =
+            engine_transact(engine, call, &plan, plan_product_put, &request, &ticket, refusal_out);
+        if (ticket.lsn == 0) {
+            /* No commit: nobody has ever seen the block. */
+            product_block_release(&request.block->deferred, engine->memory);
+        }
+        if (ticket_out != NULL) {
+            *ticket_out = ticket;
+        }
+    }
+    plan_destroy(&plan);
+    return status;
+}
+
+cellar_status cellar_product_put(cellar *store, const cellar_call *call,
+                                 const cellar_product *product, uint64_t expected,
+                                 cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
+    if (product == NULL) {
+        return CELLAR_INVALID_ARGUMENT;
+    }
+    struct engine_call guard;
+    cellar_status status = engine_enter(&guard, store);
+    if (status == CELLAR_OK) {
+        status = product_put(store, call, product, expected, ticket_out, refusal_out);
+        engine_leave(&guard);
+    }
+    return status;
+}
+
+cellar_status cellar_product_put_many(cellar *store, const cellar_call *call,
+                                      const cellar_product *products, size_t count,
+                                      cellar_status *statuses_out, cellar_ticket *tickets_out) {
+    if ((products == NULL && count != 0) || !engine_call_valid(call)) {
+        return CELLAR_INVALID_ARGUMENT;
+    }
+    struct engine_call guard;
+    cellar_status first = engine_enter(&guard, store);
+    if (first != CELLAR_OK) {
+        return first;
+    }
+    cellar_call relaxed = {.durability = CELLAR_RELAXED,
+                           .wait_ms = call == NULL ? 0 : call->wait_ms};
+    uint64_t last = 0;
+    for (size_t i = 0; i < count; i++) {
+        cellar_ticket ticket = {0};
+        cellar_status status =
+            product_put(store, &relaxed, &products[i], CELLAR_VERSION_ANY, &ticket, NULL);
+        last = ticket.lsn == 0 ? last : ticket.lsn;
+        first = first == CELLAR_OK ? status : first;
+        if (statuses_out != NULL) {
+            statuses_out[i] = status;
+        }
+        if (tickets_out != NULL) {
+            tickets_out[i] = ticket;
+        }
+    }
+    cellar_status durable = last == 0 ? CELLAR_OK : engine_wait_durable(store, call, last);
+    engine_leave(&guard);
+    return first == CELLAR_OK ? durable : first;
+}
+
+/* ---- Reading ---- */
+
+static void product_copy_text(char *into, const char *from, size_t bytes) {
+    memcpy(into, from, bytes);
+    into[bytes] = '\0';
+}
+
+/* The block that is current; NULL when the product does not exist. Inside a section. */
+static const struct store_attributes *product_current(const struct store *store, uint32_t slot,
+                                                      uint64_t *version_out) {
+    struct cell_content content = commit_read(store->commit, store_product_cell(slot));
+    *version_out = content.version;
+    /* Acquire: pairs with the release in product_prepare(). The block stays while our section
+     * lasts: its number was current inside. */
+    return content.value == 0 ? NULL : ATOMIC_LOAD(&store->blocks[content.value], acquire);
+}
+
+cellar_status cellar_product_get(cellar *store, const char *sku, uint64_t id,
+                                 cellar_product *product_out) {
+    if (product_out == NULL || (sku == NULL && id == 0)) {
+        return CELLAR_INVALID_ARGUMENT;
+    }
+    struct engine_call guard;
+    cellar_status status = engine_enter(&guard, store);
+    if (status != CELLAR_OK) {
+        return status;
+    }
+    memset(product_out, 0, sizeof *product_out);
+    commit_enter();
+    uint64_t version = 0;
+    const struct store_product *product = store_find_product(store->store, sku, id);
+    const struct store_attributes *block =
+        product == NULL ? NULL : product_current(store->store, product->slot, &version);
+    if (block == NULL) {
+        status = CELLAR_NOT_FOUND;
+    } else {
+        product_out->id = product->slot;
+        product_out->version = version;
+        product_out->created_ns = block->created_ns;
+        product_out->updated_ns = block->updated_ns;
+        product_out->unit_price = block->unit_price;
+        product_out->status = (cellar_product_status)block->status;
+        product_out->attributes_bytes = block->attributes_bytes;
+        product_copy_text(product_out->sku_buffer, product->sku, product->sku_bytes);
+        product_copy_text(product_out->name_buffer, block->text, block->name_bytes);
+        product_copy_text(product_out->category_buffer, block->text + block->name_bytes,
+                          block->category_bytes);
+        product_out->sku = product_out->sku_buffer;
+        product_out->name = product_out->name_buffer;
+        product_out->category = product_out->category_buffer;
+    }
+    commit_leave();
+    engine_leave(&guard);
+    return status;
+}
+
+cellar_status cellar_product_attributes(cellar *store, const cellar_product *product, void *buffer,
+                                        uint32_t capacity) {
+    if (product == NULL || product->id == 0 || capacity < product->attributes_bytes ||
+        (buffer == NULL && capacity != 0)) {
+        return CELLAR_INVALID_ARGUMENT;
+    }
+    struct engine_call guard;
+    cellar_status status = engine_enter(&guard, store);
+    if (status != CELLAR_OK) {
+        return status;
+    }
+    commit_enter();
+    uint64_t version = 0;
+    const struct store_product *found = store_find_product(store->store, NULL, product->id);
+    const struct store_attributes *block =
+        found == NULL ? NULL : product_current(store->store, found->slot, &version);
+    if (block == NULL || version != product->version) {
+        status = CELLAR_VERSION_CHANGED;
+    } else if (block->attributes_bytes != 0) {
+        memcpy(buffer, block->text + block->name_bytes + block->category_bytes,
+               block->attributes_bytes);
+    }
+    commit_leave();
+    engine_leave(&guard);
+    return status;
+}
+
+static void product_summarize(const struct store_product *product,
+                              const struct store_attributes *block, uint64_t version,
+                              cellar_product_summary *summary) {
+    summary->id = product->slot;
+    summary->version = version;
+    summary->unit_price = block->unit_price;
+    summary->created_ns = block->created_ns;
+    summary->status = (cellar_product_status)block->status;
+    product_copy_text(summary->sku, product->sku, product->sku_bytes);
+    product_copy_text(summary->name, block->text, block->name_bytes);
+}
+
+/* Inside a section. The list follows the log; what it names is shown as it is now, and left out
+ * when it has moved to another list. */
+static size_t product_page(const struct store *store, const struct index *index,
+                           const cellar_product_query *query, cellar_product_summary *page,
+                           size_t capacity) {
+    size_t count = 0;
+    uint64_t before = query->before == 0 ? UINT64_MAX : query->before;
+    while (count < capacity) {
+        struct index_entry entries[64];
+        size_t wanted = capacity - count < 64 ? capacity - count : 64;
+        size_t found = index_page(index, before, entries, wanted);
+        for (size_t i = 0; i < found; i++) {
+            const struct store_product *product = &store->products[entries[i].slot];
+            uint64_t version;
+            const struct store_attributes *block =
+                product_current(store, entries[i].slot, &version);
+            if (query->category != NULL || block->status == query->status) {
+                product_summarize(product, block, version, &page[count++]);
+            }
+            before = entries[i].key;
+        }
+        if (found < wanted) {
+            break;
+        }
+    }
+    return count;
+}
+
+cellar_status cellar_product_list(cellar *store, const cellar_product_query *query,
+                                  cellar_product_summary *page_out, size_t capacity,
+                                  size_t *count_out) {
+    if (query == NULL || page_out == NULL || count_out == NULL || capacity == 0 ||
+        capacity > CELLAR_PAGE_MAX || query->status < CELLAR_PRODUCT_ACTIVE ||
+        query->status > CELLAR_PRODUCT_DISCONTINUED) {
+        return CELLAR_INVALID_ARGUMENT;
+    }
+    struct engine_call guard;
+    cellar_status status = engine_enter(&guard, store);
+    if (status != CELLAR_OK) {
+        return status;
+    }
+    *count_out = 0;
+    commit_enter();
+    const struct index *index = store->store->products_by_status[query->status];
+    if (query->category != NULL) {
+        size_t bytes = plan_text_bytes(query->category, CELLAR_CATEGORY_BYTES_MAX);
+        const struct store_category *category =
+            bytes == 0 || bytes == SIZE_MAX
+                ? NULL
+                : store_find_category(store->store, query->category, bytes);
+        index = category == NULL ? NULL : category->products;
+    }
+    if (index != NULL) {
+        *count_out = product_page(store->store, index, query, page_out, capacity);
+    }
+    commit_leave();
+    engine_leave(&guard);
+    return CELLAR_OK;
+}

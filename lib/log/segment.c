@@ -1,0 +1,146 @@
+/* The segment's name and header block.
+ *
+ *   offset  bytes  field
+ *   0       8      magic             "CELLARLG"
+ *   8       4      format            1
+ *   12      4      header_bytes      4096: the records begin here
+ *   16      8      database_high     id of the database, random, the same in all its segments
+ *   24      8      database_low
+ *   32      4      incarnation       1 at the first opening, one more at each
+ *   36      4      crc               CRC-32C over all 4096 bytes with this field zero
+ *   40      8      first_lsn         of the first record; also the file's name
+ *   48      8      previous_end_lsn  where the records of the segment before end; 0 in the first
+ *   56      8      reach_bytes       a process that wrote this handed out no LSN that lies further
+ *                                    beyond the end of what is on disk
+ *   64      8      capacity_bytes    records end at first_lsn + capacity_bytes at the latest
+ *   72      8      created_ns        wall clock, for people
+ *   80      4016   zero
+ *
+ * All integers are little-endian. A header is valid if and only if
+ *   1  magic, format and header_bytes are as above
+ *   2  the CRC is right
+ *   3  incarnation is at least 1
+ *   4  first_lsn, reach_bytes and capacity_bytes are positive multiples of 64, previous_end_lsn is
+ * a multiple of 64, and no sum of them leaves 64 bits 5  previous_end_lsn is at most first_lsn */
+#include "log/segment.h"
+
+#include "base/assert.h"
+#include "base/checksum.h"
+#include "commit/record.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_DIGITS 20
+#define NAME_SUFFIX ".log"
+/* No LSN of a real log comes near; keeps every sum in 64 bits. */
+#define LSN_MAX (UINT64_C(1) << 62)
+
+_Static_assert(NAME_DIGITS + sizeof NAME_SUFFIX - 1 == SEGMENT_NAME_BYTES, "length of a name");
+
+void segment_path(char path[SEGMENT_PATH_BYTES], const char *directory, uint64_t first_lsn) {
+    int length =
+        snprintf(path, SEGMENT_PATH_BYTES, "%s/%020" PRIu64 NAME_SUFFIX, directory, first_lsn);
+    ASSERT(length > 0);
+    ASSERT(length < SEGMENT_PATH_BYTES);
+}
+
+bool segment_parse_name(const char *name, uint64_t *first_lsn_out) {
+    uint64_t value = 0;
+
+    if (strlen(name) != SEGMENT_NAME_BYTES || strcmp(name + NAME_DIGITS, NAME_SUFFIX) != 0) {
+        return false;
+    }
+    for (int i = 0; i < NAME_DIGITS; i++) {
+        if (name[i] < '0' || name[i] > '9') {
+            return false;
+        }
+        if (__builtin_mul_overflow(value, UINT64_C(10), &value) ||
+            __builtin_add_overflow(value, (uint64_t)(name[i] - '0'), &value)) {
+            return false;
+        }
+    }
+    *first_lsn_out = value;
+    return true;
+}
+
+static uint32_t segment_crc(const unsigned char block[SEGMENT_HEADER_BYTES]) {
+    const size_t at = offsetof(struct segment_header, crc);
+    const uint32_t zero = 0;
+    uint32_t crc = checksum_crc32c(0, block, at);
+
+    crc = checksum_crc32c(crc, &zero, sizeof zero);
+    return checksum_crc32c(crc, block + at + sizeof zero, SEGMENT_HEADER_BYTES - at - sizeof zero);
+}
+
+void segment_encode(unsigned char block[SEGMENT_HEADER_BYTES], const struct segment *segment) {
+    struct segment_header header = {
+        .format = SEGMENT_FORMAT,
+        .header_bytes = SEGMENT_HEADER_BYTES,
+        .database_high = segment->database_high,
+        .database_low = segment->database_low,
+        .incarnation = segment->incarnation,
+        .first_lsn = segment->first_lsn,
+        .previous_end_lsn = segment->previous_end_lsn,
+        .reach_bytes = segment->reach_bytes,
+        .capacity_bytes = segment->capacity_bytes,
+        .created_ns = segment->created_ns,
+    };
+    memcpy(header.magic, SEGMENT_MAGIC, sizeof header.magic);
+    memset(block, 0, SEGMENT_HEADER_BYTES);
+    memcpy(block, &header, sizeof header);
+    header.crc = segment_crc(block);
+    memcpy(block, &header, sizeof header);
+
+    /* What would be refused on reading must never be written. */
+    struct segment check;
+    const char *reason;
+    cellar_status status = segment_decode(block, &check, &reason);
+    ASSERT(status == CELLAR_OK);
+}
+
+static bool is_position(uint64_t value) {
+    return value % RECORD_LINE_BYTES == 0 && value <= LSN_MAX;
+}
+
+static bool is_positive_position(uint64_t value) {
+    return value != 0 && is_position(value);
+}
+
+cellar_status segment_decode(const unsigned char block[SEGMENT_HEADER_BYTES],
+                             struct segment *segment_out, const char **reason_out) {
+    struct segment_header header;
+
+    memcpy(&header, block, sizeof header);
+    if (memcmp(header.magic, SEGMENT_MAGIC, sizeof header.magic) != 0) {
+        *reason_out = "the file does not begin like a log segment";
+        return CELLAR_CORRUPT;
+    }
+    if (header.format != SEGMENT_FORMAT) {
+        *reason_out = "the segment is of a format this version does not know";
+        return CELLAR_UNKNOWN_FORMAT;
+    }
+    if (header.crc != segment_crc(block) || header.header_bytes != SEGMENT_HEADER_BYTES) {
+        *reason_out = "the segment's header is damaged";
+        return CELLAR_CORRUPT;
+    }
+    if (header.incarnation == 0 || !is_positive_position(header.first_lsn) ||
+        !is_positive_position(header.reach_bytes) || !is_positive_position(header.capacity_bytes) ||
+        !is_position(header.previous_end_lsn) || header.previous_end_lsn > header.first_lsn) {
+        *reason_out = "the segment's header makes no sense";
+        return CELLAR_CORRUPT;
+    }
+    *segment_out = (struct segment){
+        .database_high = header.database_high,
+        .database_low = header.database_low,
+        .first_lsn = header.first_lsn,
+        .previous_end_lsn = header.previous_end_lsn,
+        .reach_bytes = header.reach_bytes,
+        .capacity_bytes = header.capacity_bytes,
+        .created_ns = header.created_ns,
+        .incarnation = header.incarnation,
+        .seed = record_seed(header.database_high, header.database_low, header.incarnation),
+    };
+    return CELLAR_OK;
+}

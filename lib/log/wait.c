@@ -1,0 +1,143 @@
+/* Waiters, and the event descriptor. */
+#include "log/wait.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/futex.h"
+#include "log/log.h"
+#include "log/state.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+void wait_create(struct wait *wait) {
+    for (int i = 0; i < WAIT_WORDS; i++) {
+        ATOMIC_STORE(&wait->words[i].epoch, 0, relaxed);
+        ATOMIC_STORE(&wait->words[i].waiters, 0, relaxed);
+    }
+    ATOMIC_STORE(&wait->event, -1, relaxed);
+}
+
+void wait_destroy(struct wait *wait) {
+    int event = ATOMIC_LOAD(&wait->event, relaxed);
+
+    if (event >= 0) {
+        (void)close(event);
+    }
+}
+
+static struct wait_word *wait_word_of(struct wait *wait, uint64_t range) {
+    return &wait->words[range % WAIT_WORDS];
+}
+
+static void wait_wake(struct wait_word *word) {
+    /* Release: pairs with the acquire in wait_sleep(); who reads the new epoch sees why it changed.
+     */
+    ATOMIC_ADD(&word->epoch, 1, release);
+    futex_wake(&word->epoch, FUTEX_ALL);
+}
+
+static void wait_signal_event(struct wait *wait) {
+    /* Sequentially consistent, after the store of `durable`: whoever makes the descriptor and asks
+     * for `durable` afterwards sees this advance, or we see the descriptor. */
+    int event = ATOMIC_LOAD(&wait->event, seq_cst);
+
+    if (event >= 0) {
+        /* Fails only when the counter is full: then the descriptor is readable anyway. */
+        (void)eventfd_write(event, 1);
+    }
+}
+
+void wait_publish(struct log *log, uint64_t before, uint64_t durable) {
+    struct wait *wait = &log->wait;
+    uint64_t range = before >> WAIT_RANGE_SHIFT;
+    uint64_t last = (durable - 1) >> WAIT_RANGE_SHIFT;
+
+    ASSERT(before < durable);
+    if (last - range >= WAIT_WORDS) {
+        range = last - WAIT_WORDS + 1;
+    }
+    /* Sequentially consistent, with the load of `waiters` below: a waiter counts itself and then
+     * loads `durable`, we store `durable` and then load the count. In the single order of these
+     * four one of the two comes second and sees the other; with less, both could read the old
+     * value, and the waiter would sleep for good. Also the release that pairs with every acquire of
+     * `durable`: the batch was synced before. */
+    ATOMIC_STORE(&log->commit->durable.lsn, durable, seq_cst);
+    for (; range <= last; range++) {
+        struct wait_word *word = wait_word_of(wait, range);
+        if (ATOMIC_LOAD(&word->waiters, seq_cst) != 0) {
+            wait_wake(word);
+        }
+    }
+    wait_signal_event(wait);
+}
+
+void wait_fail(struct log *log) {
+    /* `failed` was set before. Every word is woken, whether anyone is seen to wait there or not. */
+    for (int i = 0; i < WAIT_WORDS; i++) {
+        wait_wake(&log->wait.words[i]);
+    }
+    wait_signal_event(&log->wait);
+}
+
+/* Sleeps until the record is durable, the log has failed, or the deadline. */
+static cellar_status wait_sleep(struct log *log, struct wait_word *word, uint64_t lsn,
+                                int64_t deadline_ns) {
+    for (;;) {
+        /* Acquire: pairs with the release in wait_wake(). Before the two checks, so that a change
+         * after them is noticed by the futex. */
+        uint32_t epoch = ATOMIC_LOAD(&word->epoch, acquire);
+        /* Sequentially consistent: see wait_publish(). */
+        if (ATOMIC_LOAD(&log->commit->durable.lsn, seq_cst) > lsn) {
+            return CELLAR_OK;
+        }
+        /* Acquire: pairs with the store in fail_log(). */
+        if (ATOMIC_LOAD(&log->failed, acquire) != 0) {
+            return CELLAR_OUTCOME_UNKNOWN;
+        }
+        int64_t left = -1;
+        if (deadline_ns != INT64_MAX) {
+            int64_t now = clock_monotonic_ns();
+            if (deadline_ns <= now) {
+                return CELLAR_TIMEOUT;
+            }
+            left = deadline_ns - now;
+        }
+        futex_wait(&word->epoch, epoch, left);
+    }
+}
+
+cellar_status log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns) {
+    struct wait_word *word = wait_word_of(&log->wait, lsn >> WAIT_RANGE_SHIFT);
+
+    /* Acquire: pairs with the store in wait_publish(). */
+    if (ATOMIC_LOAD(&log->commit->durable.lsn, acquire) > lsn) {
+        return CELLAR_OK;
+    }
+    /* Sequentially consistent: see wait_publish(). */
+    ATOMIC_ADD(&word->waiters, 1, seq_cst);
+    cellar_status status = wait_sleep(log, word, lsn, deadline_ns);
+    ATOMIC_SUB(&word->waiters, 1, relaxed);
+    return status;
+}
+
+int log_event_descriptor(struct log *log) {
+    struct wait *wait = &log->wait;
+    int current = ATOMIC_LOAD(&wait->event, relaxed);
+
+    if (current >= 0) {
+        return current;
+    }
+    /* Readable from the start, so that its first user asks for `durable` at once. */
+    int event = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (event < 0) {
+        return -errno;
+    }
+    /* Sequentially consistent: see wait_signal_event(). */
+    if (!ATOMIC_CAS(&wait->event, &current, event, seq_cst, relaxed)) {
+        (void)close(event);
+        return current;
+    }
+    return event;
+}

@@ -1,0 +1,349 @@
+/* The writer thread. */
+#include "log/writer.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/probe.h"
+#include "log/report.h"
+#include "log/state.h"
+
+#include <sched.h>
+#include <string.h>
+
+/* How long writer_stop() waits before it kicks the writer again. */
+#define WRITER_KICK_NS NANOSECONDS_PER_MILLISECOND
+
+/* Why no more was added to the batch. */
+enum writer_gathered {
+    WRITER_IDLE,        /* nothing is reserved */
+    WRITER_UNPUBLISHED, /* the next record is reserved but not published */
+    WRITER_ENOUGH,      /* all that was reserved when the batch began, or the buffer is full */
+    WRITER_SEGMENT_END  /* the next record needs a new segment */
+};
+
+bool writer_allocate(struct log *log) {
+    struct writer *writer = &log->writer;
+
+    histogram_reset(&writer->sync_ns);
+    histogram_reset(&writer->lag_ns);
+    histogram_reset(&writer->group_records);
+    writer->batch.bytes_max = log->batch_bytes;
+    writer->batch.bytes =
+        memory_allocate_aligned(log->memory, MEMORY_LOG, SEGMENT_HEADER_BYTES, log->batch_bytes);
+    return writer->batch.bytes != NULL;
+}
+
+void writer_destroy(struct log *log) {
+    ASSERT(!log->writer.running);
+    memory_release(log->memory, MEMORY_LOG, log->writer.batch.bytes, log->batch_bytes);
+}
+
+/* ---- Gathering a batch ---- */
+
+static void writer_advance_decided(struct log *log, uint64_t space) {
+    log->writer.decided_lsn += space;
+    log->writer.stuck_lsn = 0;
+    /* Release: pairs with the acquire in commit_snapshot(); who reads it sees all below decided. */
+    ATOMIC_STORE(&log->commit->decided.lsn, log->writer.decided_lsn, release);
+}
+
+/* Guarantee D: reserved, but not published. Remembers since when. */
+static void writer_note_stuck(struct writer *writer) {
+    if (writer->stuck_lsn != writer->decided_lsn) {
+        writer->stuck_lsn = writer->decided_lsn;
+        writer->stuck_since_ns = clock_monotonic_ns();
+    }
+}
+
+/* True when what was reserved there is now padding. */
+static bool writer_pass_over(struct log *log) {
+    struct writer *writer = &log->writer;
+
+    if (clock_monotonic_ns() - writer->stuck_since_ns < WRITER_PATIENCE_NS) {
+        return false;
+    }
+    uint64_t gap = commit_pass_over(log->commit, writer->decided_lsn);
+    if (gap == 0) {
+        /* It has been published meanwhile. */
+        return false;
+    }
+    writer_advance_decided(log, gap);
+    return true;
+}
+
+/* Takes the next record, if there is room for it. */
+static enum writer_gathered writer_take(struct log *log, const struct record_header *record,
+                                        uint64_t space) {
+    struct batch *batch = &log->writer.batch;
+
+    ASSERT(space <= log->record_space_max);
+    if (!batch_segment_has_room(batch, space)) {
+        return WRITER_SEGMENT_END;
+    }
+    if (batch_has_room(batch, space)) {
+        batch_add(batch, record);
+        writer_advance_decided(log, space);
+    }
+    return WRITER_ENOUGH;
+}
+
+/* Adds the padding that is owed, as far as there is room. */
+static enum writer_gathered writer_pad(struct log *log) {
+    struct batch *batch = &log->writer.batch;
+    uint64_t owed = log->writer.decided_lsn - batch_end(batch);
+
+    owed -= batch_pad(batch, owed);
+    return owed != 0 && !batch_segment_has_room(batch, owed) && batch->used == 0
+               ? WRITER_SEGMENT_END
+               : WRITER_ENOUGH;
+}
+
+/* One record or gap. Returns ENOUGH when the batch may go on. */
+static enum writer_gathered writer_gather_one(struct log *log) {
+    struct writer *writer = &log->writer;
+    const struct record_header *record;
+    uint64_t space;
+
+    switch (commit_decide(log->commit, writer->decided_lsn, &record, &space)) {
+    case COMMIT_NOTHING:
+        return WRITER_IDLE;
+    case COMMIT_UNPUBLISHED:
+        writer_note_stuck(writer);
+        /* What is in hand is written first. */
+        if (writer->batch.used != 0 || !writer_pass_over(log)) {
+            return WRITER_UNPUBLISHED;
+        }
+        return writer_pad(log);
+    case COMMIT_TAKE:
+        return writer_take(log, record, space);
+    case COMMIT_PAD:
+        writer_advance_decided(log, space);
+        return writer_pad(log);
+    }
+    return WRITER_IDLE;
+}
+
+/* Fills the batch with what is reserved by now: what comes later is for the next one. Ends because
+ * every round adds to the batch, or returns. */
+static enum writer_gathered writer_gather(struct log *log) {
+    struct writer *writer = &log->writer;
+    struct batch *batch = &writer->batch;
+    /* Acquire: pairs with the reservation, as in commit_decide(). */
+    uint64_t target = ATOMIC_LOAD(&log->commit->reserved.lsn, acquire);
+    enum writer_gathered gathered = WRITER_ENOUGH;
+
+    if (batch_end(batch) < writer->decided_lsn) {
+        gathered = writer_pad(log);
+    }
+    do {
+        uint64_t before = batch->used;
+        if (gathered != WRITER_ENOUGH || batch_end(batch) < writer->decided_lsn) {
+            return gathered;
+        }
+        gathered = writer_gather_one(log);
+        if (batch->used == before) {
+            return gathered;
+        }
+    } while (batch_end(batch) < target);
+    return gathered;
+}
+
+/* ---- Writing it ---- */
+
+static void writer_count(struct writer *writer, int64_t began_ns, int64_t synced_ns) {
+    const struct batch *batch = &writer->batch;
+
+    histogram_record(&writer->sync_ns, synced_ns - began_ns);
+    histogram_record(&writer->lag_ns, synced_ns - writer->taken_ns);
+    histogram_record(&writer->group_records, (int64_t)batch->records);
+    ATOMIC_ADD(&writer->syncs, 1, relaxed);
+    ATOMIC_ADD(&writer->bytes_written, batch->used, relaxed);
+    ATOMIC_ADD(&writer->records, batch->records, relaxed);
+    ATOMIC_ADD(&writer->padding_bytes, batch->padding_bytes, relaxed);
+}
+
+/* Writes and syncs the batch and begins the next one. False when the log has failed. */
+static bool writer_flush(struct log *log) {
+    struct writer *writer = &log->writer;
+    struct batch *batch = &writer->batch;
+    uint64_t end = batch_end(batch);
+    uint64_t segment_lsn = batch->segment_end_lsn - (log->segment_bytes - SEGMENT_HEADER_BYTES);
+
+    int result = io_write_all(log->io, writer->file, batch->bytes, batch->used,
+                              segment_offset(segment_lsn, batch->lsn));
+    if (result < 0) {
+        fail_log(log, "the log", "write", result);
+        return false;
+    }
+    /* From here on the records are read from the file. */
+    commit_advance_written(log->commit, end);
+    PROBE("log-written", end);
+    int64_t began_ns = clock_monotonic_ns();
+    result = log->io->fdatasync(log->io->context, writer->file);
+    if (result < 0) {
+        fail_log(log, "the log", "sync", result);
+        return false;
+    }
+    /* Acquire: pairs with the exchange in fail_log(). Whoever failed elsewhere: nothing is
+     * published any more (guarantee C). */
+    if (ATOMIC_LOAD(&log->failed, acquire) != 0) {
+        return false;
+    }
+    writer_count(writer, began_ns, clock_monotonic_ns());
+    writer->proven_lsn = batch->durable_lsn;
+    if (batch->commit_end_lsn != 0) {
+        writer->commit_end_lsn = batch->commit_end_lsn;
+    }
+    wait_publish(log, batch->lsn, end);
+    PROBE("log-durable", end);
+    batch_begin(batch, end);
+    return true;
+}
+
+/* Goes on in a new segment. Everything in the old one is on disk. */
+static bool writer_roll(struct log *log) {
+    struct writer *writer = &log->writer;
+    struct batch *batch = &writer->batch;
+    struct segment segment;
+    const char *verb;
+
+    ASSERT(batch->used == 0);
+    ASSERT(batch->durable_lsn == batch->lsn);
+    bool found = catalog_last(log, &segment);
+    ASSERT(found);
+    segment.previous_end_lsn = batch->lsn;
+    segment.first_lsn = batch->lsn;
+    segment.created_ns = clock_wall_ns();
+    segment.file_bytes = 0;
+    int result = prepare_roll(log, &segment, &verb);
+    if (result < 0) {
+        fail_log(log, "the next segment", verb, result);
+        return false;
+    }
+    writer->file = prepare_active_file(log);
+    batch->segment_end_lsn = segment.first_lsn + segment.capacity_bytes;
+    PROBE("log-rolled", segment.first_lsn);
+    return true;
+}
+
+/* ---- Having nothing to do ---- */
+
+/* Guarantee E: is there an acknowledged record that no other record proves? */
+static bool writer_mark_is_due(const struct writer *writer) {
+    return writer->commit_end_lsn > writer->proven_lsn;
+}
+
+/* Reserves a mark like any commit; it is taken like any other. False when there is no space. */
+static bool writer_mark(struct log *log) {
+    const struct commit_request request = {.kind = RECORD_MARK,
+                                           .time_ns = log->writer.batch.time_ns};
+    uint64_t lsn;
+
+    commit_enter();
+    enum commit_outcome outcome = commit_try(log->commit, &request, &lsn);
+    commit_leave();
+    return outcome == COMMIT_DONE;
+}
+
+static bool writer_is_stopping(const struct log *log) {
+    /* Acquire: pairs with the release in writer_stop(); what was reserved before it is seen. */
+    return ATOMIC_LOAD(&log->writer.stopping, acquire) != 0;
+}
+
+/* Nothing is reserved. False when the thread is to end. */
+static bool writer_rest(struct log *log) {
+    struct writer *writer = &log->writer;
+    bool due = writer_mark_is_due(writer);
+    uint64_t seen = writer->decided_lsn;
+
+    if (writer_is_stopping(log)) {
+        /* One more round, with the mark, unless it finds no space. */
+        return due && writer_mark(log);
+    }
+    int64_t began_ns = clock_monotonic_ns();
+    commit_writer_sleep(log->commit, seen, due ? WRITER_IDLE_NS : -1);
+    if (!due || clock_monotonic_ns() - began_ns < WRITER_IDLE_NS ||
+        ATOMIC_LOAD(&log->commit->reserved.lsn, relaxed) != seen) {
+        return true;
+    }
+    if (!writer_mark(log) && !writer_is_stopping(log)) {
+        commit_writer_sleep(log->commit, seen, WRITER_MARK_RETRY_NS);
+    }
+    return true;
+}
+
+/* ---- The thread ---- */
+
+/* One round. False when the thread is to end. */
+static bool writer_step(struct log *log) {
+    struct writer *writer = &log->writer;
+
+    writer->taken_ns = clock_monotonic_ns();
+    enum writer_gathered gathered = writer_gather(log);
+    if (writer->batch.used != 0) {
+        return writer_flush(log);
+    }
+    switch (gathered) {
+    case WRITER_SEGMENT_END:
+        return writer_roll(log);
+    case WRITER_UNPUBLISHED:
+        /* The owner may be waiting for this very processor. */
+        sched_yield();
+        return true;
+    case WRITER_ENOUGH:
+        return true;
+    case WRITER_IDLE:
+        return writer_rest(log);
+    }
+    return false;
+}
+
+static void *writer_run(void *argument) {
+    struct log *log = argument;
+
+    /* Acquire: pairs with the exchange in fail_log(). */
+    while (ATOMIC_LOAD(&log->failed, acquire) == 0 && writer_step(log)) {
+    }
+    /* Release: pairs with the acquire in writer_stop(). */
+    ATOMIC_STORE(&log->writer.done, 1, release);
+    futex_wake(&log->writer.done, FUTEX_ALL);
+    return NULL;
+}
+
+bool writer_start(struct log *log, uint64_t lsn) {
+    struct writer *writer = &log->writer;
+    struct segment segment;
+
+    bool found = catalog_last(log, &segment);
+    ASSERT(found);
+    ASSERT(segment.first_lsn == lsn);
+    writer->file = prepare_active_file(log);
+    writer->decided_lsn = lsn;
+    writer->commit_end_lsn = lsn;
+    writer->proven_lsn = lsn;
+    writer->batch.segment_end_lsn = lsn + segment.capacity_bytes;
+    writer->batch.seed = segment.seed;
+    writer->batch.time_ns = log->end_time_ns;
+    batch_begin(&writer->batch, lsn);
+    writer->running = state_start_thread(&writer->thread, writer_run, log);
+    return writer->running;
+}
+
+void writer_stop(struct log *log) {
+    struct writer *writer = &log->writer;
+
+    if (!writer->running) {
+        return;
+    }
+    /* Release: pairs with the acquire in writer_is_stopping(). */
+    ATOMIC_STORE(&writer->stopping, 1, release);
+    /* Kicked again and again, because a kick just before it falls asleep is lost. Acquire: pairs
+     * with the release at the end of the thread. */
+    while (ATOMIC_LOAD(&writer->done, acquire) == 0) {
+        commit_writer_kick(log->commit);
+        futex_wait(&writer->done, 0, WRITER_KICK_NS);
+    }
+    pthread_join(writer->thread, NULL);
+    writer->running = false;
+}

@@ -1,0 +1,209 @@
+/* The audit: every invariant over the whole store as of one instant, on the thread that follows the
+ * log, between two records.
+ *
+ * Derived state is then exactly that of all commits below the snapshot, and cells are read as of it
+ * by rewinding through the ring, which holds everything from there on. */
+#include "store/store.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Objects looked at in one read section. */
+#define AUDIT_CHUNK 1024
+
+struct audit {
+    struct store *store;
+    uint64_t snapshot;
+    cellar_audit *out;
+    int64_t *reserved; /* by stock slot, summed up from the orders */
+};
+
+__attribute__((format(printf, 2, 3))) static void audit_violation(struct audit *audit,
+                                                                  const char *format, ...) {
+    if (audit->out->violations++ == 0) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(audit->out->first_violation, sizeof audit->out->first_violation, format,
+                  arguments);
+        va_end(arguments);
+    }
+}
+
+static int64_t audit_cell(const struct audit *audit, uint32_t cell) {
+    return commit_read_at(audit->store->commit, cell, audit->snapshot).value;
+}
+
+/* Leaves the read section now and then, so that the ring is not held up for long. */
+static void audit_breathe(uint32_t slot) {
+    if (slot % AUDIT_CHUNK == 0) {
+        commit_leave();
+        commit_enter();
+    }
+}
+
+static void audit_order(struct audit *audit, uint32_t slot,
+                        uint64_t states_out[STORE_STATE_COUNT]) {
+    struct store *store = audit->store;
+    struct store_order *order = &store->orders[slot];
+    int64_t state = audit_cell(audit, store_order_cell(slot));
+    if (state <= 0) {
+        return;
+    }
+    if (state >= STORE_STATE_COUNT) {
+        audit_violation(audit, "order slot %u: no such state: %lld", slot, (long long)state);
+        return;
+    }
+    states_out[state]++;
+    uint64_t placed = ATOMIC_LOAD(&order->placed_lsn, relaxed);
+    for (uint32_t i = 0; i < STORE_STATE_COUNT; i++) {
+        if (index_contains(store->orders_by_state[i], placed) != (i == state)) {
+            audit_violation(audit, "order slot %u: state %lld, but list %u is wrong", slot,
+                            (long long)state, i);
+        }
+    }
+    const struct store_detail *detail = ATOMIC_LOAD(&order->detail, acquire);
+    bool open = state == CELLAR_ORDER_PLACED || state == CELLAR_ORDER_PAID;
+    if (open != (detail != NULL)) {
+        audit_violation(audit, "order slot %u: its lines are kept or dropped wrongly", slot);
+    }
+    for (uint32_t i = 0; detail != NULL && i < detail->line_count; i++) {
+        audit->reserved[detail->lines[i].stock] += detail->lines[i].quantity;
+    }
+}
+
+static void audit_orders(struct audit *audit) {
+    uint64_t states[STORE_STATE_COUNT] = {0};
+    uint32_t end = slots_end(&audit->store->order_slots);
+    for (uint32_t slot = 1; slot < end; slot++) {
+        audit_order(audit, slot, states);
+        audit_breathe(slot);
+    }
+    const cellar_totals *totals = &audit->out->totals;
+    for (uint32_t i = 1; i < STORE_STATE_COUNT; i++) {
+        uint64_t counted = totals->orders[i == STORE_STATE_OTHER ? 0 : i];
+        if (states[i] != counted || index_count(audit->store->orders_by_state[i]) != counted) {
+            audit_violation(audit, "orders in state %u: %llu cells, %llu counted, %llu listed", i,
+                            (unsigned long long)states[i], (unsigned long long)counted,
+                            (unsigned long long)index_count(audit->store->orders_by_state[i]));
+        }
+    }
+}
+
+static void audit_stock(struct audit *audit, uint32_t slot) {
+    struct store *store = audit->store;
+    struct store_stock *stock = &store->stocks[slot];
+    struct cell_content sellable = commit_read_at(
+        store->commit, store_stock_cell(slot, STORE_STOCK_SELLABLE), audit->snapshot);
+    if (sellable.version == 0) {
+        return;
+    }
+    int64_t safety = audit_cell(audit, store_stock_cell(slot, STORE_STOCK_SAFETY_CELL));
+    int64_t unsellable = audit_cell(audit, store_stock_cell(slot, STORE_STOCK_UNSELLABLE));
+    int64_t incoming = audit_cell(audit, store_stock_cell(slot, STORE_STOCK_INCOMING));
+    int64_t available = store_stock_unblocked(sellable.value) + safety;
+    int64_t reserved = ATOMIC_LOAD(&stock->reserved, relaxed);
+    int64_t on_hand = ATOMIC_LOAD(&stock->on_hand, relaxed);
+    const char *sku = store->products[stock->product].sku;
+    if (available < 0 || unsellable < 0 || incoming < 0 || safety < 0 || reserved < 0) {
+        audit_violation(audit, "%s at %u: below zero: available %lld, unsellable %lld", sku,
+                        stock->location, (long long)available, (long long)unsellable);
+    }
+    if (available + reserved + unsellable != on_hand) {
+        audit_violation(audit,
+                        "%s at %u: available %lld + reserved %lld + unsellable %lld, but the "
+                        "movements sum up to %lld",
+                        sku, stock->location, (long long)available, (long long)reserved,
+                        (long long)unsellable, (long long)on_hand);
+    }
+    if (audit->reserved[slot] != reserved) {
+        audit_violation(audit, "%s at %u: reserved %lld, but open orders hold %lld", sku,
+                        stock->location, (long long)reserved, (long long)audit->reserved[slot]);
+    }
+    audit->out->totals.units_available += available;
+    audit->out->totals.units_reserved += reserved;
+    audit->out->totals.units_unsellable += unsellable;
+}
+
+static void audit_stocks(struct audit *audit) {
+    uint32_t end = slots_end(&audit->store->stock_slots);
+    for (uint32_t slot = 1; slot < end; slot++) {
+        audit_stock(audit, slot);
+        audit_breathe(slot);
+    }
+    const cellar_totals *totals = &audit->out->totals;
+    int64_t on_hand = totals->units_available + totals->units_reserved + totals->units_unsellable;
+    int64_t moved = totals->units_received + totals->units_adjusted + totals->units_returned -
+                    totals->units_taken - totals->units_fulfilled;
+    if (on_hand != moved) {
+        audit_violation(audit, "on hand %lld in all, but all movements sum up to %lld",
+                        (long long)on_hand, (long long)moved);
+    }
+}
+
+static void audit_accounts(struct audit *audit) {
+    struct store *store = audit->store;
+    int64_t balances = 0;
+    uint64_t accounts = 0;
+    uint32_t end = slots_end(&store->account_slots);
+    for (uint32_t slot = 1; slot < end; slot++) {
+        struct cell_content room =
+            commit_read_at(store->commit, store_account_cell(slot), audit->snapshot);
+        if (room.version != 0) {
+            int64_t floor = audit_cell(audit, store_floor_cell(slot));
+            accounts++;
+            balances += room.value + floor;
+            if (room.value < 0 || floor > 0) {
+                audit_violation(audit, "account %llu: balance %lld is below its floor %lld",
+                                (unsigned long long)store->accounts[slot].id,
+                                (long long)(room.value + floor), (long long)floor);
+            }
+        }
+        audit_breathe(slot);
+    }
+    const cellar_totals *totals = &audit->out->totals;
+    if (accounts != totals->accounts || balances != totals->balances ||
+        balances != totals->credited - totals->debited) {
+        audit_violation(
+            audit, "%llu accounts sum up to %lld; the journal says %llu, %lld = %lld - %lld",
+            (unsigned long long)accounts, (long long)balances, (unsigned long long)totals->accounts,
+            (long long)totals->balances, (long long)totals->credited, (long long)totals->debited);
+    }
+}
+
+static void audit_products(struct audit *audit) {
+    struct store *store = audit->store;
+    uint64_t products = 0;
+    uint32_t end = slots_end(&store->product_slots);
+    for (uint32_t slot = 1; slot < end; slot++) {
+        products += audit_cell(audit, store_product_cell(slot)) != 0;
+        audit_breathe(slot);
+    }
+    uint64_t listed = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        listed += index_count(store->products_by_status[i]);
+    }
+    if (products != audit->out->totals.products || listed != products) {
+        audit_violation(
+            audit, "%llu products, %llu counted, %llu listed", (unsigned long long)products,
+            (unsigned long long)audit->out->totals.products, (unsigned long long)listed);
+    }
+}
+
+void store_audit(struct store *store, uint64_t snapshot, cellar_audit *audit_out) {
+    *audit_out = (cellar_audit){.totals = store->totals};
+    audit_out->totals.lsn = snapshot;
+    struct audit audit = {.store = store, .snapshot = snapshot, .out = audit_out};
+    size_t bytes = ((size_t)store->stock_slots.limit + 1) * sizeof *audit.reserved;
+    audit.reserved = memory_map_lazy(bytes);
+    if (audit.reserved == NULL) {
+        audit_violation(&audit, "no memory for the audit itself");
+        return;
+    }
+    commit_enter();
+    audit_orders(&audit);
+    audit_stocks(&audit);
+    audit_accounts(&audit);
+    audit_products(&audit);
+    commit_leave();
+    memory_unmap(audit.reserved, bytes);
+}

@@ -1,0 +1,249 @@
+/* What follows from the records of orders: their contents, lists, reserved quantities, totals. One
+ * thread, in LSN order. */
+#include "store/store.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+static void order_add(_Atomic int64_t *sum, int64_t delta) {
+    ATOMIC_STORE(sum, ATOMIC_LOAD(sum, relaxed) + delta, relaxed);
+}
+
+/* Recovery: the entry with the slot of the record's cell. Live: it is there. */
+static enum store_apply_result order_restore(struct store *store, cellar_id id, uint32_t slot,
+                                             struct store_order **order_out) {
+    if (!slots_raise(&store->order_slots, slot)) {
+        return STORE_APPLY_LIMIT;
+    }
+    struct store_order *order = &store->orders[slot];
+    *order_out = order;
+    if (order->slot != 0 && order->id.high == id.high && order->id.low == id.low) {
+        return STORE_APPLIED;
+    }
+    if (order->slot != 0) {
+        return STORE_APPLY_BROKEN;
+    }
+    order->id = id;
+    order->slot = slot;
+    uint64_t hash = hash_seeded(store->seed, &id, sizeof id);
+    struct table_node *node = table_add(store->order_table, hash, &id, &order->node);
+    return node == &order->node ? STORE_APPLIED : STORE_APPLY_BROKEN;
+}
+
+/* The customer's orders, newest first, are linked through the orders. */
+static enum store_apply_result order_link_customer(struct store *store, struct store_order *order,
+                                                   uint64_t id) {
+    struct store_customer *customer = store_find_customer(store, id);
+    if (customer == NULL) {
+        uint32_t slot = slots_take(&store->customer_slots);
+        if (slot == 0) {
+            return STORE_APPLY_LIMIT;
+        }
+        customer = &store->customers[slot];
+        customer->id = id;
+        uint64_t hash = hash_seeded(store->seed, &id, sizeof id);
+        table_add(store->customer_table, hash, &id, &customer->node);
+        store->totals.customers++;
+    }
+    order->older_of_customer = ATOMIC_LOAD(&customer->newest, relaxed);
+    /* Release: pairs with the acquire of whoever lists; the order's content comes first. */
+    ATOMIC_STORE(&customer->newest, order->slot, release);
+    return STORE_APPLIED;
+}
+
+static struct store_detail *order_detail_create(struct store *store,
+                                                const struct payload_document *document) {
+    size_t content = document->line_count * sizeof(struct payload_line) + document->reference_bytes;
+    struct store_detail *detail =
+        memory_allocate(store->memory, MEMORY_ORDERS, sizeof *detail + content);
+    if (detail == NULL) {
+        return NULL;
+    }
+    *detail = (struct store_detail){.bytes = (uint32_t)(sizeof *detail + content),
+                                    .line_count = document->line_count,
+                                    .business_time_ns = document->business_time_ns,
+                                    .reference_bytes = document->reference_bytes};
+    memcpy(detail->lines, payload_lines(document), content);
+    return detail;
+}
+
+static void order_detail_release(struct commit_deferred *deferred, struct memory *memory) {
+    struct store_detail *detail = (struct store_detail *)(void *)deferred;
+    memory_release(memory, MEMORY_ORDERS, detail, detail->bytes);
+}
+
+static bool order_is_open(uint32_t state) {
+    return state == CELLAR_ORDER_PLACED || state == CELLAR_ORDER_PAID;
+}
+
+enum store_apply_result order_apply_document(struct store *store,
+                                             const struct record_header *record,
+                                             const struct payload_document *document,
+                                             uint32_t state) {
+    if (document->id.high == 0 && document->id.low == 0) {
+        return STORE_APPLIED;
+    }
+    struct store_order *order;
+    enum store_apply_result result =
+        order_restore(store, document->id, CELL_SLOT(record_cells(record)[0]), &order);
+    if (result != STORE_APPLIED) {
+        return result;
+    }
+    struct store_detail *detail = NULL;
+    if (order_is_open(state)) {
+        detail = order_detail_create(store, document);
+        if (detail == NULL) {
+            return STORE_APPLY_NO_MEMORY;
+        }
+    }
+    if (!index_insert(store->orders_by_state[state], record->lsn, order->slot)) {
+        if (detail != NULL) {
+            memory_release(store->memory, MEMORY_ORDERS, detail, detail->bytes);
+        }
+        return STORE_APPLY_NO_MEMORY;
+    }
+    order->placed_ns = document->time_ns;
+    order->fingerprint = document->fingerprint;
+    order->customer = document->customer;
+    order->total = document->total;
+    order->line_count = document->line_count;
+    ATOMIC_STORE(&order->changed_ns, document->time_ns, relaxed);
+    ATOMIC_STORE(&order->account, state == CELLAR_ORDER_PLACED ? 0 : document->account, relaxed);
+    ATOMIC_STORE(&order->detail, detail, release);
+    /* Release: pairs with the acquire of whoever meets the order; all of the above comes with it.
+     */
+    ATOMIC_STORE(&order->placed_lsn, record->lsn, release);
+    store->totals.orders[state == STORE_STATE_OTHER ? 0 : state]++;
+    if (document->customer != 0 && state != STORE_STATE_OTHER) {
+        return order_link_customer(store, order, document->customer);
+    }
+    return STORE_APPLIED;
+}
+
+static void order_apply_money(struct store *store, uint64_t account, int64_t debit) {
+    if (account == 0) {
+        return;
+    }
+    store->totals.balances -= debit;
+    if (debit >= 0) {
+        store->totals.debited += debit;
+    } else {
+        store->totals.credited -= debit;
+    }
+}
+
+static enum store_apply_result order_apply_place(struct store *store,
+                                                 const struct record_header *record) {
+    const struct payload_document *document = record_payload(record);
+    uint32_t state = document->type;
+    if (state < CELLAR_ORDER_PLACED || state > CELLAR_ORDER_FULFILLED) {
+        return STORE_APPLY_BROKEN;
+    }
+    enum store_apply_result result = order_apply_document(store, record, document, state);
+    if (result != STORE_APPLIED) {
+        return result;
+    }
+    cellar_totals *totals = &store->totals;
+    const struct payload_line *lines = payload_lines(document);
+    for (uint32_t i = 0; i < document->line_count; i++) {
+        struct store_stock *stock = &store->stocks[lines[i].stock];
+        totals->units_ordered += lines[i].quantity;
+        if (state == CELLAR_ORDER_FULFILLED) {
+            order_add(&stock->on_hand, -lines[i].quantity);
+            totals->units_fulfilled += lines[i].quantity;
+        } else {
+            order_add(&stock->reserved, lines[i].quantity);
+        }
+    }
+    totals->order_lines += document->line_count;
+    totals->revenue += document->total;
+    if (state != CELLAR_ORDER_PLACED) {
+        order_apply_money(store, document->account, document->total);
+    }
+    return STORE_APPLIED;
+}
+
+static enum store_apply_result order_apply_return(struct store *store,
+                                                  const struct record_header *record) {
+    const struct payload_document *document = record_payload(record);
+    enum store_apply_result result =
+        order_apply_document(store, record, document, CELLAR_ORDER_RETURNED);
+    if (result != STORE_APPLIED) {
+        return result;
+    }
+    cellar_totals *totals = &store->totals;
+    const struct payload_line *lines = payload_lines(document);
+    for (uint32_t i = 0; i < document->line_count; i++) {
+        order_add(&store->stocks[lines[i].stock].on_hand, lines[i].quantity);
+        totals->units_returned += lines[i].quantity;
+    }
+    totals->return_lines += document->line_count;
+    totals->returned_value += document->total;
+    order_apply_money(store, document->account, -document->total);
+    return STORE_APPLIED;
+}
+
+/* What leaving the open states does to the stocks of the order's lines. */
+static void order_apply_close(struct store *store, const struct store_detail *detail,
+                              bool fulfilled) {
+    for (uint32_t i = 0; i < detail->line_count; i++) {
+        struct store_stock *stock = &store->stocks[detail->lines[i].stock];
+        int64_t quantity = detail->lines[i].quantity;
+        order_add(&stock->reserved, -quantity);
+        if (fulfilled) {
+            order_add(&stock->on_hand, -quantity);
+            store->totals.units_fulfilled += quantity;
+        } else {
+            store->totals.units_ordered -= quantity;
+        }
+    }
+}
+
+static enum store_apply_result order_apply_step(struct store *store,
+                                                const struct record_header *record) {
+    const struct payload_step *step = record_payload(record);
+    if (step->order == 0 || step->order >= slots_end(&store->order_slots) ||
+        !order_is_open(step->from) || step->to < CELLAR_ORDER_PAID ||
+        step->to > CELLAR_ORDER_CANCELLED) {
+        return STORE_APPLY_BROKEN;
+    }
+    struct store_order *order = &store->orders[step->order];
+    uint64_t placed = ATOMIC_LOAD(&order->placed_lsn, relaxed);
+    struct store_detail *detail = ATOMIC_LOAD(&order->detail, relaxed);
+    if (placed == 0 || detail == NULL) {
+        return STORE_APPLY_BROKEN;
+    }
+    if (!index_insert(store->orders_by_state[step->to], placed, step->order)) {
+        return STORE_APPLY_NO_MEMORY;
+    }
+    index_remove(store->orders_by_state[step->from], placed);
+    store->totals.orders[step->from]--;
+    store->totals.orders[step->to]++;
+    ATOMIC_STORE(&order->changed_ns, step->time_ns, relaxed);
+    if (step->to == CELLAR_ORDER_PAID) {
+        ATOMIC_STORE(&order->account, step->account, relaxed);
+        order_apply_money(store, step->account, step->amount);
+        return STORE_APPLIED;
+    }
+    order_apply_close(store, detail, step->to == CELLAR_ORDER_FULFILLED);
+    if (step->to == CELLAR_ORDER_CANCELLED) {
+        store->totals.revenue -= order->total;
+        order_apply_money(store, step->account, -step->amount);
+    }
+    ATOMIC_STORE(&order->detail, NULL, release);
+    detail->deferred.release = order_detail_release;
+    commit_defer(store->commit, &detail->deferred);
+    return STORE_APPLIED;
+}
+
+enum store_apply_result order_apply(struct store *store, const struct record_header *record) {
+    switch (record->kind) {
+    case STORE_ORDER_PLACE:
+        return order_apply_place(store, record);
+    case STORE_ORDER_RETURN:
+        return order_apply_return(store, record);
+    default:
+        return order_apply_step(store, record);
+    }
+}

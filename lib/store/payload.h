@@ -1,0 +1,113 @@
+/* What the records of each kind carry behind their cells. docs/LOG_FORMAT.md lists it; all integers
+ * little-endian, no gaps. */
+#ifndef CELLAR_STORE_PAYLOAD_H
+#define CELLAR_STORE_PAYLOAD_H
+
+#include "cellar.h"
+#include "commit/record.h"
+
+#include <stdint.h>
+
+enum store_record_kind {
+    STORE_PRODUCT = RECORD_KIND_DOMAIN, /* payload_product: put */
+    STORE_STOCK_OPEN,    /* payload_stock_open: a product begins to exist at a location */
+    STORE_STOCK_CHANGE,  /* payload_document with lines; `type` is the cellar_movement_kind */
+    STORE_STOCK_TAKE,    /* none: the one cell says it all */
+    STORE_STOCK_COUNT,   /* none */
+    STORE_STOCK_SAFETY,  /* none */
+    STORE_ACCOUNT_OPEN,  /* payload_account */
+    STORE_ACCOUNT_FLOOR, /* none */
+    STORE_ACCOUNT_ENTRY, /* payload_document without lines; `type` is the payload_entry */
+    STORE_ORDER_PLACE,   /* payload_document with lines; `type` is the state it is placed in */
+    STORE_ORDER_STEP,    /* payload_step */
+    STORE_ORDER_RETURN,  /* payload_document with lines; `type` is 1 when the goods are damaged */
+    STORE_RETIRE,        /* none: an order's cell whose creation was refused is free again */
+    STORE_KIND_END
+};
+
+enum payload_entry {
+    PAYLOAD_CREDIT = 1,
+    PAYLOAD_DEBIT = 2,
+    PAYLOAD_TRANSFER = 3
+};
+
+/* Then sku, name, category, attributes, without NULs between. */
+struct payload_product {
+    uint32_t product;
+    uint32_t stock; /* slot of location 0 */
+    uint32_t block; /* number of the attribute block */
+    uint32_t attributes_bytes;
+    int64_t created_ns;
+    int64_t updated_ns;
+    int64_t unit_price;
+    uint8_t status;
+    uint8_t sku_bytes;
+    uint8_t name_bytes;
+    uint8_t category_bytes;
+    uint32_t zero;
+};
+_Static_assert(sizeof(struct payload_product) == 48, "on-disk layout");
+
+struct payload_stock_open {
+    uint32_t product;
+    uint32_t stock;
+    uint32_t location;
+    uint32_t zero;
+};
+_Static_assert(sizeof(struct payload_stock_open) == 16, "on-disk layout");
+
+/* Then lines[line_count], then the reference. When the id is not {0, 0} the record's first cell is
+ * the document's. */
+struct payload_document {
+    cellar_id id;
+    uint64_t fingerprint;
+    uint64_t customer;
+    uint64_t account; /* debited or credited; of a transfer: from */
+    int64_t total;    /* money */
+    int64_t business_time_ns;
+    int64_t time_ns;
+    uint32_t line_count;
+    uint32_t reason;
+    uint8_t type;
+    uint8_t reference_bytes;
+    uint16_t zero0;
+    uint32_t zero1;
+};
+_Static_assert(sizeof(struct payload_document) == 80, "on-disk layout");
+
+struct payload_line {
+    uint32_t stock;
+    uint32_t zero;
+    int64_t quantity;
+    int64_t unit_price;
+};
+_Static_assert(sizeof(struct payload_line) == 24, "on-disk layout");
+
+struct payload_account {
+    uint64_t account;
+    uint32_t slot;
+    uint32_t zero;
+};
+_Static_assert(sizeof(struct payload_account) == 16, "on-disk layout");
+
+struct payload_step {
+    cellar_id id;
+    uint64_t account;
+    int64_t amount;
+    int64_t time_ns;
+    uint32_t order;
+    uint8_t from;
+    uint8_t to;
+    uint16_t zero;
+};
+_Static_assert(sizeof(struct payload_step) == 48, "on-disk layout");
+
+static inline const struct payload_line *payload_lines(const struct payload_document *document) {
+    return (const struct payload_line *)(document + 1);
+}
+
+static inline const char *payload_reference(const struct payload_document *document) {
+    return (const char *)(payload_lines(document) + document->line_count);
+}
+
+#endif

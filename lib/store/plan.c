@@ -1,0 +1,307 @@
+#include "store/plan.h"
+
+#include "base/assert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void plan_create(struct plan *plan, struct store *store) {
+    plan->store = store;
+    plan->changes = plan->changes_inline;
+    plan->change_capacity = PLAN_CHANGES_INLINE;
+    plan->payload = plan->payload_inline;
+    plan->payload_capacity = PLAN_PAYLOAD_INLINE;
+    plan->lines = plan->lines_inline;
+    plan->line_capacity = PLAN_LINES_INLINE;
+    plan->suspect = 0;
+    plan_reset(plan, 0);
+}
+
+void plan_destroy(struct plan *plan) {
+    struct memory *memory = plan->store->memory;
+    if (plan->changes != plan->changes_inline) {
+        memory_release(memory, MEMORY_SCRATCH, plan->changes,
+                       plan->change_capacity * sizeof *plan->changes);
+    }
+    if (plan->payload != plan->payload_inline) {
+        memory_release(memory, MEMORY_SCRATCH, plan->payload, plan->payload_capacity);
+    }
+    if (plan->lines != plan->lines_inline) {
+        memory_release(memory, MEMORY_SCRATCH, plan->lines,
+                       plan->line_capacity * sizeof *plan->lines);
+    }
+}
+
+void plan_reset(struct plan *plan, int64_t now_ns) {
+    plan->now_ns = now_ns;
+    plan->kind = 0;
+    plan->sorted = true;
+    plan->change_count = 0;
+    plan->payload_bytes = 0;
+    plan->line_count = 0;
+    plan->refusal = (cellar_refusal){.line = CELLAR_NO_LINE};
+    plan->ticket = (cellar_ticket){0};
+}
+
+/* Doubles an array that starts inline. */
+static bool plan_grow(struct plan *plan, void **array, const void *inline_array, uint32_t *capacity,
+                      uint32_t wanted, size_t element_bytes) {
+    uint32_t larger = *capacity;
+    while (larger < wanted) {
+        larger *= 2;
+    }
+    struct memory *memory = plan->store->memory;
+    void *grown = memory_allocate(memory, MEMORY_SCRATCH, larger * element_bytes);
+    if (grown == NULL) {
+        return false;
+    }
+    memcpy(grown, *array, *capacity * element_bytes);
+    if (*array != inline_array) {
+        memory_release(memory, MEMORY_SCRATCH, *array, *capacity * element_bytes);
+    }
+    *array = grown;
+    *capacity = larger;
+    return true;
+}
+
+struct cell_content plan_read(struct plan *plan, uint32_t cell) {
+    return commit_read_settled(plan->store->commit, cell);
+}
+
+bool plan_write(struct plan *plan, uint32_t cell, struct cell_content read, int64_t value) {
+    if (plan->change_count == plan->change_capacity &&
+        !plan_grow(plan, (void **)&plan->changes, plan->changes_inline, &plan->change_capacity,
+                   plan->change_count + 1, sizeof *plan->changes)) {
+        return false;
+    }
+    if (plan->change_count > 0 && plan->changes[plan->change_count - 1].cell >= cell) {
+        plan->sorted = false;
+    }
+    plan->changes[plan->change_count++] = (struct commit_change){
+        .cell = cell,
+        .update = {.expected = read.version, .old_value = read.value, .new_value = value}};
+    return true;
+}
+
+void *plan_append(struct plan *plan, uint32_t bytes) {
+    uint32_t end = plan->payload_bytes + bytes;
+    if (end > plan->payload_capacity &&
+        !plan_grow(plan, (void **)&plan->payload, plan->payload_inline, &plan->payload_capacity,
+                   end, 1)) {
+        return NULL;
+    }
+    void *place = plan->payload + plan->payload_bytes;
+    plan->payload_bytes = end;
+    return place;
+}
+
+static int plan_compare_changes(const void *a, const void *b) {
+    uint32_t left = ((const struct commit_change *)a)->cell;
+    uint32_t right = ((const struct commit_change *)b)->cell;
+    return (left > right) - (left < right);
+}
+
+void plan_sort(struct plan *plan) {
+    if (!plan->sorted) {
+        qsort(plan->changes, plan->change_count, sizeof *plan->changes, plan_compare_changes);
+    }
+    for (uint32_t i = 1; i < plan->change_count; i++) {
+        ASSERT(plan->changes[i - 1].cell < plan->changes[i].cell);
+    }
+}
+
+enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t line) {
+    plan->refusal.status = status;
+    plan->refusal.line = line;
+    return PLAN_REFUSED;
+}
+
+enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t line) {
+    plan->refusal.reason = reason;
+    return plan_refuse(plan, CELLAR_INVALID_ARGUMENT, line);
+}
+
+size_t plan_text_bytes(const char *text, size_t limit) {
+    if (text == NULL) {
+        return 0;
+    }
+    size_t bytes = strnlen(text, limit + 1);
+    return bytes > limit ? SIZE_MAX : bytes;
+}
+
+bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count, bool any_sign) {
+    if (lines == NULL || count == 0 || count > CELLAR_LINES_MAX) {
+        plan_invalid(plan, "line_count: 1 to 4096 lines", CELLAR_NO_LINE);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const cellar_line *line = &lines[i];
+        if (line->sku != NULL) {
+            size_t bytes = plan_text_bytes(line->sku, CELLAR_SKU_BYTES_MAX);
+            if (bytes == 0 || bytes == SIZE_MAX) {
+                plan_invalid(plan, "sku: 1 to 64 bytes", (uint32_t)i);
+                return false;
+            }
+        } else if (line->product == 0) {
+            plan_invalid(plan, "sku or product is required", (uint32_t)i);
+            return false;
+        }
+        bool wrong_sign = any_sign ? line->quantity == 0 : line->quantity <= 0;
+        if (wrong_sign || line->quantity > CELLAR_AMOUNT_MAX ||
+            line->quantity < -CELLAR_AMOUNT_MAX) {
+            plan_invalid(plan, "quantity: out of range", (uint32_t)i);
+            return false;
+        }
+        if (line->unit_price > CELLAR_AMOUNT_MAX || line->unit_price < -CELLAR_AMOUNT_MAX) {
+            plan_invalid(plan, "unit_price: out of range", (uint32_t)i);
+            return false;
+        }
+    }
+    return true;
+}
+
+uint64_t plan_hash_text(uint64_t hash, const char *text) {
+    return text == NULL ? hash_seeded(hash, "", 0) : hash_seeded(hash, text, strlen(text));
+}
+
+uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const int64_t numbers[4] = {(int64_t)lines[i].product, lines[i].location, lines[i].quantity,
+                                    lines[i].unit_price};
+        hash = hash_seeded(hash, numbers, sizeof numbers);
+        if (lines[i].sku != NULL) {
+            hash = plan_hash_text(hash, lines[i].sku);
+        }
+    }
+    return hash;
+}
+
+static int plan_compare_lines(const void *a, const void *b) {
+    const struct plan_line *left = a;
+    const struct plan_line *right = b;
+    if (left->stock != right->stock) {
+        return left->stock < right->stock ? -1 : 1;
+    }
+    return (left->line > right->line) - (left->line < right->line);
+}
+
+/* Few lines are sorted in place, many by qsort. */
+static void plan_sort_lines(struct plan_line *lines, uint32_t count) {
+    if (count > PLAN_LINES_INLINE) {
+        qsort(lines, count, sizeof *lines, plan_compare_lines);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        struct plan_line moving = lines[i];
+        uint32_t at = i;
+        while (at > 0 && plan_compare_lines(&lines[at - 1], &moving) > 0) {
+            lines[at] = lines[at - 1];
+            at--;
+        }
+        lines[at] = moving;
+    }
+}
+
+/* Adds neighbours of the same stock up. 4,096 times CELLAR_AMOUNT_MAX is below 2^63. */
+_Static_assert(CELLAR_AMOUNT_MAX <= INT64_MAX / CELLAR_LINES_MAX, "a sum of lines cannot wrap");
+static enum plan_result plan_merge_lines(struct plan *plan) {
+    uint32_t merged = 0;
+    for (uint32_t i = 1; i < plan->line_count; i++) {
+        if (plan->lines[i].stock == plan->lines[merged].stock) {
+            plan->lines[merged].quantity += plan->lines[i].quantity;
+        } else {
+            plan->lines[++merged] = plan->lines[i];
+        }
+    }
+    plan->line_count = merged + 1;
+    for (uint32_t i = 0; i < plan->line_count; i++) {
+        int64_t quantity = plan->lines[i].quantity;
+        if (quantity > CELLAR_AMOUNT_MAX || quantity < -CELLAR_AMOUNT_MAX) {
+            return plan_refuse(plan, CELLAR_OVERFLOW, plan->lines[i].line);
+        }
+    }
+    return PLAN_COMMIT;
+}
+
+static bool plan_reserve_lines(struct plan *plan, uint32_t line_count) {
+    return line_count <= plan->line_capacity ||
+           plan_grow(plan, (void **)&plan->lines, plan->lines_inline, &plan->line_capacity,
+                     line_count, sizeof *plan->lines);
+}
+
+enum plan_result plan_stocks(struct plan *plan, const struct payload_line *lines,
+                             uint32_t line_count) {
+    if (!plan_reserve_lines(plan, line_count)) {
+        return PLAN_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < line_count; i++) {
+        plan->lines[i] = (struct plan_line){lines[i].stock, i, lines[i].quantity};
+    }
+    plan->line_count = line_count;
+    plan_sort_lines(plan->lines, line_count);
+    return plan_merge_lines(plan);
+}
+
+enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
+                            bool open, struct payload_line *out) {
+    struct store *store = plan->store;
+    if (!plan_reserve_lines(plan, line_count)) {
+        return PLAN_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < line_count; i++) {
+        struct store_product *product = store_find_product(store, lines[i].sku, lines[i].product);
+        if (product == NULL) {
+            return plan_refuse(plan, CELLAR_NOT_FOUND, i);
+        }
+        uint32_t stock = store_find_stock(store, product, lines[i].location);
+        if (stock == 0 && open && lines[i].location != 0) {
+            plan->open_product = product->slot;
+            plan->open_location = lines[i].location;
+            return PLAN_OPEN_STOCK;
+        }
+        if (stock == 0) {
+            return plan_refuse(plan, CELLAR_NOT_FOUND, i);
+        }
+        plan->lines[i] = (struct plan_line){stock, i, lines[i].quantity};
+        out[i] = (struct payload_line){
+            .stock = stock, .quantity = lines[i].quantity, .unit_price = lines[i].unit_price};
+    }
+    plan->line_count = line_count;
+    plan_sort_lines(plan->lines, line_count);
+    return plan_merge_lines(plan);
+}
+
+enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerprint,
+                               uint32_t state) {
+    struct store *store = plan->store;
+    struct store_order *order = store_ensure_order(store, id);
+    if (order == NULL) {
+        return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
+    }
+    uint32_t cell = store_order_cell(order->slot);
+    struct cell_content content = plan_read(plan, cell);
+    if (content.value > 0) {
+        plan->suspect = 0;
+        /* Acquire: pairs with the release in order_apply_document(). */
+        uint64_t placed = ATOMIC_LOAD(&order->placed_lsn, acquire);
+        if (placed == 0) {
+            plan->wait_lsn = content.version;
+            return PLAN_WAIT;
+        }
+        if (order->fingerprint != fingerprint) {
+            return plan_refuse(plan, CELLAR_ID_REUSED, CELLAR_NO_LINE);
+        }
+        plan->ticket.lsn = placed;
+        plan->ticket.time_ns = order->placed_ns;
+        plan->ticket.repeated = true;
+        return PLAN_REPEATED;
+    }
+    /* Unless the commit brings it to life, the entry is looked at by the sweep. */
+    plan->suspect = order->slot;
+    if (-content.value != (int64_t)order->generation) {
+        /* Retired between the look-up and the read: as if another commit had come first. */
+        plan->wait_lsn = 0;
+        return PLAN_WAIT;
+    }
+    return plan_write(plan, cell, content, (int64_t)state) ? PLAN_COMMIT : PLAN_NO_MEMORY;
+}

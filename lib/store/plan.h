@@ -1,0 +1,167 @@
+/* A plan: what one attempt of a call is going to commit, made inside the attempt's read section.
+ *
+ * plan_* functions of the store look their objects up afresh, read cells settled, refuse by the
+ * business rule or write new values and a payload into the plan. The engine then commits it, or
+ * makes it anew when a cell has changed. */
+#ifndef CELLAR_STORE_PLAN_H
+#define CELLAR_STORE_PLAN_H
+
+#include "store/store.h"
+
+#define PLAN_CHANGES_INLINE 16
+#define PLAN_PAYLOAD_INLINE 512
+#define PLAN_LINES_INLINE 16
+
+/* What a plan function answers. */
+enum plan_result {
+    PLAN_COMMIT,   /* commit what is written */
+    PLAN_REFUSED,  /* refusal says why */
+    PLAN_REPEATED, /* nothing to commit: the ticket says when it was done */
+    PLAN_WAIT, /* derived state must reach wait_lsn first; leave the section, wait, plan again */
+    PLAN_OPEN_STOCK, /* open_product must begin to exist at open_location first */
+    PLAN_NO_MEMORY
+};
+
+/* One SKU and location of a request, with all its lines added up. */
+struct plan_line {
+    uint32_t stock;
+    uint32_t line; /* the first line of the request that names it */
+    int64_t quantity;
+};
+
+struct plan {
+    struct store *store;
+    int64_t now_ns;
+    uint16_t kind;
+    bool sorted;
+
+    struct commit_change *changes;
+    uint32_t change_count;
+    uint32_t change_capacity;
+    unsigned char *payload;
+    uint32_t payload_bytes;
+    uint32_t payload_capacity;
+    struct plan_line *lines;
+    uint32_t line_count;
+    uint32_t line_capacity;
+
+    cellar_refusal refusal;
+    cellar_ticket ticket;
+    uint64_t wait_lsn;
+    uint32_t open_product;
+    uint32_t open_location;
+    uint32_t suspect; /* slot of an order linked by this call and not committed so far */
+
+    struct commit_change changes_inline[PLAN_CHANGES_INLINE];
+    _Alignas(8) unsigned char payload_inline[PLAN_PAYLOAD_INLINE];
+    struct plan_line lines_inline[PLAN_LINES_INLINE];
+};
+
+typedef enum plan_result plan_function(struct plan *plan, void *request);
+
+void plan_create(struct plan *plan, struct store *store);
+void plan_destroy(struct plan *plan);
+/* Before each attempt. */
+void plan_reset(struct plan *plan, int64_t now_ns);
+
+/* A cell for changing: finishes whatever is in flight on it. */
+struct cell_content plan_read(struct plan *plan, uint32_t cell);
+/* Changes `cell` from what plan_read() returned. Writing the value read again makes the commit
+ * depend on it (rule 1). False: no memory. */
+bool plan_write(struct plan *plan, uint32_t cell, struct cell_content read, int64_t value);
+/* Makes room in the payload and returns it (8-aligned when everything before was a multiple of 8),
+ * NULL: no memory. */
+void *plan_append(struct plan *plan, uint32_t bytes);
+/* Puts the changes into the global order of cells. */
+void plan_sort(struct plan *plan);
+
+/* Shorthands that fill in the refusal. */
+enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t line);
+enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t line);
+
+/* Looks up every line and adds up those of the same stock, in rising order of stock, into
+ * plan->lines; fills `out` (line_count payload lines) as passed. PLAN_COMMIT, PLAN_REFUSED
+ * (NOT_FOUND, OVERFLOW), PLAN_NO_MEMORY; PLAN_OPEN_STOCK only when `open`. */
+enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
+                            bool open, struct payload_line *out);
+
+/* The same for lines of the ledger, whose stocks are known. */
+enum plan_result plan_stocks(struct plan *plan, const struct payload_line *lines,
+                             uint32_t line_count);
+
+/* Finds or links the document `id` and plans its creation in `state`. PLAN_COMMIT: its change is
+ * written. PLAN_REPEATED: it was made before with this fingerprint. PLAN_REFUSED: ID_REUSED,
+ * STORE_FULL. PLAN_WAIT: made, not yet known with what content. */
+enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerprint,
+                               uint32_t state);
+
+/* The plans of the calls. `request` is what cellar.h passes, packed by the engine. */
+struct plan_product_request {
+    const cellar_product *product;
+    uint64_t expected;
+    size_t sku_bytes, name_bytes, category_bytes;
+    struct store_attributes *block; /* made before the first attempt */
+    uint32_t number;
+};
+struct plan_stock_request {
+    cellar_movement_kind kind;
+    const cellar_stock_change *change;
+    const cellar_line *line;
+    uint32_t to_location;
+    uint64_t expected;
+    uint64_t fingerprint;
+    size_t reference_bytes;
+};
+struct plan_account_request {
+    enum payload_entry kind;
+    cellar_id id;
+    uint64_t account;
+    uint64_t to;
+    int64_t amount; /* or floor */
+    uint64_t expected;
+    uint64_t fingerprint;
+};
+struct plan_order_request {
+    const cellar_order_request *order;
+    bool damaged;
+    uint64_t fingerprint;
+    size_t reference_bytes;
+    int64_t total;
+};
+struct plan_step_request {
+    cellar_id id;
+    uint64_t account;
+    cellar_order_state to;
+};
+
+plan_function plan_product_put;
+plan_function plan_stock_open;
+plan_function plan_stock_take;
+plan_function plan_stock_change;
+plan_function plan_stock_count;
+plan_function plan_stock_safety;
+plan_function plan_stock_move;
+plan_function plan_account_open;
+plan_function plan_account_floor;
+plan_function plan_account_entry;
+plan_function plan_order_place;
+plan_function plan_order_return;
+plan_function plan_order_step;
+
+/* Checks of a request that need no store, and its fingerprint; false: plan->refusal is
+ * INVALID_ARGUMENT or OVERFLOW. */
+bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count, bool any_sign);
+bool plan_check_order(struct plan *plan, struct plan_order_request *request, bool is_return,
+                      bool quote);
+bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request);
+uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count);
+uint64_t plan_hash_text(uint64_t hash, const char *text);
+/* Bytes of `text` (NULL is 0), or SIZE_MAX when over `limit`. */
+size_t plan_text_bytes(const char *text, size_t limit);
+
+/* Adds `delta` to an account's cell: a debit (negative) not below the floor. *remaining_out is the
+ * balance after it. */
+enum plan_result plan_account_change(struct plan *plan, uint64_t id, uint32_t line, int64_t delta,
+                                     int64_t *remaining_out);
+
+#endif

@@ -1,0 +1,304 @@
+/* Products: an entry for life, and an immutable block of attributes whose number is the product's
+ * cell (rule 10). */
+#include "store/plan.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+struct store_attributes *product_block_create(struct store *store, uint32_t number,
+                                              const struct payload_product *payload,
+                                              const char *name, const char *category,
+                                              const void *attributes) {
+    size_t text_bytes =
+        (size_t)payload->name_bytes + payload->category_bytes + payload->attributes_bytes;
+    size_t bytes = sizeof(struct store_attributes) + text_bytes;
+    struct store_attributes *block = memory_allocate(store->memory, MEMORY_PRODUCTS, bytes);
+    if (block == NULL) {
+        return NULL;
+    }
+    *block = (struct store_attributes){.deferred = {.release = product_block_release},
+                                       .store = store,
+                                       .number = number,
+                                       .bytes = (uint32_t)bytes,
+                                       .created_ns = payload->created_ns,
+                                       .updated_ns = payload->updated_ns,
+                                       .unit_price = payload->unit_price,
+                                       .attributes_bytes = payload->attributes_bytes,
+                                       .status = payload->status,
+                                       .name_bytes = payload->name_bytes,
+                                       .category_bytes = payload->category_bytes};
+    char *text = block->text;
+    if (payload->name_bytes != 0) {
+        memcpy(text, name, payload->name_bytes);
+    }
+    if (payload->category_bytes != 0) {
+        memcpy(text + payload->name_bytes, category, payload->category_bytes);
+    }
+    if (payload->attributes_bytes != 0) {
+        memcpy(text + payload->name_bytes + payload->category_bytes, attributes,
+               payload->attributes_bytes);
+    }
+    return block;
+}
+
+void product_block_release(struct commit_deferred *deferred, struct memory *memory) {
+    struct store_attributes *block = (struct store_attributes *)(void *)deferred;
+    ATOMIC_STORE(&block->store->blocks[block->number], NULL, relaxed);
+    slots_give(&block->store->block_slots, block->number);
+    memory_release(memory, MEMORY_PRODUCTS, block, block->bytes);
+}
+
+/* ---- Putting ---- */
+
+/* Blocks or unblocks every open stock of the product: a product that is discontinued is refused by
+ * the very cell a sale changes. */
+static enum plan_result product_plan_block(struct plan *plan, const struct store_product *product,
+                                           int64_t change) {
+    uint32_t slot = product->stock;
+    /* Acquire: pairs with the release in store_ensure_stock(). A stock that is opened by a commit
+     * we do not see here makes one of the two commits fail, for both change the product's cell. */
+    uint32_t next = ATOMIC_LOAD(&product->more_stocks, acquire);
+    while (slot != 0) {
+        uint32_t cell = store_stock_cell(slot, STORE_STOCK_SELLABLE);
+        struct cell_content content = plan_read(plan, cell);
+        if (content.version != 0 && !plan_write(plan, cell, content, content.value + change)) {
+            return PLAN_NO_MEMORY;
+        }
+        slot = next;
+        next = slot == 0 ? 0 : plan->store->stocks[slot].next;
+    }
+    return PLAN_COMMIT;
+}
+
+static enum plan_result product_plan_payload(struct plan *plan,
+                                             const struct plan_product_request *request,
+                                             const struct store_product *product,
+                                             int64_t created_ns) {
+    const cellar_product *source = request->product;
+    struct payload_product *payload = plan_append(plan, sizeof *payload);
+    if (payload == NULL) {
+        return PLAN_NO_MEMORY;
+    }
+    *payload = (struct payload_product){.product = product->slot,
+                                        .stock = product->stock,
+                                        .block = request->number,
+                                        .attributes_bytes = source->attributes_bytes,
+                                        .created_ns = created_ns,
+                                        .updated_ns = plan->now_ns,
+                                        .unit_price = source->unit_price,
+                                        .status = (uint8_t)source->status,
+                                        .sku_bytes = (uint8_t)request->sku_bytes,
+                                        .name_bytes = (uint8_t)request->name_bytes,
+                                        .category_bytes = (uint8_t)request->category_bytes};
+    struct payload_product header = *payload;
+    const void *texts[] = {source->sku, source->name, source->category, source->attributes};
+    const size_t lengths[] = {request->sku_bytes, request->name_bytes, request->category_bytes,
+                              source->attributes_bytes};
+    for (size_t i = 0; i < 4; i++) {
+        void *place = plan_append(plan, (uint32_t)lengths[i]);
+        if (place == NULL) {
+            return PLAN_NO_MEMORY;
+        }
+        if (lengths[i] != 0) {
+            memcpy(place, texts[i], lengths[i]);
+        }
+    }
+    /* The block is filled in again by each attempt: nobody else can see it before the commit. */
+    request->block->created_ns = header.created_ns;
+    request->block->updated_ns = header.updated_ns;
+    return PLAN_COMMIT;
+}
+
+/* Categories are made by the thread that follows the log, which cannot refuse: so it is done here.
+ */
+static bool product_category_allowed(struct store *store,
+                                     const struct plan_product_request *request) {
+    const char *name = request->product->category;
+    return request->category_bytes == 0 ||
+           slots_end(&store->category_slots) <= CELLAR_CATEGORIES_MAX ||
+           store_find_category(store, name, request->category_bytes) != NULL;
+}
+
+enum plan_result plan_product_put(struct plan *plan, void *argument) {
+    struct plan_product_request *request = argument;
+    struct store *store = plan->store;
+    struct store_product *product =
+        store_ensure_product(store, request->product->sku, request->sku_bytes);
+    if (product == NULL || !product_category_allowed(store, request)) {
+        return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
+    }
+    uint32_t cell = store_product_cell(product->slot);
+    struct cell_content content = plan_read(plan, cell);
+    bool exists = content.value != 0;
+    plan->refusal.version = content.version;
+    if (request->expected == CELLAR_VERSION_ABSENT && exists) {
+        return plan_refuse(plan, CELLAR_ALREADY_EXISTS, CELLAR_NO_LINE);
+    }
+    if (request->expected > CELLAR_VERSION_ABSENT && request->expected != content.version) {
+        return plan_refuse(plan, CELLAR_VERSION_CHANGED, CELLAR_NO_LINE);
+    }
+    bool blocked = request->product->status == CELLAR_PRODUCT_DISCONTINUED;
+    int64_t created_ns = plan->now_ns;
+    bool was_blocked = false;
+    if (exists) {
+        const struct store_attributes *old = ATOMIC_LOAD(&store->blocks[content.value], acquire);
+        created_ns = old->created_ns;
+        was_blocked = old->status == CELLAR_PRODUCT_DISCONTINUED;
+    }
+    if (!plan_write(plan, cell, content, request->number)) {
+        return PLAN_NO_MEMORY;
+    }
+    enum plan_result result = PLAN_COMMIT;
+    if (!exists) {
+        uint32_t stock = store_stock_cell(product->stock, STORE_STOCK_SELLABLE);
+        struct cell_content fresh = plan_read(plan, stock);
+        if (!plan_write(plan, stock, fresh, blocked ? -STORE_STOCK_BLOCK : 0)) {
+            return PLAN_NO_MEMORY;
+        }
+    } else if (blocked != was_blocked) {
+        result =
+            product_plan_block(plan, product, blocked ? -STORE_STOCK_BLOCK : STORE_STOCK_BLOCK);
+    }
+    plan->kind = STORE_PRODUCT;
+    plan->ticket.object = product->slot;
+    return result == PLAN_COMMIT ? product_plan_payload(plan, request, product, created_ns)
+                                 : result;
+}
+
+/* ---- Applying ---- */
+
+/* Recovery: the entry for the slots of the record. Live, the creator has linked it. */
+static enum store_apply_result product_restore(struct store *store,
+                                               const struct payload_product *payload) {
+    const char *sku = (const char *)(payload + 1);
+    if (!slots_raise(&store->product_slots, payload->product) ||
+        !slots_raise(&store->stock_slots, payload->stock)) {
+        return STORE_APPLY_LIMIT;
+    }
+    struct store_product *product = &store->products[payload->product];
+    if (product->slot != 0) {
+        bool same = product->sku_bytes == payload->sku_bytes && product->stock == payload->stock &&
+                    memcmp(product->sku, sku, payload->sku_bytes) == 0;
+        return same ? STORE_APPLIED : STORE_APPLY_BROKEN;
+    }
+    product->slot = payload->product;
+    product->stock = payload->stock;
+    product->sku_bytes = payload->sku_bytes;
+    memcpy(product->sku, sku, payload->sku_bytes);
+    product->sku[payload->sku_bytes] = '\0';
+    store->stocks[payload->stock].product = payload->product;
+    uint64_t hash = hash_seeded(store->seed, product->sku, product->sku_bytes);
+    struct table_node *node = table_add(store->product_table, hash, product->sku, &product->node);
+    return node == &product->node ? STORE_APPLIED : STORE_APPLY_BROKEN;
+}
+
+static enum store_apply_result product_restore_block(struct store *store,
+                                                     const struct payload_product *payload) {
+    if (!slots_raise(&store->block_slots, payload->block)) {
+        return STORE_APPLY_LIMIT;
+    }
+    if (ATOMIC_LOAD(&store->blocks[payload->block], acquire) != NULL) {
+        return STORE_APPLIED;
+    }
+    const char *name = (const char *)(payload + 1) + payload->sku_bytes;
+    const char *category = name + payload->name_bytes;
+    struct store_attributes *block = product_block_create(
+        store, payload->block, payload, name, category, category + payload->category_bytes);
+    if (block == NULL) {
+        return STORE_APPLY_NO_MEMORY;
+    }
+    ATOMIC_STORE(&store->blocks[payload->block], block, release);
+    return STORE_APPLIED;
+}
+
+/* The index of the category, made when it is new. NULL: no memory. */
+static struct index *product_category_index(struct store *store,
+                                            const struct store_attributes *block) {
+    char name[CELLAR_CATEGORY_BYTES_MAX + 1];
+    memcpy(name, block->text + block->name_bytes, block->category_bytes);
+    name[block->category_bytes] = '\0';
+    struct store_category *category = store_find_category(store, name, block->category_bytes);
+    if (category != NULL) {
+        return category->products;
+    }
+    uint32_t slot = slots_take(&store->category_slots);
+    if (slot == 0) {
+        return NULL;
+    }
+    category = &store->categories[slot];
+    category->products = index_create(store->commit, store->memory);
+    if (category->products == NULL) {
+        slots_give(&store->category_slots, slot);
+        return NULL;
+    }
+    category->bytes = block->category_bytes;
+    memcpy(category->name, name, sizeof name);
+    uint64_t hash = hash_seeded(store->seed, name, category->bytes);
+    table_add(store->category_table, hash, name, &category->node);
+    return category->products;
+}
+
+static bool product_same_category(const struct store_attributes *a,
+                                  const struct store_attributes *b) {
+    return a->category_bytes == b->category_bytes &&
+           memcmp(a->text + a->name_bytes, b->text + b->name_bytes, a->category_bytes) == 0;
+}
+
+/* Additions first: they can lack memory and be done again; removals cannot. */
+static enum store_apply_result product_relist(struct store *store, uint32_t slot,
+                                              const struct store_attributes *old,
+                                              const struct store_attributes *block) {
+    bool new_category = old == NULL || !product_same_category(old, block);
+    if (new_category && block->category_bytes != 0) {
+        struct index *index = product_category_index(store, block);
+        if (index == NULL || !index_insert(index, slot, slot)) {
+            return STORE_APPLY_NO_MEMORY;
+        }
+    }
+    if (!index_insert(store->products_by_status[block->status], slot, slot)) {
+        return STORE_APPLY_NO_MEMORY;
+    }
+    if (old != NULL && new_category && old->category_bytes != 0) {
+        index_remove(product_category_index(store, old), slot);
+    }
+    if (old != NULL && old->status != block->status) {
+        index_remove(store->products_by_status[old->status], slot);
+    }
+    return STORE_APPLIED;
+}
+
+enum store_apply_result product_apply(struct store *store, const struct record_header *record) {
+    const struct payload_product *payload = record_payload(record);
+    enum store_apply_result result = product_restore(store, payload);
+    if (result == STORE_APPLIED) {
+        result = product_restore_block(store, payload);
+    }
+    if (result != STORE_APPLIED) {
+        return result;
+    }
+    const struct record_update *update = record_find(record, store_product_cell(payload->product));
+    if (update == NULL || update->new_value != payload->block || update->old_value < 0 ||
+        update->old_value >= slots_end(&store->block_slots)) {
+        return STORE_APPLY_BROKEN;
+    }
+    struct store_attributes *old = NULL;
+    if (update->old_value != 0) {
+        old = ATOMIC_LOAD(&store->blocks[update->old_value], acquire);
+        if (old == NULL) {
+            return STORE_APPLY_BROKEN;
+        }
+    }
+    struct store_attributes *block = ATOMIC_LOAD(&store->blocks[payload->block], acquire);
+    result = product_relist(store, payload->product, old, block);
+    if (result != STORE_APPLIED) {
+        return result;
+    }
+    if (old == NULL) {
+        store->totals.products++;
+        store->totals.stocks++;
+    } else {
+        commit_defer(store->commit, &old->deferred);
+    }
+    return STORE_APPLIED;
+}

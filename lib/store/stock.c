@@ -1,0 +1,390 @@
+/* Stock: receiving, adjusting, taking, counting, moving. A sale changes one cell. */
+#include "store/plan.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+/* The four cells of one stock, as far as a plan has read them. The sellable cell stands for all:
+ * every commit on a stock writes it, so its version guards the others (rule 1). */
+struct stock_view {
+    uint32_t slot;
+    struct cell_content sellable;
+    int64_t safety;
+    int64_t available;
+};
+
+static struct stock_view stock_view(struct plan *plan, uint32_t slot) {
+    struct stock_view view = {.slot = slot};
+    view.sellable = plan_read(plan, store_stock_cell(slot, STORE_STOCK_SELLABLE));
+    view.safety = plan_read(plan, store_stock_cell(slot, STORE_STOCK_SAFETY_CELL)).value;
+    view.available = store_stock_unblocked(view.sellable.value) + view.safety;
+    return view;
+}
+
+/* Changes what is available by `delta`. Below zero is refused, above the range too. */
+static enum plan_result stock_change_available(struct plan *plan, const struct stock_view *view,
+                                               uint32_t line, int64_t delta) {
+    int64_t available = view->available + delta;
+    if (available < 0 && delta < 0) {
+        plan->refusal.available = view->available;
+        plan->refusal.needed = -delta;
+        return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line);
+    }
+    if (available > CELLAR_AMOUNT_MAX) {
+        return plan_refuse(plan, CELLAR_OVERFLOW, line);
+    }
+    plan->ticket.remaining = available;
+    return plan_write(plan, store_stock_cell(view->slot, STORE_STOCK_SELLABLE), view->sellable,
+                      view->sellable.value + delta)
+               ? PLAN_COMMIT
+               : PLAN_NO_MEMORY;
+}
+
+/* Changes another cell of the stock by `delta`, not below zero. */
+static enum plan_result stock_change_other(struct plan *plan, uint32_t slot,
+                                           enum store_stock_cell which, uint32_t line,
+                                           int64_t delta) {
+    uint32_t cell = store_stock_cell(slot, which);
+    struct cell_content content = plan_read(plan, cell);
+    int64_t value = content.value + delta;
+    if (value < 0) {
+        plan->refusal.available = content.value;
+        plan->refusal.needed = -delta;
+        return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line);
+    }
+    if (value > CELLAR_AMOUNT_MAX) {
+        return plan_refuse(plan, CELLAR_OVERFLOW, line);
+    }
+    return plan_write(plan, cell, content, value) ? PLAN_COMMIT : PLAN_NO_MEMORY;
+}
+
+/* The stock that a call of one line names. */
+static enum plan_result stock_plan_one(struct plan *plan, const cellar_line *line,
+                                       struct stock_view *view_out) {
+    struct store *store = plan->store;
+    struct store_product *product = store_find_product(store, line->sku, line->product);
+    uint32_t slot = product == NULL ? 0 : store_find_stock(store, product, line->location);
+    if (slot == 0) {
+        return plan_refuse(plan, CELLAR_NOT_FOUND, 0);
+    }
+    *view_out = stock_view(plan, slot);
+    return PLAN_COMMIT;
+}
+
+enum plan_result plan_stock_open(struct plan *plan, void *argument) {
+    struct plan_stock_request *request = argument;
+    struct store *store = plan->store;
+    struct store_product *product = &store->products[request->line->product];
+    uint32_t product_cell = store_product_cell(product->slot);
+    struct cell_content block = plan_read(plan, product_cell);
+    ASSERT(block.value != 0);
+    uint32_t slot = store_ensure_stock(store, product, request->line->location);
+    if (slot == 0) {
+        return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
+    }
+    uint32_t cell = store_stock_cell(slot, STORE_STOCK_SELLABLE);
+    struct cell_content fresh = plan_read(plan, cell);
+    if (fresh.version != 0) {
+        return PLAN_REPEATED;
+    }
+    const struct store_attributes *attributes = ATOMIC_LOAD(&store->blocks[block.value], acquire);
+    bool blocked = attributes->status == CELLAR_PRODUCT_DISCONTINUED;
+    struct payload_stock_open *payload = plan_append(plan, sizeof *payload);
+    if (payload == NULL || !plan_write(plan, product_cell, block, block.value) ||
+        !plan_write(plan, cell, fresh, blocked ? -STORE_STOCK_BLOCK : 0)) {
+        return PLAN_NO_MEMORY;
+    }
+    *payload = (struct payload_stock_open){
+        .product = product->slot, .stock = slot, .location = request->line->location};
+    plan->kind = STORE_STOCK_OPEN;
+    return PLAN_COMMIT;
+}
+
+enum plan_result plan_stock_take(struct plan *plan, void *argument) {
+    const struct plan_stock_request *request = argument;
+    struct stock_view view;
+    enum plan_result result = stock_plan_one(plan, request->line, &view);
+    if (result != PLAN_COMMIT) {
+        return result;
+    }
+    if (store_stock_blocked(view.sellable.value)) {
+        return plan_refuse(plan, CELLAR_NOT_SELLABLE, 0);
+    }
+    int64_t quantity = request->line->quantity;
+    if (view.sellable.value < quantity) {
+        plan->refusal.available = view.sellable.value > 0 ? view.sellable.value : 0;
+        plan->refusal.needed = quantity;
+        return plan_refuse(plan, CELLAR_OUT_OF_STOCK, 0);
+    }
+    plan->kind = STORE_STOCK_TAKE;
+    return stock_change_available(plan, &view, 0, -quantity);
+}
+
+/* Starts the payload of a document; its lines are to be filled in. */
+static struct payload_document *stock_plan_document(struct plan *plan,
+                                                    const struct plan_stock_request *request,
+                                                    uint32_t line_count) {
+    struct payload_document *document =
+        plan_append(plan, (uint32_t)(sizeof *document + line_count * sizeof(struct payload_line) +
+                                     request->reference_bytes));
+    if (document == NULL) {
+        return NULL;
+    }
+    const cellar_stock_change *change = request->change;
+    *document = (struct payload_document){.id = change->id,
+                                          .fingerprint = request->fingerprint,
+                                          .time_ns = plan->now_ns,
+                                          .line_count = line_count,
+                                          .reason = change->reason,
+                                          .type = (uint8_t)request->kind,
+                                          .reference_bytes = (uint8_t)request->reference_bytes};
+    if (request->reference_bytes != 0) {
+        char *reference = (char *)((struct payload_line *)(document + 1) + line_count);
+        memcpy(reference, change->reference, request->reference_bytes);
+    }
+    plan->kind = STORE_STOCK_CHANGE;
+    return document;
+}
+
+static enum plan_result stock_plan_identity(struct plan *plan,
+                                            const struct plan_stock_request *request) {
+    cellar_id id = request->change->id;
+    if (id.high == 0 && id.low == 0) {
+        return PLAN_COMMIT;
+    }
+    return plan_document(plan, id, request->fingerprint, STORE_STATE_OTHER);
+}
+
+/* What one merged line of a change does to its cells. */
+static enum plan_result stock_plan_line(struct plan *plan, cellar_movement_kind kind,
+                                        const struct plan_line *line) {
+    struct stock_view view = stock_view(plan, line->stock);
+    enum plan_result result = PLAN_COMMIT;
+    switch (kind) {
+    case CELLAR_MOVEMENT_SET_ASIDE:
+        result = stock_change_available(plan, &view, line->line, -line->quantity);
+        return result == PLAN_COMMIT ? stock_change_other(plan, line->stock, STORE_STOCK_UNSELLABLE,
+                                                          line->line, line->quantity)
+                                     : result;
+    case CELLAR_MOVEMENT_ANNOUNCED:
+        result = stock_change_available(plan, &view, line->line, 0);
+        return result == PLAN_COMMIT ? stock_change_other(plan, line->stock, STORE_STOCK_INCOMING,
+                                                          line->line, line->quantity)
+                                     : result;
+    default:
+        return stock_change_available(plan, &view, line->line, line->quantity);
+    }
+}
+
+enum plan_result plan_stock_change(struct plan *plan, void *argument) {
+    struct plan_stock_request *request = argument;
+    const cellar_stock_change *change = request->change;
+    enum plan_result result = stock_plan_identity(plan, request);
+    if (result != PLAN_COMMIT) {
+        return result;
+    }
+    uint32_t line_count = (uint32_t)change->line_count;
+    struct payload_document *document = stock_plan_document(plan, request, line_count);
+    if (document == NULL) {
+        return PLAN_NO_MEMORY;
+    }
+    bool open =
+        request->kind == CELLAR_MOVEMENT_RECEIVED || request->kind == CELLAR_MOVEMENT_ANNOUNCED;
+    result =
+        plan_lines(plan, change->lines, line_count, open, (struct payload_line *)(document + 1));
+    for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
+        result = stock_plan_line(plan, request->kind, &plan->lines[i]);
+    }
+    if (line_count != 1) {
+        plan->ticket.remaining = 0;
+    }
+    return result;
+}
+
+enum plan_result plan_stock_move(struct plan *plan, void *argument) {
+    struct plan_stock_request *request = argument;
+    enum plan_result result = stock_plan_identity(plan, request);
+    if (result != PLAN_COMMIT) {
+        return result;
+    }
+    struct payload_document *document = stock_plan_document(plan, request, 2);
+    if (document == NULL) {
+        return PLAN_NO_MEMORY;
+    }
+    cellar_line lines[2] = {*request->line, *request->line};
+    lines[0].quantity = -request->line->quantity;
+    lines[1].location = request->to_location;
+    struct payload_line *out = (struct payload_line *)(document + 1);
+    /* The source is not opened by moving from it. */
+    result = plan_lines(plan, &lines[0], 1, false, out);
+    if (result == PLAN_COMMIT) {
+        result = plan_lines(plan, lines, 2, true, out);
+    }
+    int64_t remaining = 0;
+    for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
+        result = stock_plan_line(plan, CELLAR_MOVEMENT_MOVED, &plan->lines[i]);
+        if (plan->lines[i].line == 0) {
+            remaining = plan->ticket.remaining;
+        }
+    }
+    plan->ticket.remaining = remaining;
+    return result;
+}
+
+static enum plan_result stock_plan_expected(struct plan *plan, uint64_t expected,
+                                            const struct stock_view *view) {
+    if (expected != CELLAR_VERSION_ANY && expected != view->sellable.version) {
+        plan->refusal.version = view->sellable.version;
+        return plan_refuse(plan, CELLAR_VERSION_CHANGED, 0);
+    }
+    return PLAN_COMMIT;
+}
+
+enum plan_result plan_stock_count(struct plan *plan, void *argument) {
+    const struct plan_stock_request *request = argument;
+    struct stock_view view;
+    enum plan_result result = stock_plan_one(plan, request->line, &view);
+    if (result == PLAN_COMMIT) {
+        result = stock_plan_expected(plan, request->expected, &view);
+    }
+    if (result != PLAN_COMMIT) {
+        return result;
+    }
+    plan->kind = STORE_STOCK_COUNT;
+    return stock_change_available(plan, &view, 0, request->line->quantity - view.available);
+}
+
+enum plan_result plan_stock_safety(struct plan *plan, void *argument) {
+    const struct plan_stock_request *request = argument;
+    struct stock_view view;
+    enum plan_result result = stock_plan_one(plan, request->line, &view);
+    if (result == PLAN_COMMIT) {
+        result = stock_plan_expected(plan, request->expected, &view);
+    }
+    if (result != PLAN_COMMIT) {
+        return result;
+    }
+    /* What may be sold shrinks by as much as the safety stock grows; what is available stays. */
+    int64_t growth = request->line->quantity - view.safety;
+    uint32_t cell = store_stock_cell(view.slot, STORE_STOCK_SAFETY_CELL);
+    if (!plan_write(plan, store_stock_cell(view.slot, STORE_STOCK_SELLABLE), view.sellable,
+                    view.sellable.value - growth) ||
+        !plan_write(plan, cell, plan_read(plan, cell), request->line->quantity)) {
+        return PLAN_NO_MEMORY;
+    }
+    plan->kind = STORE_STOCK_SAFETY;
+    plan->ticket.remaining = view.available;
+    return PLAN_COMMIT;
+}
+
+bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request) {
+    const cellar_stock_change *change = request->change;
+    bool any_sign = request->kind != CELLAR_MOVEMENT_RECEIVED;
+    if (!plan_check_lines(plan, change->lines, change->line_count, any_sign)) {
+        return false;
+    }
+    request->reference_bytes = plan_text_bytes(change->reference, CELLAR_REFERENCE_BYTES_MAX);
+    if (request->reference_bytes == SIZE_MAX) {
+        plan_invalid(plan, "reference: at most 64 bytes", CELLAR_NO_LINE);
+        return false;
+    }
+    const uint64_t numbers[3] = {request->kind, change->reason, request->to_location};
+    uint64_t hash = hash_seeded(0, numbers, sizeof numbers);
+    hash = plan_hash_text(hash, change->reference);
+    request->fingerprint = plan_hash_lines(hash, change->lines, change->line_count);
+    return true;
+}
+
+/* ---- Applying ---- */
+
+static void stock_add(_Atomic int64_t *sum, int64_t delta) {
+    /* Relaxed, and no read-modify-write: one thread writes; readers take whatever is current. */
+    ATOMIC_STORE(sum, ATOMIC_LOAD(sum, relaxed) + delta, relaxed);
+}
+
+static enum store_apply_result stock_restore(struct store *store,
+                                             const struct payload_stock_open *payload) {
+    if (payload->product == 0 || payload->product >= slots_end(&store->product_slots) ||
+        store->products[payload->product].slot == 0 || payload->location == 0) {
+        return STORE_APPLY_BROKEN;
+    }
+    if (!slots_raise(&store->stock_slots, payload->stock)) {
+        return STORE_APPLY_LIMIT;
+    }
+    struct store_stock *stock = &store->stocks[payload->stock];
+    if (stock->product != 0) {
+        bool same = stock->product == payload->product && stock->location == payload->location;
+        return same ? STORE_APPLIED : STORE_APPLY_BROKEN;
+    }
+    stock->product = payload->product;
+    stock->location = payload->location;
+    const uint32_t pair[2] = {stock->product, stock->location};
+    uint64_t hash = hash_seeded(store->seed, pair, sizeof pair);
+    if (table_add(store->stock_table, hash, pair, &stock->node) != &stock->node) {
+        return STORE_APPLY_BROKEN;
+    }
+    struct store_product *product = &store->products[payload->product];
+    stock->next = ATOMIC_LOAD(&product->more_stocks, relaxed);
+    ATOMIC_STORE(&product->more_stocks, payload->stock, relaxed);
+    return STORE_APPLIED;
+}
+
+static void stock_apply_lines(struct store *store, const struct payload_document *document) {
+    cellar_totals *totals = &store->totals;
+    const struct payload_line *lines = payload_lines(document);
+    for (uint32_t i = 0; i < document->line_count; i++) {
+        int64_t quantity = lines[i].quantity;
+        struct store_stock *stock = &store->stocks[lines[i].stock];
+        switch (document->type) {
+        case CELLAR_MOVEMENT_RECEIVED:
+            totals->units_received += quantity;
+            stock_add(&stock->on_hand, quantity);
+            break;
+        case CELLAR_MOVEMENT_ADJUSTED:
+            totals->units_adjusted += quantity;
+            stock_add(&stock->on_hand, quantity);
+            break;
+        case CELLAR_MOVEMENT_MOVED:
+            stock_add(&stock->on_hand, quantity);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* The change of available that a record without lines makes, and the stock it makes it to. */
+static int64_t stock_apply_single(struct store *store, const struct record_header *record) {
+    const struct record_update *update = record_updates(record);
+    uint32_t slot = CELL_SLOT(record_cells(record)[0]) / STORE_STOCK_CELLS;
+    int64_t delta = update->new_value - update->old_value;
+    stock_add(&store->stocks[slot].on_hand, delta);
+    return delta;
+}
+
+enum store_apply_result stock_apply(struct store *store, const struct record_header *record) {
+    if (record->kind == STORE_STOCK_OPEN) {
+        enum store_apply_result result = stock_restore(store, record_payload(record));
+        store->totals.stocks += result == STORE_APPLIED;
+        return result;
+    }
+    if (record->kind == STORE_STOCK_CHANGE) {
+        const struct payload_document *document = record_payload(record);
+        enum store_apply_result result =
+            order_apply_document(store, record, document, STORE_STATE_OTHER);
+        if (result == STORE_APPLIED) {
+            stock_apply_lines(store, document);
+        }
+        return result;
+    }
+    if (CELL_CLASS(record_cells(record)[0]) != STORE_CELLS_STOCK) {
+        return STORE_APPLY_BROKEN;
+    }
+    if (record->kind == STORE_STOCK_TAKE) {
+        store->totals.units_taken -= stock_apply_single(store, record);
+    } else if (record->kind == STORE_STOCK_COUNT) {
+        store->totals.units_adjusted += stock_apply_single(store, record);
+    }
+    return STORE_APPLIED;
+}

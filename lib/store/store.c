@@ -1,0 +1,312 @@
+/* Making a store, and dispatching records to what applies them. */
+#include "store/store.h"
+
+#include "base/assert.h"
+
+#include <string.h>
+
+/* Products whose block is being replaced hold two numbers until the old block's grace period is
+ * over. */
+#define STORE_BLOCKS_SPARE 65536
+/* New categories that may be in flight when the limit is reached. */
+#define STORE_CATEGORIES_SPARE 4096
+
+static bool store_match_product(const struct table_node *node, const void *key) {
+    return strcmp(((const struct store_product *)(const void *)node)->sku, key) == 0;
+}
+
+static bool store_match_stock(const struct table_node *node, const void *key) {
+    const struct store_stock *stock = (const void *)node;
+    const uint32_t *pair = key;
+    return stock->product == pair[0] && stock->location == pair[1];
+}
+
+static bool store_match_account(const struct table_node *node, const void *key) {
+    return ((const struct store_account *)(const void *)node)->id == *(const uint64_t *)key;
+}
+
+static bool store_match_customer(const struct table_node *node, const void *key) {
+    return ((const struct store_customer *)(const void *)node)->id == *(const uint64_t *)key;
+}
+
+static bool store_match_order(const struct table_node *node, const void *key) {
+    const struct store_order *order = (const void *)node;
+    const cellar_id *id = key;
+    return order->id.high == id->high && order->id.low == id->low;
+}
+
+static bool store_match_category(const struct table_node *node, const void *key) {
+    return strcmp(((const struct store_category *)(const void *)node)->name, key) == 0;
+}
+
+void store_cell_limits(const struct store_limits *limits,
+                       uint32_t cell_limits_out[CELL_CLASS_COUNT]) {
+    memset(cell_limits_out, 0, CELL_CLASS_COUNT * sizeof *cell_limits_out);
+    /* Slot 0 is never used. */
+    cell_limits_out[STORE_CELLS_DOCUMENT] = limits->orders + 1;
+    cell_limits_out[STORE_CELLS_ACCOUNT] = 2 * (limits->accounts + 1);
+    cell_limits_out[STORE_CELLS_PRODUCT] = limits->products + 1;
+    cell_limits_out[STORE_CELLS_STOCK] = STORE_STOCK_CELLS * (limits->stocks + 1);
+}
+
+static bool store_create_slots(struct store *store, const struct store_limits *limits) {
+    struct memory *memory = store->memory;
+    const size_t cell = sizeof(struct cell);
+    return slots_create(&store->product_slots, memory, MEMORY_PRODUCTS, limits->products,
+                        sizeof(struct store_product) + cell) &&
+           slots_create(&store->stock_slots, memory, MEMORY_STOCK, limits->stocks,
+                        sizeof(struct store_stock) + STORE_STOCK_CELLS * cell) &&
+           slots_create(&store->account_slots, memory, MEMORY_ACCOUNTS, limits->accounts,
+                        sizeof(struct store_account) + 2 * cell) &&
+           slots_create(&store->order_slots, memory, MEMORY_ORDERS, limits->orders,
+                        sizeof(struct store_order) + cell) &&
+           slots_create(&store->customer_slots, memory, MEMORY_ORDERS, limits->orders,
+                        sizeof(struct store_customer)) &&
+           slots_create(&store->block_slots, memory, MEMORY_PRODUCTS,
+                        limits->products + STORE_BLOCKS_SPARE, sizeof(void *)) &&
+           slots_create(&store->category_slots, memory, MEMORY_PRODUCTS,
+                        CELLAR_CATEGORIES_MAX + STORE_CATEGORIES_SPARE,
+                        sizeof(struct store_category));
+}
+
+static bool store_map(const struct slots *slots, size_t object_bytes, void **array_out) {
+    *array_out = memory_map_lazy(((size_t)slots->limit + 1) * object_bytes);
+    return *array_out != NULL;
+}
+
+static void store_unmap(const struct slots *slots, size_t object_bytes, void *array) {
+    if (array != NULL) {
+        memory_unmap(array, ((size_t)slots->limit + 1) * object_bytes);
+    }
+}
+
+static bool store_create_arrays(struct store *store) {
+    return store_map(&store->product_slots, sizeof *store->products, (void **)&store->products) &&
+           store_map(&store->stock_slots, sizeof *store->stocks, (void **)&store->stocks) &&
+           store_map(&store->account_slots, sizeof *store->accounts, (void **)&store->accounts) &&
+           store_map(&store->order_slots, sizeof *store->orders, (void **)&store->orders) &&
+           store_map(&store->customer_slots, sizeof *store->customers,
+                     (void **)&store->customers) &&
+           store_map(&store->category_slots, sizeof *store->categories,
+                     (void **)&store->categories) &&
+           store_map(&store->block_slots, sizeof *store->blocks, (void **)&store->blocks);
+}
+
+static bool store_create_tables(struct store *store) {
+    store->product_table = table_create(store->product_slots.limit, store_match_product);
+    store->stock_table = table_create(store->stock_slots.limit, store_match_stock);
+    store->account_table = table_create(store->account_slots.limit, store_match_account);
+    store->order_table = table_create(store->order_slots.limit, store_match_order);
+    store->customer_table = table_create(store->customer_slots.limit, store_match_customer);
+    store->category_table = table_create(store->category_slots.limit, store_match_category);
+    return store->product_table != NULL && store->stock_table != NULL &&
+           store->account_table != NULL && store->order_table != NULL &&
+           store->customer_table != NULL && store->category_table != NULL;
+}
+
+static bool store_create_indexes(struct store *store) {
+    bool created = true;
+    for (size_t i = 0; i < 3; i++) {
+        store->products_by_status[i] = index_create(store->commit, store->memory);
+        created = created && store->products_by_status[i] != NULL;
+    }
+    for (size_t i = 0; i < STORE_STATE_COUNT; i++) {
+        store->orders_by_state[i] = index_create(store->commit, store->memory);
+        created = created && store->orders_by_state[i] != NULL;
+    }
+    return created;
+}
+
+cellar_status store_create(struct store **store_out, struct commit *commit, struct memory *memory,
+                           const struct store_limits *limits) {
+    struct store *store = memory_allocate_aligned(memory, MEMORY_ENGINE, 64, sizeof *store);
+    if (store == NULL) {
+        return CELLAR_OUT_OF_MEMORY;
+    }
+    memset(store, 0, sizeof *store);
+    store->commit = commit;
+    store->memory = memory;
+    store->seed = hash_random_seed();
+    if (!store_create_slots(store, limits) || !store_create_arrays(store) ||
+        !store_create_tables(store) || !store_create_indexes(store)) {
+        store_destroy(store);
+        return CELLAR_OUT_OF_MEMORY;
+    }
+    *store_out = store;
+    return CELLAR_OK;
+}
+
+static void store_destroy_objects(struct store *store) {
+    if (store->blocks != NULL) {
+        for (uint32_t i = 1; i < slots_end(&store->block_slots); i++) {
+            struct store_attributes *block = ATOMIC_LOAD(&store->blocks[i], relaxed);
+            if (block != NULL) {
+                memory_release(store->memory, MEMORY_PRODUCTS, block, block->bytes);
+            }
+        }
+    }
+    if (store->categories != NULL) {
+        for (uint32_t i = 1; i < slots_end(&store->category_slots); i++) {
+            if (store->categories[i].products != NULL) {
+                index_destroy(store->categories[i].products);
+            }
+        }
+    }
+    if (store->orders != NULL) {
+        for (uint32_t i = 1; i < slots_end(&store->order_slots); i++) {
+            struct store_detail *detail = ATOMIC_LOAD(&store->orders[i].detail, relaxed);
+            if (detail != NULL) {
+                memory_release(store->memory, MEMORY_ORDERS, detail, detail->bytes);
+            }
+        }
+    }
+}
+
+static void store_destroy_indexes(struct store *store) {
+    for (size_t i = 0; i < 3; i++) {
+        if (store->products_by_status[i] != NULL) {
+            index_destroy(store->products_by_status[i]);
+        }
+    }
+    for (size_t i = 0; i < STORE_STATE_COUNT; i++) {
+        if (store->orders_by_state[i] != NULL) {
+            index_destroy(store->orders_by_state[i]);
+        }
+    }
+}
+
+void store_destroy(struct store *store) {
+    struct table *tables[] = {store->product_table, store->stock_table,    store->account_table,
+                              store->order_table,   store->customer_table, store->category_table};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (tables[i] != NULL) {
+            table_destroy(tables[i]);
+        }
+    }
+    store_destroy_objects(store);
+    store_destroy_indexes(store);
+    store_unmap(&store->product_slots, sizeof *store->products, store->products);
+    store_unmap(&store->stock_slots, sizeof *store->stocks, store->stocks);
+    store_unmap(&store->account_slots, sizeof *store->accounts, store->accounts);
+    store_unmap(&store->order_slots, sizeof *store->orders, store->orders);
+    store_unmap(&store->customer_slots, sizeof *store->customers, store->customers);
+    store_unmap(&store->category_slots, sizeof *store->categories, store->categories);
+    store_unmap(&store->block_slots, sizeof *store->blocks, (void *)store->blocks);
+    struct slots *slots[] = {&store->product_slots, &store->stock_slots,    &store->account_slots,
+                             &store->order_slots,   &store->customer_slots, &store->block_slots,
+                             &store->category_slots};
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
+        slots_destroy(slots[i]);
+    }
+    memory_release(store->memory, MEMORY_ENGINE, store, sizeof *store);
+}
+
+enum store_apply_result store_apply(struct store *store, const struct record_header *record) {
+    switch (record->kind) {
+    case STORE_PRODUCT:
+        return product_apply(store, record);
+    case STORE_STOCK_OPEN:
+    case STORE_STOCK_CHANGE:
+    case STORE_STOCK_TAKE:
+    case STORE_STOCK_COUNT:
+    case STORE_STOCK_SAFETY:
+        return stock_apply(store, record);
+    case STORE_ACCOUNT_OPEN:
+    case STORE_ACCOUNT_FLOOR:
+    case STORE_ACCOUNT_ENTRY:
+        return account_apply(store, record);
+    case STORE_ORDER_PLACE:
+    case STORE_ORDER_STEP:
+    case STORE_ORDER_RETURN:
+        return order_apply(store, record);
+    case STORE_RETIRE:
+    case RECORD_MARK:
+        return STORE_APPLIED;
+    default:
+        return STORE_APPLY_BROKEN;
+    }
+}
+
+static bool store_check_document(const struct store *store, const struct record_header *record) {
+    size_t bytes = record_payload_bytes(record);
+    const struct payload_document *document = record_payload(record);
+    if (bytes < sizeof *document || document->line_count > CELLAR_LINES_MAX ||
+        bytes != sizeof *document + document->line_count * sizeof(struct payload_line) +
+                     document->reference_bytes) {
+        return false;
+    }
+    bool identified = document->id.high != 0 || document->id.low != 0;
+    if (identified &&
+        (record->cell_count == 0 || CELL_CLASS(record_cells(record)[0]) != STORE_CELLS_DOCUMENT)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < document->line_count; i++) {
+        uint32_t stock = payload_lines(document)[i].stock;
+        if (stock == 0 || stock >= slots_end(&store->stock_slots)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool store_record_check(const struct store *store, const struct record_header *record) {
+    size_t bytes = record_payload_bytes(record);
+    switch (record->kind) {
+    case STORE_PRODUCT: {
+        const struct payload_product *product = record_payload(record);
+        return bytes >= sizeof *product && product->status <= CELLAR_PRODUCT_DISCONTINUED &&
+               product->sku_bytes >= 1 && product->sku_bytes <= CELLAR_SKU_BYTES_MAX &&
+               product->category_bytes <= CELLAR_CATEGORY_BYTES_MAX &&
+               bytes == sizeof *product + product->sku_bytes + product->name_bytes +
+                            (size_t)product->category_bytes + product->attributes_bytes;
+    }
+    case STORE_STOCK_OPEN:
+        return bytes == sizeof(struct payload_stock_open);
+    case STORE_ACCOUNT_OPEN:
+        return bytes == sizeof(struct payload_account);
+    case STORE_ORDER_STEP:
+        return bytes == sizeof(struct payload_step);
+    case STORE_STOCK_CHANGE:
+    case STORE_ACCOUNT_ENTRY:
+    case STORE_ORDER_PLACE:
+    case STORE_ORDER_RETURN:
+        return store_check_document(store, record);
+    case STORE_STOCK_TAKE:
+    case STORE_STOCK_COUNT:
+    case STORE_STOCK_SAFETY:
+    case STORE_ACCOUNT_FLOOR:
+    case STORE_RETIRE:
+        return bytes == 0 && record->cell_count >= 1;
+    default:
+        return false;
+    }
+}
+
+void store_recovered(struct store *store) {
+    for (uint32_t slot = 1; slot < slots_end(&store->order_slots); slot++) {
+        int64_t state = cell_load(&store->commit->cells[store_order_cell(slot)]).value;
+        if (state <= 0) {
+            slots_give(&store->order_slots, slot);
+        }
+    }
+    for (uint32_t slot = 1; slot < slots_end(&store->block_slots); slot++) {
+        if (ATOMIC_LOAD(&store->blocks[slot], relaxed) == NULL) {
+            slots_give(&store->block_slots, slot);
+        }
+    }
+    for (uint32_t slot = 1; slot < slots_end(&store->product_slots); slot++) {
+        if (store->products[slot].slot == 0) {
+            slots_give(&store->product_slots, slot);
+        }
+    }
+    for (uint32_t slot = 1; slot < slots_end(&store->stock_slots); slot++) {
+        if (store->stocks[slot].product == 0) {
+            slots_give(&store->stock_slots, slot);
+        }
+    }
+    for (uint32_t slot = 1; slot < slots_end(&store->account_slots); slot++) {
+        if (store->accounts[slot].slot == 0) {
+            slots_give(&store->account_slots, slot);
+        }
+    }
+}

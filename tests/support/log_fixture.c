@@ -1,0 +1,198 @@
+/* Opening, filling and checking a log for tests. */
+#include "support/log_fixture.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RING_BYTES (UINT64_C(1) << 16)
+#define WAIT_NS (10 * NANOSECONDS_PER_SECOND)
+#define PAYLOAD_MAX 8192
+
+static void fixture_report(void *context, cellar_report_level level, const char *text) {
+    struct log_fixture *fixture = context;
+
+    (void)level;
+    pthread_mutex_lock(&fixture->reports_lock);
+    if (fixture->report_count < LOG_FIXTURE_REPORTS_MAX) {
+        (void)snprintf(fixture->reports[fixture->report_count++], sizeof fixture->reports[0], "%s",
+                       text);
+    }
+    pthread_mutex_unlock(&fixture->reports_lock);
+}
+
+void log_fixture_create(struct log_fixture *fixture, struct memory_disk *disk,
+                        const char *directory, uint64_t segment_bytes) {
+    memset(fixture, 0, sizeof *fixture);
+    pthread_mutex_init(&fixture->reports_lock, NULL);
+    fixture->memory = memory_create();
+    fixture->payload_bytes = 40;
+    fixture->next = 1;
+    fixture->config = (struct log_config){
+        .io = disk != NULL ? memory_disk_io(disk) : NULL,
+        .directory = directory != NULL ? directory : LOG_FIXTURE_DIRECTORY,
+        .segment_bytes = segment_bytes,
+        .ring_bytes = RING_BYTES,
+        .memory = fixture->memory,
+        .report = fixture_report,
+        .report_context = fixture,
+    };
+}
+
+void log_fixture_destroy(struct log_fixture *fixture) {
+    (void)log_fixture_close(fixture);
+    memory_destroy(fixture->memory);
+    pthread_mutex_destroy(&fixture->reports_lock);
+}
+
+static void payload_make(uint64_t number, unsigned char *payload, uint64_t bytes) {
+    memcpy(payload, &number, sizeof number);
+    for (uint64_t i = sizeof number; i < bytes; i++) {
+        payload[i] = (unsigned char)(number * 31 + i);
+    }
+}
+
+bool log_fixture_record_is(const struct record_header *record, uint64_t number) {
+    unsigned char payload[PAYLOAD_MAX];
+    size_t bytes = record_payload_bytes(record);
+
+    if (record->kind != LOG_FIXTURE_KIND || bytes < sizeof number || bytes > sizeof payload) {
+        return false;
+    }
+    payload_make(number, payload, bytes);
+    return memcmp(record_payload(record), payload, bytes) == 0;
+}
+
+static cellar_status fixture_visit(void *context, const struct record_header *record,
+                                   cellar_problem *problem) {
+    struct log_fixture *fixture = context;
+
+    (void)problem;
+    if (!log_fixture_record_is(record, fixture->replayed + 1) ||
+        record->lsn <= fixture->replayed_lsn || record->time_ns < fixture->replayed_time_ns) {
+        fixture->replay_is_wrong = true;
+    }
+    fixture->replayed++;
+    fixture->replayed_lsn = record->lsn;
+    fixture->replayed_time_ns = record->time_ns;
+    return CELLAR_OK;
+}
+
+cellar_status log_fixture_replay(struct log_fixture *fixture) {
+    fixture->replayed = 0;
+    fixture->replayed_lsn = 0;
+    fixture->replayed_time_ns = INT64_MIN;
+    fixture->replay_is_wrong = false;
+    memset(&fixture->problem, 0, sizeof fixture->problem);
+    cellar_status status = log_open(&fixture->log, &fixture->config, &fixture->problem);
+    if (status == CELLAR_OK) {
+        status = log_replay(fixture->log, fixture_visit, fixture, &fixture->problem);
+        if (status != CELLAR_OK) {
+            log_destroy(fixture->log);
+            fixture->log = NULL;
+        }
+    }
+    return status;
+}
+
+cellar_status log_fixture_open(struct log_fixture *fixture) {
+    cellar_status status = log_fixture_replay(fixture);
+    if (status != CELLAR_OK) {
+        return status;
+    }
+    struct commit_config config = {
+        .ring_bytes = fixture->config.ring_bytes, .limits = {64}, .memory = fixture->memory};
+    status = commit_create(&fixture->commit, &config);
+    if (status == CELLAR_OK) {
+        status = commit_start(fixture->commit, log_start_lsn(fixture->log));
+    }
+    if (status == CELLAR_OK) {
+        status = log_start(fixture->log, fixture->commit, &fixture->problem);
+    }
+    fixture->next = fixture->replayed + 1;
+    if (status != CELLAR_OK) {
+        (void)log_fixture_close(fixture);
+    }
+    return status;
+}
+
+cellar_status log_fixture_close(struct log_fixture *fixture) {
+    cellar_status status = CELLAR_OK;
+
+    if (fixture->log != NULL) {
+        status = log_stop(fixture->log);
+        log_destroy(fixture->log);
+        fixture->log = NULL;
+    }
+    if (fixture->commit != NULL) {
+        commit_destroy(fixture->commit);
+        fixture->commit = NULL;
+    }
+    return status;
+}
+
+uint64_t log_fixture_commit_number(struct log_fixture *fixture, uint64_t number,
+                                   uint64_t payload_bytes) {
+    unsigned char payload[PAYLOAD_MAX];
+    struct commit_request request = {
+        .kind = LOG_FIXTURE_KIND, .payload = payload, .payload_bytes = (uint32_t)payload_bytes};
+    int64_t deadline_ns = clock_monotonic_ns() + WAIT_NS;
+
+    payload_make(number, payload, payload_bytes);
+    for (;;) {
+        uint64_t lsn;
+        request.time_ns = clock_wall_ns();
+        commit_enter();
+        enum commit_outcome outcome = commit_try(fixture->commit, &request, &lsn);
+        commit_leave();
+        if (outcome == COMMIT_DONE) {
+            return lsn;
+        }
+        if (outcome == COMMIT_STOPPED) {
+            return 0;
+        }
+        if (outcome == COMMIT_FULL &&
+            !commit_wait_space(fixture->commit, payload_bytes + 64, deadline_ns)) {
+            return 0;
+        }
+    }
+}
+
+uint64_t log_fixture_commit(struct log_fixture *fixture) {
+    uint64_t lsn = log_fixture_commit_number(fixture, fixture->next, fixture->payload_bytes);
+
+    if (lsn != 0) {
+        fixture->next++;
+    }
+    return lsn;
+}
+
+cellar_status log_fixture_wait(struct log_fixture *fixture, uint64_t lsn) {
+    return log_wait(fixture->log, lsn, clock_monotonic_ns() + WAIT_NS);
+}
+
+void log_fixture_quiesce(struct log_fixture *fixture) {
+    uint64_t seen = 0;
+    int quiet = 0;
+
+    while (quiet < 10) {
+        uint64_t reserved = ATOMIC_LOAD(&fixture->commit->reserved.lsn, acquire);
+        uint64_t durable = ATOMIC_LOAD(&fixture->commit->durable.lsn, acquire);
+        quiet = durable == reserved && reserved == seen ? quiet + 1 : 0;
+        seen = reserved;
+        clock_sleep_ns(2 * NANOSECONDS_PER_MILLISECOND);
+    }
+}
+
+bool log_fixture_was_told(struct log_fixture *fixture, const char *text) {
+    bool found = false;
+
+    pthread_mutex_lock(&fixture->reports_lock);
+    for (int i = 0; i < fixture->report_count; i++) {
+        found = found || strstr(fixture->reports[i], text) != NULL;
+    }
+    pthread_mutex_unlock(&fixture->reports_lock);
+    return found;
+}
