@@ -155,10 +155,9 @@ static void print_tally(const char *label, const load_tally *tally) {
     (void)printf("\n");
 }
 
+/* Orders that were placed now; an answer that it was there already is no order. */
 static double orders_per_second(const load_result *load) {
-    return load->sale_seconds > 0
-               ? (double)(load->orders.made + load->orders.repeated) / load->sale_seconds
-               : 0;
+    return load->sale_seconds > 0 ? (double)load->orders.made / load->sale_seconds : 0;
 }
 
 static void print_load(const load_result *load, const replay_options *options) {

@@ -45,8 +45,18 @@ void engine_leave(struct engine_call *call) {
     pthread_setcancelstate(call->cancel_state, NULL);
 }
 
-int64_t engine_now(const cellar *engine) {
-    return engine->config.clock(engine->config.clock_context);
+int64_t engine_now(cellar *engine) {
+    int64_t now = engine->config.clock(engine->config.clock_context);
+    /* Relaxed: a number by itself. Raised a millisecond at a time, so that calls do not all write
+     * it. */
+    int64_t latest = ATOMIC_LOAD(&engine->latest_ns, relaxed);
+    if (now < latest) {
+        return latest;
+    }
+    while (now - latest >= NANOSECONDS_PER_MILLISECOND &&
+           !ATOMIC_CAS(&engine->latest_ns, &latest, now, relaxed, relaxed)) {
+    }
+    return now;
 }
 
 /* ---- Options ---- */
@@ -108,10 +118,14 @@ static int64_t call_deadline(struct call_wait *wait) {
 }
 
 static cellar_status call_no_space(cellar *engine, uint64_t bytes, struct call_wait *wait) {
+    cellar_status health = log_health(engine->log);
+    if (health != CELLAR_OK) {
+        return health;
+    }
     if (commit_wait_space(engine->commit, bytes, call_deadline(wait))) {
         return CELLAR_OK;
     }
-    cellar_status health = log_health(engine->log);
+    health = log_health(engine->log);
     return health == CELLAR_OK ? CELLAR_BUSY : health;
 }
 

@@ -56,6 +56,9 @@ struct cellar {
     _Atomic uint32_t audit_done; /* futex */
     pthread_mutex_t audit_lock;  /* one audit at a time; never taken by any other call */
 
+    /* The latest time handed out, to a millisecond; raised, never lowered. */
+    _Alignas(CACHE_LINE_BYTES) _Atomic int64_t latest_ns;
+
     uint64_t recovery_ns;
     uint64_t recovery_records;
 };
@@ -80,7 +83,8 @@ struct engine_call {
  */
 cellar_status engine_enter(struct engine_call *call, const cellar *engine);
 void engine_leave(struct engine_call *call);
-int64_t engine_now(const cellar *engine);
+/* The store's time: the clock's, held where it is while the clock is behind. */
+int64_t engine_now(cellar *engine);
 
 /* Plans and commits until it is done or refused, then waits for durability as `options` say. `kind`
  * of the record is the plan's. */

@@ -130,6 +130,9 @@ static cellar_status open_visit(void *context, const struct record_header *recor
         result = store_apply(engine->store, record);
     }
     engine->recovery_records++;
+    if (record->time_ns > ATOMIC_LOAD(&engine->latest_ns, relaxed)) {
+        ATOMIC_STORE(&engine->latest_ns, record->time_ns, relaxed);
+    }
     switch (result) {
     case STORE_APPLIED:
         return CELLAR_OK;

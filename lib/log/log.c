@@ -10,6 +10,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <string.h>
 
 bool state_start_thread(pthread_t *thread, void *(*run)(void *argument), struct log *log) {
     sigset_t all;
@@ -72,7 +73,31 @@ static struct segment start_segment(struct log *log) {
     return segment;
 }
 
+/* A new directory lasts only when its parent is synced. Whoever made it may have died before: so it
+ * is done by all who find no segment in it. */
+static int start_sync_parent(struct log *log) {
+    char path[SEGMENT_PATH_BYTES];
+    size_t length = strlen(log->directory);
+
+    memcpy(path, log->directory, length + 1);
+    while (length > 1 && path[length - 1] == '/') {
+        length--;
+    }
+    while (length > 0 && path[length - 1] != '/') {
+        length--;
+    }
+    while (length > 1 && path[length - 1] == '/') {
+        length--;
+    }
+    path[length] = '\0';
+    return log->io->sync_directory(log->io->context, length != 0 ? path : ".");
+}
+
 static cellar_status start_files(struct log *log, cellar_problem *problem) {
+    int synced = catalog_count(log) == 0 ? start_sync_parent(log) : 0;
+    if (synced < 0) {
+        return report_io_problem(problem, log->directory, "sync the parent of", synced);
+    }
     cellar_status status = mend_remove_leftovers(log, problem);
     if (status == CELLAR_OK) {
         status = mend_tail(log, problem);

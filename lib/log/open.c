@@ -47,35 +47,13 @@ static const char *open_size(struct log *log, const struct log_config *config) {
 
 /* ---- The directory and its lock ---- */
 
-/* A new directory lasts only when its parent is synced. */
-static int open_sync_parent(struct log *log) {
-    char path[SEGMENT_PATH_BYTES];
-    size_t length = strlen(log->directory);
-
-    memcpy(path, log->directory, length + 1);
-    while (length > 1 && path[length - 1] == '/') {
-        length--;
-    }
-    while (length > 0 && path[length - 1] != '/') {
-        length--;
-    }
-    while (length > 1 && path[length - 1] == '/') {
-        length--;
-    }
-    path[length] = '\0';
-    return log->io->sync_directory(log->io->context, length != 0 ? path : ".");
-}
-
 static cellar_status open_make_directory(struct log *log, cellar_problem *problem) {
     int result = log->io->make_directory(log->io->context, log->directory);
 
-    if (result == -EEXIST) {
+    if (result == 0 || result == -EEXIST) {
         return CELLAR_OK;
     }
-    if (result == 0) {
-        result = open_sync_parent(log);
-    }
-    return result == 0 ? CELLAR_OK : report_io_problem(problem, log->directory, "make", result);
+    return report_io_problem(problem, log->directory, "make", result);
 }
 
 static cellar_status open_lock(struct log *log, cellar_problem *problem) {

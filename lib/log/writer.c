@@ -234,6 +234,13 @@ static bool writer_mark_is_due(const struct writer *writer) {
     return writer->commit_end_lsn > writer->proven_lsn;
 }
 
+/* At the end: the last byte of a closed segment does not lie where that of one in use could, see
+ * replay_is_clean(). */
+static bool writer_end_is_ambiguous(const struct writer *writer) {
+    return batch_end(&writer->batch) % SEGMENT_HEADER_BYTES ==
+           writer->batch.segment_end_lsn % SEGMENT_HEADER_BYTES;
+}
+
 /* Reserves a mark like any commit; it is taken like any other. False when there is no space. */
 static bool writer_mark(struct log *log) {
     const struct commit_request request = {.kind = RECORD_MARK,
@@ -258,8 +265,8 @@ static bool writer_rest(struct log *log) {
     uint64_t seen = writer->decided_lsn;
 
     if (writer_is_stopping(log)) {
-        /* One more round, with the mark, unless it finds no space. */
-        return due && writer_mark(log);
+        /* One more round with a mark, unless it finds no space. */
+        return (due || writer_end_is_ambiguous(writer)) && writer_mark(log);
     }
     int64_t began_ns = clock_monotonic_ns();
     commit_writer_sleep(log->commit, seen, due ? WRITER_IDLE_NS : -1);

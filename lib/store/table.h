@@ -10,9 +10,9 @@
  * lock-free. All of them inside a read section; any thread. Whoever finds a node sees everything
  * that was written to its object before the node was added.
  *
- * Tables grow by themselves on liburcu's worker thread, up to the size for `nodes_max`: from one
- * node to eight a chain, then the table is made eight times as large. More than `nodes_max` nodes
- * only make the chains longer. */
+ * Tables grow on a thread of their own, one for all of the process: when there is a node for each
+ * bucket, to twice the nodes or more, up to the size for `nodes_max`. They never shrink. More than
+ * `nodes_max` nodes only make the chains longer. Hashes must be spread evenly over 64 bits. */
 #ifndef CELLAR_STORE_TABLE_H
 #define CELLAR_STORE_TABLE_H
 
@@ -30,7 +30,7 @@ struct table_node {
 /* True when the node's object has the key. */
 typedef bool table_match(const struct table_node *node, const void *key);
 
-/* NULL when there is no memory. */
+/* NULL when there is no memory, or no thread. */
 struct table *table_create(uint64_t nodes_max, table_match *match);
 /* No other call may be running, and the caller has no section open. Nodes still inside are
  * forgotten; their memory is the caller's, who may reuse it at once. */
@@ -42,5 +42,7 @@ struct table_node *table_add(struct table *table, uint64_t hash, const void *key
                              struct table_node *node);
 /* For a node that was added. True for the one caller that removed it. */
 bool table_remove(struct table *table, struct table_node *node);
+/* Any thread. How many chains the nodes are spread over; each takes 16 bytes. */
+uint64_t table_buckets(const struct table *table);
 
 #endif

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define RING_BYTES (UINT64_C(1) << 16)
-#define WAIT_NS (10 * NANOSECONDS_PER_SECOND)
 #define PAYLOAD_MAX 8192
 
 static void fixture_report(void *context, cellar_report_level level, const char *text) {
@@ -29,6 +28,7 @@ void log_fixture_create(struct log_fixture *fixture, struct memory_disk *disk,
     pthread_mutex_init(&fixture->reports_lock, NULL);
     fixture->memory = memory_create();
     fixture->payload_bytes = 40;
+    fixture->patience_ns = 10 * NANOSECONDS_PER_SECOND;
     fixture->next = 1;
     fixture->config = (struct log_config){
         .io = disk != NULL ? memory_disk_io(disk) : NULL,
@@ -138,7 +138,7 @@ uint64_t log_fixture_commit_number(struct log_fixture *fixture, uint64_t number,
     unsigned char payload[PAYLOAD_MAX];
     struct commit_request request = {
         .kind = LOG_FIXTURE_KIND, .payload = payload, .payload_bytes = (uint32_t)payload_bytes};
-    int64_t deadline_ns = clock_monotonic_ns() + WAIT_NS;
+    int64_t deadline_ns = clock_monotonic_ns() + fixture->patience_ns;
 
     payload_make(number, payload, payload_bytes);
     for (;;) {
@@ -170,7 +170,34 @@ uint64_t log_fixture_commit(struct log_fixture *fixture) {
 }
 
 cellar_status log_fixture_wait(struct log_fixture *fixture, uint64_t lsn) {
-    return log_wait(fixture->log, lsn, clock_monotonic_ns() + WAIT_NS);
+    return log_wait(fixture->log, lsn, clock_monotonic_ns() + fixture->patience_ns);
+}
+
+uint64_t log_fixture_commit_many(struct log_fixture *fixture, uint64_t count) {
+    uint64_t acknowledged = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t number = fixture->next;
+        uint64_t lsn = log_fixture_commit(fixture);
+        if (lsn == 0 || log_fixture_wait(fixture, lsn) != CELLAR_OK) {
+            break;
+        }
+        acknowledged = number;
+    }
+    return acknowledged;
+}
+
+void log_fixture_settle(struct log_fixture *fixture, struct memory_disk *disk) {
+    uint64_t seen = 0;
+    int quiet = 0;
+
+    (void)fixture;
+    while (quiet < 10) {
+        uint64_t calls = memory_disk_calls(disk, MEMORY_CHANGING);
+        quiet = calls == seen ? quiet + 1 : 0;
+        seen = calls;
+        clock_sleep_ns(NANOSECONDS_PER_MILLISECOND);
+    }
 }
 
 void log_fixture_quiesce(struct log_fixture *fixture) {
@@ -184,6 +211,48 @@ void log_fixture_quiesce(struct log_fixture *fixture) {
         seen = reserved;
         clock_sleep_ns(2 * NANOSECONDS_PER_MILLISECOND);
     }
+}
+
+bool log_fixture_disk_is_right(struct memory_disk *disk, uint64_t segment_bytes, uint64_t least,
+                               uint64_t *count_out) {
+    struct log_fixture fixture;
+
+    log_fixture_create(&fixture, disk, NULL, segment_bytes);
+    fixture.config.read_only = true;
+    cellar_status status = log_fixture_replay(&fixture);
+    bool right = status == CELLAR_OK && !fixture.replay_is_wrong && fixture.replayed >= least;
+    if (!right) {
+        (void)fprintf(stderr, "status %d %s; %llu records, %llu needed%s\n", (int)status,
+                      fixture.problem.text, (unsigned long long)fixture.replayed,
+                      (unsigned long long)least, fixture.replay_is_wrong ? ", wrong" : "");
+    }
+    *count_out = fixture.replayed;
+    log_fixture_destroy(&fixture);
+    return right;
+}
+
+static int compare_paths(const void *left, const void *right) {
+    return strcmp(left, right);
+}
+
+bool log_fixture_segment(struct memory_disk *disk, int index, char path[80]) {
+    char names[256][64];
+    int count = 0;
+
+    for (uint64_t i = 0; count < 256; i++) {
+        if (!memory_disk_entry(disk, LOG_FIXTURE_DIRECTORY, i, names[count])) {
+            break;
+        }
+        if (strstr(names[count], ".log") != NULL) {
+            count++;
+        }
+    }
+    qsort(names, (size_t)count, sizeof names[0], compare_paths);
+    if (index >= count) {
+        return false;
+    }
+    (void)snprintf(path, 80, LOG_FIXTURE_DIRECTORY "/%s", names[index]);
+    return true;
 }
 
 bool log_fixture_was_told(struct log_fixture *fixture, const char *text) {

@@ -27,6 +27,7 @@ struct log_fixture {
     bool replay_is_wrong;     /* a number, a payload, or the order of LSNs or times */
     uint64_t next;            /* number of the next record to commit */
     uint64_t payload_bytes;   /* of each; at least 8 */
+    int64_t patience_ns;      /* for space and for durability [10 s] */
     /* Under `reports_lock`: */
     pthread_mutex_t reports_lock;
     char reports[LOG_FIXTURE_REPORTS_MAX][200];
@@ -53,11 +54,23 @@ uint64_t log_fixture_commit_number(struct log_fixture *fixture, uint64_t number,
                                    uint64_t payload_bytes);
 /* Does the record hold what log_fixture_commit() wrote? */
 bool log_fixture_record_is(const struct record_header *record, uint64_t number);
-/* Waits at most ten seconds. */
+/* Waits until it is durable, as long as `patience_ns`. */
 cellar_status log_fixture_wait(struct log_fixture *fixture, uint64_t lsn);
+/* Commits so many records, one after the other, each waited for. Returns the number of the last
+ * that was acknowledged, 0 for none; ends at the first that is not. */
+uint64_t log_fixture_commit_many(struct log_fixture *fixture, uint64_t count);
+/* Waits until the preparing thread has nothing left to do. */
+void log_fixture_settle(struct log_fixture *fixture, struct memory_disk *disk);
 /* Waits until `durable` has reached what is reserved and nothing more comes for a while: marks too.
  */
 void log_fixture_quiesce(struct log_fixture *fixture);
+
+/* Replays the disk read-only, with a fixture of its own: is it a right log of `least` records or
+ * more? The number of records in *count_out. */
+bool log_fixture_disk_is_right(struct memory_disk *disk, uint64_t segment_bytes, uint64_t least,
+                               uint64_t *count_out);
+/* The path of segment `index`, in the order of LSNs; false beyond the last. */
+bool log_fixture_segment(struct memory_disk *disk, int index, char path[80]);
 
 /* True when a report contains the text. */
 bool log_fixture_was_told(struct log_fixture *fixture, const char *text);

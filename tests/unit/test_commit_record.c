@@ -37,7 +37,7 @@ static struct record_header *build(uint16_t cell_count, uint32_t payload_bytes) 
     struct record_header *record = record_at();
     struct random random = {seed + cell_count};
 
-    random_fill(&random, buffer, BUFFER_BYTES / 2);
+    random_fill(&random, buffer, record_payload_offset(cell_count) + payload_bytes + 64);
     *record = (struct record_header){
         .lsn = LSN,
         .time_ns = 1700000000000000000,

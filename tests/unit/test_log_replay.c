@@ -1,4 +1,5 @@
-/* Does a log give back what was committed, in order, whole, over any number of segments and openings? */
+/* Does a log give back what was committed, in order, whole, over any number of segments and
+ * openings? */
 #include "log/log.h"
 
 #include "base/clock.h"

@@ -25,7 +25,7 @@
 #define CONTENDED 20000
 #define GROWN 400000
 #define REUSED 64
-#define REUSES_PER_THREAD 2000
+#define REUSES_PER_THREAD 200
 #define POISON UINT64_C(0xdeaddeaddeaddead)
 
 struct item {
