@@ -1,13 +1,11 @@
 /* meter.c - see meter.h. */
 #include "meter.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Values below METER_STEPS have a bucket each; above, the bits behind the leading one count. */
 static size_t bucket_of(uint64_t ns) {
@@ -87,16 +85,15 @@ bool meter_number(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
     return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *out >= min && *out <= max;
 }
 
+static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place) {
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
 void meter_directory_remove(const char *path) {
-    DIR *directory = opendir(path);
-    if (directory == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        (void)unlinkat(dirfd(directory), entry->d_name, 0);
-    }
-    (void)closedir(directory);
-    (void)rmdir(path);
+    (void)nftw(path, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 bool meter_summary(const char *path, const char *what, bool held, const char *detail) {

@@ -41,7 +41,7 @@ uint64_t meter_random(uint64_t *state);
 /* True when `text` is a whole number from min to max. */
 bool meter_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
-/* Removes a directory of plain files. */
+/* Removes a directory with all that is in it. */
 void meter_directory_remove(const char *path);
 
 /* Appends "what<TAB>held|FAILED<TAB>detail" to a file; no path, no line. False when it cannot. */

@@ -155,7 +155,7 @@ typedef struct cellar_config {
     uint32_t stocks_max;   /* pairs of product and location [2,097,152] */
     uint32_t accounts_max; /* [16,777,216] */
     uint32_t orders_max;   /* orders, returns, and stock changes and transfers that have an id
-                              [67,108,864] */
+                              [16,777,216] */
     cellar_durability durability;    /* [CELLAR_DURABLE] */
     int64_t (*clock)(void *context); /* wall clock in nanoseconds since the epoch [the system's];
                                         must be thread-safe */

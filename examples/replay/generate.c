@@ -32,13 +32,9 @@ typedef struct made_invoice {
 } made_invoice;
 
 static void row_write(FILE *file, uint64_t *state, const made_invoice *invoice) {
-    static const char *const names[] = {"WHITE LANTERN",
-                                        "\"LETTER \"\"A\"\" KEY RING\"",
-                                        "\"PAPER CRAFT, LITTLE BIRDIE\"",
-                                        "RED RETROSPOT BAG",
-                                        "TEA SET \xc2\xa3"
-                                        "5 VOUCHER",
-                                        ""};
+    static const char *const names[] = {
+        "WHITE LANTERN",     "\"LETTER \"\"A\"\" KEY RING\"", "\"PAPER CRAFT, LITTLE BIRDIE\"",
+        "RED RETROSPOT BAG", "GIFT VOUCHER 5 \xc2\xa3",       ""};
     /* A square makes few codes popular and many rare, as in a real shop. */
     unsigned code = below(state, CODES) * below(state, CODES) / CODES;
     unsigned quantity = 1 + below(state, below(state, 50) == 0 ? 2000 : 24);

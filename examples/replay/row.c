@@ -159,7 +159,7 @@ bool row_text_copy(char *out, size_t capacity, const char *text) {
             memcpy(out + used, from, bytes);
         } else {
             bool control = *from < 0x20 || *from == 0x7f;
-            out[used] = bytes == 0 ? '?' : control ? ' ' : (char)*from;
+            out[used] = (char)(bytes == 0 ? '?' : control ? ' ' : *from);
         }
         used += taken;
         from += taken;

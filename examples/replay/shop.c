@@ -136,12 +136,12 @@ static void rows_read(shop_file *shop, csv_reader *reader, const row_layout *lay
         }
         shop->rows++;
         shop_row row = {0};
-        const char *reason =
-            result == CSV_MALFORMED ? reader->error : row_read(&row, layout, reader);
-        if (reason == NULL) {
-            reason = row_add(shop, &row);
+        const char *reason = reader->error;
+        if (result == CSV_RECORD) {
+            reason = row_read(&row, layout, reader);
+            reason = reason == NULL ? row_add(shop, &row) : reason;
         }
-        if (reason != NULL) {
+        if (result != CSV_RECORD || reason != NULL) {
             shop->rows_skipped++;
             (void)fprintf(stderr, "%s:%" PRIu64 ": skipped: %s\n", path, reader->record_line,
                           reason);

@@ -18,7 +18,7 @@
 #define ENGINE_PRODUCTS_DEFAULT (1u << 20)
 #define ENGINE_STOCKS_DEFAULT (1u << 21)
 #define ENGINE_ACCOUNTS_DEFAULT (1u << 24)
-#define ENGINE_ORDERS_DEFAULT (1u << 26)
+#define ENGINE_ORDERS_DEFAULT (1u << 24)
 /* Longest wait for ring space when the caller did not say. */
 #define ENGINE_SPACE_WAIT_MS 10000
 /* Attempts of one call before CONFLICT. Each failed one means that another call's commit succeeded,

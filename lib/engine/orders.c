@@ -276,7 +276,7 @@ static cellar_status order_page_ids(cellar *engine, const cellar_order_query *qu
     }
     if (first) {
         const struct store_customer *customer = store_find_customer(store, query->customer);
-        /* Acquire: pairs with the release in order_link_customer(). */
+        /* Acquire: pairs with the release in order_publish(). */
         slot = customer == NULL ? 0 : ATOMIC_LOAD(&customer->newest, acquire);
     }
     *count = order_page_customer(store, slot, ids, ORDER_PAGE_STEP);

@@ -83,7 +83,7 @@ static cellar_status stock_single(cellar *store, const cellar_call *call, plan_f
     struct plan_stock_request request = {.line = line, .expected = expected};
     cellar_line checked = *line;
     checked.quantity += zero_allowed && line->quantity == 0;
-    bool valid = plan_check_lines(&plan, &checked, 1, false);
+    bool valid = plan_check_lines(&plan, &checked, 1, false, false);
     status = stock_transact(store, call, &plan, valid, function, &request, ticket_out, refusal_out);
     plan_destroy(&plan);
     engine_leave(&guard);

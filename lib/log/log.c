@@ -8,7 +8,7 @@
 #include "log/report.h"
 #include "log/state.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -110,6 +110,9 @@ static cellar_status start_files(struct log *log, cellar_problem *problem) {
     int result = prepare_first(log);
     if (result == 0) {
         result = prepare_roll(log, &segment, &verb);
+    }
+    if (result == -ENOMEM) {
+        return report_problem(problem, CELLAR_OUT_OF_MEMORY, "no memory for one more segment");
     }
     if (result < 0) {
         char path[SEGMENT_PATH_BYTES];

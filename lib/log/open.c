@@ -39,8 +39,10 @@ static const char *open_size(struct log *log, const struct log_config *config) {
     /* The ring begins at `reclaimed`, which is at most `written`, which is at most one batch beyond
      * what is on disk. */
     log->reach_bytes = ring + log->batch_bytes;
-    if (log->segment_bytes <= SEGMENT_HEADER_BYTES + log->record_space_max) {
-        return "segment_bytes: too small for the largest record of this ring";
+    /* Twice: with the spare ready, the largest record must find room wherever the active segment is
+     * written up to, though a largest record may be lost at that segment's end. */
+    if (log->segment_bytes < SEGMENT_HEADER_BYTES + 2 * log->record_space_max) {
+        return "segment_bytes: too small for two of the largest records of this ring";
     }
     return NULL;
 }

@@ -147,9 +147,9 @@ static enum store_apply_result account_restore(struct store *store,
     }
     account->id = payload->account;
     account->slot = payload->slot;
-    uint64_t hash = hash_seeded(store->seed, &account->id, sizeof account->id);
-    struct table_node *node = table_add(store->account_table, hash, &account->id, &account->node);
-    return node == &account->node ? STORE_APPLIED : STORE_APPLY_BROKEN;
+    uint64_t hash = store_hash_number(store, account->id);
+    uint32_t found = table_add(&store->account_table, hash, &account->id, payload->slot);
+    return found == payload->slot ? STORE_APPLIED : STORE_APPLY_BROKEN;
 }
 
 enum store_apply_result account_apply(struct store *store, const struct record_header *record) {

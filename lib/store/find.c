@@ -6,8 +6,21 @@
 
 #include <string.h>
 
-static uint64_t find_hash_stock(const struct store *store, const uint32_t pair[2]) {
-    return hash_seeded(store->seed, pair, 2 * sizeof *pair);
+uint64_t store_hash_text(const struct store *store, const char *text, size_t bytes) {
+    return hash_seeded(store->seed, text, bytes);
+}
+
+uint64_t store_hash_number(const struct store *store, uint64_t number) {
+    return hash_seeded(store->seed, &number, sizeof number);
+}
+
+uint64_t store_hash_id(const struct store *store, cellar_id id) {
+    return hash_seeded(store->seed, &id, sizeof id);
+}
+
+uint64_t store_hash_place(const struct store *store, uint32_t product, uint32_t location) {
+    const struct store_place_key key = {product, location};
+    return hash_seeded(store->seed, &key, sizeof key);
 }
 
 struct store_product *store_find_product(struct store *store, const char *sku, uint64_t id) {
@@ -23,21 +36,21 @@ struct store_product *store_find_product(struct store *store, const char *sku, u
         }
         return product;
     }
-    uint64_t hash = hash_seeded(store->seed, sku, strlen(sku));
-    return (struct store_product *)(void *)table_find(store->product_table, hash, sku);
+    uint64_t hash = store_hash_text(store, sku, strlen(sku));
+    uint32_t slot = table_find(&store->product_table, hash, sku);
+    return slot == 0 ? NULL : &store->products[slot];
 }
 
 uint32_t store_find_stock(struct store *store, const struct store_product *product,
                           uint32_t location) {
     uint32_t slot = product->stock;
     if (location != 0) {
-        const uint32_t pair[2] = {product->slot, location};
-        struct table_node *node =
-            table_find(store->stock_table, find_hash_stock(store, pair), pair);
-        if (node == NULL) {
+        const struct store_place_key key = {product->slot, location};
+        uint64_t hash = store_hash_place(store, product->slot, location);
+        slot = table_find(&store->stock_table, hash, &key);
+        if (slot == 0) {
             return 0;
         }
-        slot = (uint32_t)((struct store_stock *)(void *)node - store->stocks);
     }
     /* Opened by the commit that creates the product, or by one of its own. */
     uint32_t cell = store_stock_cell(slot, STORE_STOCK_SELLABLE);
@@ -45,34 +58,31 @@ uint32_t store_find_stock(struct store *store, const struct store_product *produ
 }
 
 struct store_account *store_find_account(struct store *store, uint64_t id) {
-    struct table_node *node =
-        table_find(store->account_table, hash_seeded(store->seed, &id, sizeof id), &id);
-    return (struct store_account *)(void *)node;
+    uint32_t slot = table_find(&store->account_table, store_hash_number(store, id), &id);
+    return slot == 0 ? NULL : &store->accounts[slot];
 }
 
 struct store_order *store_find_order(struct store *store, cellar_id id) {
-    struct table_node *node =
-        table_find(store->order_table, hash_seeded(store->seed, &id, sizeof id), &id);
-    return (struct store_order *)(void *)node;
+    const struct store_order_key key = {store, id};
+    uint32_t slot = table_find(&store->order_table, store_hash_id(store, id), &key);
+    return slot == 0 ? NULL : &store->orders[slot];
 }
 
 struct store_customer *store_find_customer(struct store *store, uint64_t id) {
-    struct table_node *node =
-        table_find(store->customer_table, hash_seeded(store->seed, &id, sizeof id), &id);
-    return (struct store_customer *)(void *)node;
+    uint32_t slot = table_find(&store->customer_table, store_hash_number(store, id), &id);
+    return slot == 0 ? NULL : &store->customers[slot];
 }
 
 struct store_category *store_find_category(struct store *store, const char *name, size_t bytes) {
-    struct table_node *node =
-        table_find(store->category_table, hash_seeded(store->seed, name, bytes), name);
-    return (struct store_category *)(void *)node;
+    uint32_t slot = table_find(&store->category_table, store_hash_text(store, name, bytes), name);
+    return slot == 0 ? NULL : &store->categories[slot];
 }
 
 struct store_product *store_ensure_product(struct store *store, const char *sku, size_t sku_bytes) {
-    uint64_t hash = hash_seeded(store->seed, sku, sku_bytes);
-    struct table_node *node = table_find(store->product_table, hash, sku);
-    if (node != NULL) {
-        return (struct store_product *)(void *)node;
+    uint64_t hash = store_hash_text(store, sku, sku_bytes);
+    uint32_t found = table_find(&store->product_table, hash, sku);
+    if (found != 0) {
+        return &store->products[found];
     }
     uint32_t slot = slots_take(&store->product_slots);
     uint32_t stock = slot == 0 ? 0 : slots_take(&store->stock_slots);
@@ -89,25 +99,25 @@ struct store_product *store_ensure_product(struct store *store, const char *sku,
     memcpy(product->sku, sku, sku_bytes + 1);
     store->stocks[stock].product = slot;
     store->stocks[stock].location = 0;
-    node = table_add(store->product_table, hash, product->sku, &product->node);
-    if (node != &product->node) {
+    found = table_add(&store->product_table, hash, product->sku, slot);
+    if (found != slot) {
         product->slot = 0;
         store->stocks[stock].product = 0;
         slots_give(&store->product_slots, slot);
         slots_give(&store->stock_slots, stock);
     }
-    return (struct store_product *)(void *)node;
+    return &store->products[found];
 }
 
 uint32_t store_ensure_stock(struct store *store, struct store_product *product, uint32_t location) {
     if (location == 0) {
         return product->stock;
     }
-    const uint32_t pair[2] = {product->slot, location};
-    uint64_t hash = find_hash_stock(store, pair);
-    struct table_node *node = table_find(store->stock_table, hash, pair);
-    if (node != NULL) {
-        return (uint32_t)((struct store_stock *)(void *)node - store->stocks);
+    const struct store_place_key key = {product->slot, location};
+    uint64_t hash = store_hash_place(store, product->slot, location);
+    uint32_t found = table_find(&store->stock_table, hash, &key);
+    if (found != 0) {
+        return found;
     }
     uint32_t slot = slots_take(&store->stock_slots);
     if (slot == 0) {
@@ -116,25 +126,22 @@ uint32_t store_ensure_stock(struct store *store, struct store_product *product, 
     struct store_stock *stock = &store->stocks[slot];
     stock->product = product->slot;
     stock->location = location;
-    node = table_add(store->stock_table, hash, pair, &stock->node);
-    if (node != &stock->node) {
-        stock->product = 0;
-        slots_give(&store->stock_slots, slot);
-        return (uint32_t)((struct store_stock *)(void *)node - store->stocks);
-    }
-    /* On the product's list before it can be opened: a change of the product's status finds every
-     * open stock. Release: pairs with the acquire of whoever walks the list. */
+    /* On the product's list before it can be found, and so opened, by anyone: a change of the
+     * product's status meets every open stock. Release: pairs with the acquire of whoever walks the
+     * list. */
     stock->next = ATOMIC_LOAD(&product->more_stocks, relaxed);
     while (!ATOMIC_CAS(&product->more_stocks, &stock->next, slot, release, relaxed)) {
     }
-    return slot;
+    /* Should another thread be first, ours stays on the list, never opened, until the store is
+     * opened anew. */
+    return table_add(&store->stock_table, hash, &key, slot);
 }
 
 struct store_account *store_ensure_account(struct store *store, uint64_t id) {
-    uint64_t hash = hash_seeded(store->seed, &id, sizeof id);
-    struct table_node *node = table_find(store->account_table, hash, &id);
-    if (node != NULL) {
-        return (struct store_account *)(void *)node;
+    uint64_t hash = store_hash_number(store, id);
+    uint32_t found = table_find(&store->account_table, hash, &id);
+    if (found != 0) {
+        return &store->accounts[found];
     }
     uint32_t slot = slots_take(&store->account_slots);
     if (slot == 0) {
@@ -143,12 +150,12 @@ struct store_account *store_ensure_account(struct store *store, uint64_t id) {
     struct store_account *account = &store->accounts[slot];
     account->id = id;
     account->slot = slot;
-    node = table_add(store->account_table, hash, &id, &account->node);
-    if (node != &account->node) {
+    found = table_add(&store->account_table, hash, &id, slot);
+    if (found != slot) {
         account->slot = 0;
         slots_give(&store->account_slots, slot);
     }
-    return (struct store_account *)(void *)node;
+    return &store->accounts[found];
 }
 
 static void find_reset_order(struct store *store, struct store_order *order, uint32_t slot,
@@ -165,29 +172,23 @@ static void find_reset_order(struct store *store, struct store_order *order, uin
 }
 
 struct store_order *store_ensure_order(struct store *store, cellar_id id) {
-    uint64_t hash = hash_seeded(store->seed, &id, sizeof id);
-    for (;;) {
-        struct table_node *node = table_find(store->order_table, hash, &id);
-        if (node == NULL) {
-            uint32_t slot = slots_take(&store->order_slots);
-            if (slot == 0) {
-                return NULL;
-            }
-            struct store_order *order = &store->orders[slot];
-            find_reset_order(store, order, slot, id);
-            node = table_add(store->order_table, hash, &id, &order->node);
-            if (node == &order->node) {
-                return order;
-            }
-            slots_give(&store->order_slots, slot);
-        }
-        struct store_order *found = (struct store_order *)(void *)node;
-        int64_t value = commit_read(store->commit, store_order_cell(found->slot)).value;
-        if (value > 0 || -value == (int64_t)found->generation) {
-            return found;
-        }
-        /* Retired by the sweep, which is about to unlink it and to wait for a grace period before
-         * the slot is used again. */
-        table_remove(store->order_table, node);
+    const struct store_order_key key = {store, id};
+    uint64_t hash = store_hash_id(store, id);
+    uint32_t found = table_find(&store->order_table, hash, &key);
+    if (found != 0) {
+        return &store->orders[found];
     }
+    uint32_t slot = slots_take(&store->order_slots);
+    if (slot == 0) {
+        return NULL;
+    }
+    find_reset_order(store, &store->orders[slot], slot, id);
+    found = table_add(&store->order_table, hash, &key, slot);
+    if (found != slot) {
+        slots_give(&store->order_slots, slot);
+        return &store->orders[found];
+    }
+    /* Release: pairs with the acquire in sweep_retire(). */
+    ATOMIC_OR(&store->orders[slot].flags, STORE_ORDER_LINKED, release);
+    return &store->orders[slot];
 }

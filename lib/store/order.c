@@ -13,6 +13,10 @@ static bool order_add_total(int64_t *total, const cellar_line *line) {
            !__builtin_add_overflow(*total, value, total);
 }
 
+static cellar_order_state order_placed_state(const cellar_order_request *order) {
+    return order->state == 0 ? CELLAR_ORDER_PLACED : order->state;
+}
+
 bool plan_check_order(struct plan *plan, struct plan_order_request *request, bool is_return,
                       bool quote) {
     const cellar_order_request *order = request->order;
@@ -20,7 +24,7 @@ bool plan_check_order(struct plan *plan, struct plan_order_request *request, boo
         plan_invalid(plan, "id is required", CELLAR_NO_LINE);
         return false;
     }
-    if (!plan_check_lines(plan, order->lines, order->line_count, false)) {
+    if (!plan_check_lines(plan, order->lines, order->line_count, false, true)) {
         return false;
     }
     cellar_order_state last = is_return ? 0 : CELLAR_ORDER_FULFILLED;
@@ -45,12 +49,12 @@ bool plan_check_order(struct plan *plan, struct plan_order_request *request, boo
             return false;
         }
     }
-    const uint64_t numbers[6] = {order->customer,  order->state,
+    const uint64_t numbers[6] = {order->customer,  order_placed_state(order),
                                  order->account,   (uint64_t)order->business_time_ns,
                                  request->damaged, is_return};
     uint64_t hash = hash_seeded(1, numbers, sizeof numbers);
     hash = plan_hash_text(hash, order->reference);
-    request->fingerprint = plan_hash_lines(hash, order->lines, order->line_count);
+    request->fingerprint = plan_hash_lines(hash, order->lines, order->line_count, true);
     return true;
 }
 
@@ -71,7 +75,8 @@ static enum plan_result order_sell_line(struct plan *plan, const struct plan_lin
                                                                            : PLAN_NO_MEMORY;
 }
 
-/* Takes the goods of a return back: into what is available, or what is unsellable. */
+/* Takes goods back, of a return or a cancelled order: into what is available, or what is
+ * unsellable. */
 static enum plan_result order_restock_line(struct plan *plan, const struct plan_line *line,
                                            bool damaged) {
     uint32_t cell = store_stock_cell(line->stock, STORE_STOCK_SELLABLE);
@@ -124,13 +129,9 @@ static enum plan_result order_plan_payload(struct plan *plan,
     return PLAN_COMMIT;
 }
 
-static cellar_order_state order_placed_state(const cellar_order_request *order) {
-    return order->state == 0 ? CELLAR_ORDER_PLACED : order->state;
-}
-
 /* Money for the order, out of the account (`total` > 0) or back. */
 static enum plan_result order_plan_account(struct plan *plan, uint64_t account, int64_t debit) {
-    if (account == 0 || debit == 0) {
+    if (account == 0) {
         return PLAN_COMMIT;
     }
     int64_t balance;
@@ -202,11 +203,7 @@ static bool order_step_repeated(cellar_order_state now, cellar_order_state to) {
 static enum plan_result order_give_back(struct plan *plan, const struct store_detail *detail) {
     enum plan_result result = plan_stocks(plan, detail->lines, detail->line_count);
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
-        uint32_t cell = store_stock_cell(plan->lines[i].stock, STORE_STOCK_SELLABLE);
-        struct cell_content content = plan_read(plan, cell);
-        if (!plan_write(plan, cell, content, content.value + plan->lines[i].quantity)) {
-            return PLAN_NO_MEMORY;
-        }
+        result = order_restock_line(plan, &plan->lines[i], false);
     }
     return result;
 }

@@ -26,30 +26,41 @@ static enum store_apply_result order_restore(struct store *store, cellar_id id, 
     }
     order->id = id;
     order->slot = slot;
-    uint64_t hash = hash_seeded(store->seed, &id, sizeof id);
-    struct table_node *node = table_add(store->order_table, hash, &id, &order->node);
-    return node == &order->node ? STORE_APPLIED : STORE_APPLY_BROKEN;
+    const struct store_order_key key = {store, id};
+    uint32_t found = table_add(&store->order_table, store_hash_id(store, id), &key, slot);
+    return found == slot ? STORE_APPLIED : STORE_APPLY_BROKEN;
 }
 
-/* The customer's orders, newest first, are linked through the orders. */
-static enum store_apply_result order_link_customer(struct store *store, struct store_order *order,
-                                                   uint64_t id) {
+/* The customer, made when it is new. NULL: the limit is reached, which is that of orders. */
+static struct store_customer *order_ensure_customer(struct store *store, uint64_t id) {
     struct store_customer *customer = store_find_customer(store, id);
     if (customer == NULL) {
         uint32_t slot = slots_take(&store->customer_slots);
         if (slot == 0) {
-            return STORE_APPLY_LIMIT;
+            return NULL;
         }
         customer = &store->customers[slot];
         customer->id = id;
-        uint64_t hash = hash_seeded(store->seed, &id, sizeof id);
-        table_add(store->customer_table, hash, &id, &customer->node);
+        table_add(&store->customer_table, store_hash_number(store, id), &id, slot);
         store->totals.customers++;
     }
-    order->older_of_customer = ATOMIC_LOAD(&customer->newest, relaxed);
-    /* Release: pairs with the acquire of whoever lists; the order's content comes first. */
-    ATOMIC_STORE(&customer->newest, order->slot, release);
-    return STORE_APPLIED;
+    return customer;
+}
+
+/* Makes the order's content known, and adds it to its customer's, which are linked through the
+ * orders, newest first. */
+static void order_publish(struct store_order *order, struct store_customer *customer,
+                          uint64_t placed_lsn) {
+    if (customer != NULL) {
+        order->older_of_customer = ATOMIC_LOAD(&customer->newest, relaxed);
+    }
+    /* Release: pairs with the acquire of whoever meets the order; all that was written to it
+     * before, the link included, comes with it. */
+    ATOMIC_STORE(&order->placed_lsn, placed_lsn, release);
+    if (customer != NULL) {
+        /* Release: pairs with the acquire of whoever lists; the order's content comes first. */
+        ATOMIC_STORE(&customer->newest, order->slot, release);
+    }
 }
 
 static struct store_detail *order_detail_create(struct store *store,
@@ -90,6 +101,13 @@ enum store_apply_result order_apply_document(struct store *store,
     if (result != STORE_APPLIED) {
         return result;
     }
+    struct store_customer *customer = NULL;
+    if (document->customer != 0 && state != STORE_STATE_OTHER) {
+        customer = order_ensure_customer(store, document->customer);
+        if (customer == NULL) {
+            return STORE_APPLY_LIMIT;
+        }
+    }
     struct store_detail *detail = NULL;
     if (order_is_open(state)) {
         detail = order_detail_create(store, document);
@@ -111,13 +129,8 @@ enum store_apply_result order_apply_document(struct store *store,
     ATOMIC_STORE(&order->changed_ns, document->time_ns, relaxed);
     ATOMIC_STORE(&order->account, state == CELLAR_ORDER_PLACED ? 0 : document->account, relaxed);
     ATOMIC_STORE(&order->detail, detail, release);
-    /* Release: pairs with the acquire of whoever meets the order; all of the above comes with it.
-     */
-    ATOMIC_STORE(&order->placed_lsn, record->lsn, release);
+    order_publish(order, customer, record->lsn);
     store->totals.orders[state == STORE_STATE_OTHER ? 0 : state]++;
-    if (document->customer != 0 && state != STORE_STATE_OTHER) {
-        return order_link_customer(store, order, document->customer);
-    }
     return STORE_APPLIED;
 }
 

@@ -39,6 +39,7 @@ void plan_reset(struct plan *plan, int64_t now_ns) {
     plan->change_count = 0;
     plan->payload_bytes = 0;
     plan->line_count = 0;
+    plan->open_product = 0;
     plan->refusal = (cellar_refusal){.line = CELLAR_NO_LINE};
     plan->ticket = (cellar_ticket){0};
 }
@@ -129,7 +130,8 @@ size_t plan_text_bytes(const char *text, size_t limit) {
     return bytes > limit ? SIZE_MAX : bytes;
 }
 
-bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count, bool any_sign) {
+bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count, bool any_sign,
+                      bool priced) {
     if (lines == NULL || count == 0 || count > CELLAR_LINES_MAX) {
         plan_invalid(plan, "line_count: 1 to 4096 lines", CELLAR_NO_LINE);
         return false;
@@ -152,7 +154,8 @@ bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count,
             plan_invalid(plan, "quantity: out of range", (uint32_t)i);
             return false;
         }
-        if (line->unit_price > CELLAR_AMOUNT_MAX || line->unit_price < -CELLAR_AMOUNT_MAX) {
+        if (priced &&
+            (line->unit_price > CELLAR_AMOUNT_MAX || line->unit_price < -CELLAR_AMOUNT_MAX)) {
             plan_invalid(plan, "unit_price: out of range", (uint32_t)i);
             return false;
         }
@@ -164,10 +167,11 @@ uint64_t plan_hash_text(uint64_t hash, const char *text) {
     return text == NULL ? hash_seeded(hash, "", 0) : hash_seeded(hash, text, strlen(text));
 }
 
-uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count) {
+uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, bool priced) {
     for (size_t i = 0; i < count; i++) {
-        const int64_t numbers[4] = {(int64_t)lines[i].product, lines[i].location, lines[i].quantity,
-                                    lines[i].unit_price};
+        const int64_t numbers[4] = {lines[i].sku == NULL ? (int64_t)lines[i].product : 0,
+                                    lines[i].location, lines[i].quantity,
+                                    priced ? lines[i].unit_price : 0};
         hash = hash_seeded(hash, numbers, sizeof numbers);
         if (lines[i].sku != NULL) {
             hash = plan_hash_text(hash, lines[i].sku);
@@ -242,29 +246,58 @@ enum plan_result plan_stocks(struct plan *plan, const struct payload_line *lines
     return plan_merge_lines(plan);
 }
 
+/* Gives the lines whose stock is 0 one that is linked and not open, and remembers the first. */
+static enum plan_result plan_open_lines(struct plan *plan, const cellar_line *lines,
+                                        uint32_t line_count) {
+    struct store *store = plan->store;
+    for (uint32_t i = 0; i < line_count; i++) {
+        if (plan->lines[i].stock != 0) {
+            continue;
+        }
+        struct store_product *product = store_find_product(store, lines[i].sku, lines[i].product);
+        plan->lines[i].stock = store_ensure_stock(store, product, lines[i].location);
+        if (plan->lines[i].stock == 0) {
+            return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
+        }
+        if (plan->open_product == 0) {
+            plan->open_product = product->slot;
+            plan->open_location = lines[i].location;
+        }
+    }
+    return PLAN_COMMIT;
+}
+
+static bool plan_product_exists(struct plan *plan, const struct store_product *product) {
+    return commit_read(plan->store->commit, store_product_cell(product->slot)).value != 0;
+}
+
 enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
                             bool open, struct payload_line *out) {
     struct store *store = plan->store;
     if (!plan_reserve_lines(plan, line_count)) {
         return PLAN_NO_MEMORY;
     }
+    bool missing = false;
     for (uint32_t i = 0; i < line_count; i++) {
         struct store_product *product = store_find_product(store, lines[i].sku, lines[i].product);
-        if (product == NULL) {
-            return plan_refuse(plan, CELLAR_NOT_FOUND, i);
-        }
-        uint32_t stock = store_find_stock(store, product, lines[i].location);
-        if (stock == 0 && open && lines[i].location != 0) {
-            plan->open_product = product->slot;
-            plan->open_location = lines[i].location;
-            return PLAN_OPEN_STOCK;
-        }
+        uint32_t stock = product == NULL ? 0 : store_find_stock(store, product, lines[i].location);
         if (stock == 0) {
-            return plan_refuse(plan, CELLAR_NOT_FOUND, i);
+            if (!open || product == NULL || lines[i].location == 0 ||
+                !plan_product_exists(plan, product)) {
+                return plan_refuse(plan, CELLAR_NOT_FOUND, i);
+            }
+            missing = true;
         }
         plan->lines[i] = (struct plan_line){stock, i, lines[i].quantity};
-        out[i] = (struct payload_line){
-            .stock = stock, .quantity = lines[i].quantity, .unit_price = lines[i].unit_price};
+    }
+    enum plan_result result = missing ? plan_open_lines(plan, lines, line_count) : PLAN_COMMIT;
+    if (result != PLAN_COMMIT) {
+        return result;
+    }
+    for (uint32_t i = 0; i < line_count; i++) {
+        out[i] = (struct payload_line){.stock = plan->lines[i].stock,
+                                       .quantity = lines[i].quantity,
+                                       .unit_price = lines[i].unit_price};
     }
     plan->line_count = line_count;
     plan_sort_lines(plan->lines, line_count);

@@ -48,7 +48,7 @@ struct plan {
     cellar_refusal refusal;
     cellar_ticket ticket;
     uint64_t wait_lsn;
-    uint32_t open_product;
+    uint32_t open_product; /* 0: none is to be opened */
     uint32_t open_location;
     uint32_t suspect; /* slot of an order linked by this call and not committed so far */
 
@@ -81,7 +81,9 @@ enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t li
 
 /* Looks up every line and adds up those of the same stock, in rising order of stock, into
  * plan->lines; fills `out` (line_count payload lines) as passed. PLAN_COMMIT, PLAN_REFUSED
- * (NOT_FOUND, OVERFLOW), PLAN_NO_MEMORY; PLAN_OPEN_STOCK only when `open`. */
+ * (NOT_FOUND, OVERFLOW), PLAN_NO_MEMORY. When `open`, a location that is not there yet is no
+ * refusal: its stock reads as empty, and open_product is set. The caller then answers
+ * PLAN_OPEN_STOCK, unless it refuses anyway: a refusal opens nothing. */
 enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
                             bool open, struct payload_line *out);
 
@@ -150,11 +152,13 @@ plan_function plan_order_step;
 
 /* Checks of a request that need no store, and its fingerprint; false: plan->refusal is
  * INVALID_ARGUMENT or OVERFLOW. */
-bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count, bool any_sign);
+bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count, bool any_sign,
+                      bool priced);
 bool plan_check_order(struct plan *plan, struct plan_order_request *request, bool is_return,
                       bool quote);
 bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request);
-uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count);
+/* What a call ignores is left out: the product beside a SKU, the price unless `priced`. */
+uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, bool priced);
 uint64_t plan_hash_text(uint64_t hash, const char *text);
 /* Bytes of `text` (NULL is 0), or SIZE_MAX when over `limit`. */
 size_t plan_text_bytes(const char *text, size_t limit);

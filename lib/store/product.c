@@ -123,9 +123,16 @@ static bool product_category_allowed(struct store *store,
 enum plan_result plan_product_put(struct plan *plan, void *argument) {
     struct plan_product_request *request = argument;
     struct store *store = plan->store;
-    struct store_product *product =
-        store_ensure_product(store, request->product->sku, request->sku_bytes);
-    if (product == NULL || !product_category_allowed(store, request)) {
+    /* An entry is for life, so none is linked for a put that is refused. */
+    if (request->expected > CELLAR_VERSION_ABSENT &&
+        store_find_product(store, request->product->sku, 0) == NULL) {
+        return plan_refuse(plan, CELLAR_VERSION_CHANGED, CELLAR_NO_LINE);
+    }
+    struct store_product *product = NULL;
+    if (product_category_allowed(store, request)) {
+        product = store_ensure_product(store, request->product->sku, request->sku_bytes);
+    }
+    if (product == NULL) {
         return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
     }
     uint32_t cell = store_product_cell(product->slot);
@@ -188,9 +195,9 @@ static enum store_apply_result product_restore(struct store *store,
     memcpy(product->sku, sku, payload->sku_bytes);
     product->sku[payload->sku_bytes] = '\0';
     store->stocks[payload->stock].product = payload->product;
-    uint64_t hash = hash_seeded(store->seed, product->sku, product->sku_bytes);
-    struct table_node *node = table_add(store->product_table, hash, product->sku, &product->node);
-    return node == &product->node ? STORE_APPLIED : STORE_APPLY_BROKEN;
+    uint64_t hash = store_hash_text(store, product->sku, product->sku_bytes);
+    uint32_t found = table_add(&store->product_table, hash, product->sku, product->slot);
+    return found == product->slot ? STORE_APPLIED : STORE_APPLY_BROKEN;
 }
 
 static enum store_apply_result product_restore_block(struct store *store,
@@ -234,8 +241,8 @@ static struct index *product_category_index(struct store *store,
     }
     category->bytes = block->category_bytes;
     memcpy(category->name, name, sizeof name);
-    uint64_t hash = hash_seeded(store->seed, name, category->bytes);
-    table_add(store->category_table, hash, name, &category->node);
+    uint64_t hash = store_hash_text(store, name, category->bytes);
+    table_add(&store->category_table, hash, name, slot);
     return category->products;
 }
 

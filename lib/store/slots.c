@@ -79,6 +79,10 @@ bool slots_raise(struct slots *slots, uint32_t slot) {
     return true;
 }
 
+void slots_forget_free(struct slots *slots) {
+    ATOMIC_STORE(&slots->free, 0, relaxed);
+}
+
 uint32_t slots_end(const struct slots *slots) {
     return ATOMIC_LOAD(&slots->next, relaxed);
 }

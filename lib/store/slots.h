@@ -35,6 +35,8 @@ void slots_give(struct slots *slots, uint32_t slot);
 /* Recovery, one thread: marks `slot` and all below as once taken. False when it is over the limit.
  */
 bool slots_raise(struct slots *slots, uint32_t slot);
+/* Recovery, one thread: empties the list of free slots, which is then made anew. */
+void slots_forget_free(struct slots *slots);
 /* One more than the highest slot ever taken. */
 uint32_t slots_end(const struct slots *slots);
 

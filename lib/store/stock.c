@@ -177,6 +177,11 @@ static enum plan_result stock_plan_line(struct plan *plan, cellar_movement_kind 
     }
 }
 
+/* What would be committed needs a location that is not there yet. */
+static enum plan_result stock_plan_opening(const struct plan *plan, enum plan_result result) {
+    return result == PLAN_COMMIT && plan->open_product != 0 ? PLAN_OPEN_STOCK : result;
+}
+
 enum plan_result plan_stock_change(struct plan *plan, void *argument) {
     struct plan_stock_request *request = argument;
     const cellar_stock_change *change = request->change;
@@ -199,7 +204,17 @@ enum plan_result plan_stock_change(struct plan *plan, void *argument) {
     if (line_count != 1) {
         plan->ticket.remaining = 0;
     }
-    return result;
+    return stock_plan_opening(plan, result);
+}
+
+static enum plan_result stock_check_source(struct plan *plan, const struct plan_line *line) {
+    struct stock_view view = stock_view(plan, line->stock);
+    if (view.available + line->quantity >= 0) {
+        return PLAN_COMMIT;
+    }
+    plan->refusal.available = view.available;
+    plan->refusal.needed = -line->quantity;
+    return plan_refuse(plan, CELLAR_OUT_OF_STOCK, 0);
 }
 
 enum plan_result plan_stock_move(struct plan *plan, void *argument) {
@@ -216,8 +231,11 @@ enum plan_result plan_stock_move(struct plan *plan, void *argument) {
     lines[0].quantity = -request->line->quantity;
     lines[1].location = request->to_location;
     struct payload_line *out = (struct payload_line *)(document + 1);
-    /* The source is not opened by moving from it. */
+    /* The source is not opened by moving from it, nor the destination when there is too little. */
     result = plan_lines(plan, &lines[0], 1, false, out);
+    if (result == PLAN_COMMIT) {
+        result = stock_check_source(plan, &plan->lines[0]);
+    }
     if (result == PLAN_COMMIT) {
         result = plan_lines(plan, lines, 2, true, out);
     }
@@ -229,7 +247,11 @@ enum plan_result plan_stock_move(struct plan *plan, void *argument) {
         }
     }
     plan->ticket.remaining = remaining;
-    return result;
+    if (result == PLAN_REFUSED && plan->refusal.line != CELLAR_NO_LINE) {
+        /* The request has one line. */
+        plan->refusal.line = 0;
+    }
+    return stock_plan_opening(plan, result);
 }
 
 static enum plan_result stock_plan_expected(struct plan *plan, uint64_t expected,
@@ -281,7 +303,7 @@ enum plan_result plan_stock_safety(struct plan *plan, void *argument) {
 bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request) {
     const cellar_stock_change *change = request->change;
     bool any_sign = request->kind != CELLAR_MOVEMENT_RECEIVED;
-    if (!plan_check_lines(plan, change->lines, change->line_count, any_sign)) {
+    if (!plan_check_lines(plan, change->lines, change->line_count, any_sign, false)) {
         return false;
     }
     request->reference_bytes = plan_text_bytes(change->reference, CELLAR_REFERENCE_BYTES_MAX);
@@ -292,7 +314,7 @@ bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *reque
     const uint64_t numbers[3] = {request->kind, change->reason, request->to_location};
     uint64_t hash = hash_seeded(0, numbers, sizeof numbers);
     hash = plan_hash_text(hash, change->reference);
-    request->fingerprint = plan_hash_lines(hash, change->lines, change->line_count);
+    request->fingerprint = plan_hash_lines(hash, change->lines, change->line_count, false);
     return true;
 }
 
@@ -319,9 +341,9 @@ static enum store_apply_result stock_restore(struct store *store,
     }
     stock->product = payload->product;
     stock->location = payload->location;
-    const uint32_t pair[2] = {stock->product, stock->location};
-    uint64_t hash = hash_seeded(store->seed, pair, sizeof pair);
-    if (table_add(store->stock_table, hash, pair, &stock->node) != &stock->node) {
+    const struct store_place_key key = {stock->product, stock->location};
+    uint64_t hash = store_hash_place(store, key.product, key.location);
+    if (table_add(&store->stock_table, hash, &key, payload->stock) != payload->stock) {
         return STORE_APPLY_BROKEN;
     }
     struct store_product *product = &store->products[payload->product];

@@ -11,32 +11,37 @@
 /* New categories that may be in flight when the limit is reached. */
 #define STORE_CATEGORIES_SPARE 4096
 
-static bool store_match_product(const struct table_node *node, const void *key) {
-    return strcmp(((const struct store_product *)(const void *)node)->sku, key) == 0;
+static bool store_match_product(const void *object, const void *key) {
+    return strcmp(((const struct store_product *)object)->sku, key) == 0;
 }
 
-static bool store_match_stock(const struct table_node *node, const void *key) {
-    const struct store_stock *stock = (const void *)node;
-    const uint32_t *pair = key;
-    return stock->product == pair[0] && stock->location == pair[1];
+static bool store_match_stock(const void *object, const void *key) {
+    const struct store_stock *stock = object;
+    const struct store_place_key *place = key;
+    return stock->product == place->product && stock->location == place->location;
 }
 
-static bool store_match_account(const struct table_node *node, const void *key) {
-    return ((const struct store_account *)(const void *)node)->id == *(const uint64_t *)key;
+static bool store_match_account(const void *object, const void *key) {
+    return ((const struct store_account *)object)->id == *(const uint64_t *)key;
 }
 
-static bool store_match_customer(const struct table_node *node, const void *key) {
-    return ((const struct store_customer *)(const void *)node)->id == *(const uint64_t *)key;
+static bool store_match_customer(const void *object, const void *key) {
+    return ((const struct store_customer *)object)->id == *(const uint64_t *)key;
 }
 
-static bool store_match_order(const struct table_node *node, const void *key) {
-    const struct store_order *order = (const void *)node;
-    const cellar_id *id = key;
-    return order->id.high == id->high && order->id.low == id->low;
+/* An entry that the sweep has retired is passed by, as if it were unlinked already. */
+static bool store_match_order(const void *object, const void *key) {
+    const struct store_order *order = object;
+    const struct store_order_key *sought = key;
+    if (order->id.high != sought->id.high || order->id.low != sought->id.low) {
+        return false;
+    }
+    int64_t state = commit_read(sought->store->commit, store_order_cell(order->slot)).value;
+    return state > 0 || -state == (int64_t)order->generation;
 }
 
-static bool store_match_category(const struct table_node *node, const void *key) {
-    return strcmp(((const struct store_category *)(const void *)node)->name, key) == 0;
+static bool store_match_category(const void *object, const void *key) {
+    return strcmp(((const struct store_category *)object)->name, key) == 0;
 }
 
 void store_cell_limits(const struct store_limits *limits,
@@ -93,15 +98,20 @@ static bool store_create_arrays(struct store *store) {
 }
 
 static bool store_create_tables(struct store *store) {
-    store->product_table = table_create(store->product_slots.limit, store_match_product);
-    store->stock_table = table_create(store->stock_slots.limit, store_match_stock);
-    store->account_table = table_create(store->account_slots.limit, store_match_account);
-    store->order_table = table_create(store->order_slots.limit, store_match_order);
-    store->customer_table = table_create(store->customer_slots.limit, store_match_customer);
-    store->category_table = table_create(store->category_slots.limit, store_match_category);
-    return store->product_table != NULL && store->stock_table != NULL &&
-           store->account_table != NULL && store->order_table != NULL &&
-           store->customer_table != NULL && store->category_table != NULL;
+    struct memory *memory = store->memory;
+    return table_create(&store->product_table, memory, store->products, sizeof *store->products,
+                        store->product_slots.limit, store_match_product) &&
+           table_create(&store->stock_table, memory, store->stocks, sizeof *store->stocks,
+                        store->stock_slots.limit, store_match_stock) &&
+           table_create(&store->account_table, memory, store->accounts, sizeof *store->accounts,
+                        store->account_slots.limit, store_match_account) &&
+           table_create(&store->order_table, memory, store->orders, sizeof *store->orders,
+                        store->order_slots.limit, store_match_order) &&
+           table_create(&store->customer_table, memory, store->customers, sizeof *store->customers,
+                        store->customer_slots.limit, store_match_customer) &&
+           table_create(&store->category_table, memory, store->categories,
+                        sizeof *store->categories, store->category_slots.limit,
+                        store_match_category);
 }
 
 static bool store_create_indexes(struct store *store) {
@@ -176,12 +186,11 @@ static void store_destroy_indexes(struct store *store) {
 }
 
 void store_destroy(struct store *store) {
-    struct table *tables[] = {store->product_table, store->stock_table,    store->account_table,
-                              store->order_table,   store->customer_table, store->category_table};
+    struct table *tables[] = {&store->product_table,  &store->stock_table,
+                              &store->account_table,  &store->order_table,
+                              &store->customer_table, &store->category_table};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        if (tables[i] != NULL) {
-            table_destroy(tables[i]);
-        }
+        table_destroy(tables[i]);
     }
     store_destroy_objects(store);
     store_destroy_indexes(store);
@@ -231,6 +240,7 @@ static bool store_check_document(const struct store *store, const struct record_
     size_t bytes = record_payload_bytes(record);
     const struct payload_document *document = record_payload(record);
     if (bytes < sizeof *document || document->line_count > CELLAR_LINES_MAX ||
+        document->reference_bytes > CELLAR_REFERENCE_BYTES_MAX ||
         bytes != sizeof *document + document->line_count * sizeof(struct payload_line) +
                      document->reference_bytes) {
         return false;
@@ -257,6 +267,7 @@ bool store_record_check(const struct store *store, const struct record_header *r
         return bytes >= sizeof *product && product->status <= CELLAR_PRODUCT_DISCONTINUED &&
                product->sku_bytes >= 1 && product->sku_bytes <= CELLAR_SKU_BYTES_MAX &&
                product->category_bytes <= CELLAR_CATEGORY_BYTES_MAX &&
+               product->attributes_bytes <= CELLAR_ATTRIBUTES_BYTES_MAX &&
                bytes == sizeof *product + product->sku_bytes + product->name_bytes +
                             (size_t)product->category_bytes + product->attributes_bytes;
     }
@@ -289,6 +300,9 @@ void store_recovered(struct store *store) {
             slots_give(&store->order_slots, slot);
         }
     }
+    /* Blocks that were replaced have given their numbers back during the replay, and some of those
+     * are in use again: what is free is told by the blocks that are there. */
+    slots_forget_free(&store->block_slots);
     for (uint32_t slot = 1; slot < slots_end(&store->block_slots); slot++) {
         if (ATOMIC_LOAD(&store->blocks[slot], relaxed) == NULL) {
             slots_give(&store->block_slots, slot);

@@ -64,7 +64,7 @@ struct store_attributes {
 };
 
 struct store_product {
-    struct table_node node;
+    struct table_link link;
     uint32_t slot;
     uint32_t stock;               /* of location 0 */
     _Atomic uint32_t more_stocks; /* other locations, linked by store_stock.next */
@@ -73,7 +73,7 @@ struct store_product {
 };
 
 struct store_stock {
-    struct table_node node;
+    struct table_link link;
     uint32_t product;
     uint32_t location;
     uint32_t next;
@@ -82,7 +82,7 @@ struct store_stock {
 };
 
 struct store_account {
-    struct table_node node;
+    struct table_link link;
     uint64_t id;
     uint32_t slot;
 };
@@ -98,13 +98,16 @@ struct store_detail {
     struct payload_line lines[]; /* then the reference */
 };
 
+#define STORE_ORDER_SUSPECT 1u /* in the queue of refused creations */
+#define STORE_ORDER_LINKED 2u  /* in the table, by a call and not by recovery; not retired */
+
 struct store_order {
-    struct table_node node;
+    struct table_link link;
     cellar_id id;
     uint32_t slot;
     uint32_t generation;           /* minus the cell's value while it does not exist */
     _Atomic uint32_t next_suspect; /* queue of creations that were refused */
-    _Atomic uint32_t suspect;
+    _Atomic uint32_t flags;        /* STORE_ORDER_* */
     /* Derived; valid once placed_lsn is not 0. */
     _Atomic uint64_t placed_lsn;
     int64_t placed_ns;
@@ -119,13 +122,13 @@ struct store_order {
 };
 
 struct store_customer {
-    struct table_node node;
+    struct table_link link;
     uint64_t id;
     _Atomic uint32_t newest;
 };
 
 struct store_category {
-    struct table_node node;
+    struct table_link link;
     struct index *products;
     uint32_t bytes;
     char name[CELLAR_CATEGORY_BYTES_MAX + 1];
@@ -146,8 +149,8 @@ struct store {
     struct store_category *categories;
     _Atomic(struct store_attributes *) *blocks;
 
-    struct table *product_table, *stock_table, *account_table, *order_table, *customer_table;
-    struct table *category_table;
+    struct table product_table, stock_table, account_table, order_table, customer_table;
+    struct table category_table;
 
     struct index *products_by_status[3];
     struct index *orders_by_state[STORE_STATE_COUNT];
@@ -219,6 +222,21 @@ uint32_t store_find_stock(struct store *store, const struct store_product *produ
                           uint32_t location);
 struct store_account *store_find_account(struct store *store, uint64_t id);
 struct store_order *store_find_order(struct store *store, cellar_id id);
+/* Hashes of keys. */
+uint64_t store_hash_text(const struct store *store, const char *text, size_t bytes);
+uint64_t store_hash_number(const struct store *store, uint64_t number);
+uint64_t store_hash_id(const struct store *store, cellar_id id);
+uint64_t store_hash_place(const struct store *store, uint32_t product, uint32_t location);
+/* Keys that are more than their bytes. */
+struct store_place_key {
+    uint32_t product;
+    uint32_t location;
+};
+struct store_order_key {
+    const struct store *store;
+    cellar_id id;
+};
+
 struct store_customer *store_find_customer(struct store *store, uint64_t id);
 struct store_category *store_find_category(struct store *store, const char *name, size_t bytes);
 

@@ -16,7 +16,7 @@ struct sweep_batch {
 
 void store_suspect(struct store *store, uint32_t slot) {
     struct store_order *order = &store->orders[slot];
-    if (ATOMIC_EXCHANGE(&order->suspect, 1, relaxed) != 0) {
+    if ((ATOMIC_OR(&order->flags, STORE_ORDER_SUSPECT, relaxed) & STORE_ORDER_SUSPECT) != 0) {
         return;
     }
     uint32_t head = ATOMIC_LOAD(&store->suspects, relaxed);
@@ -37,6 +37,12 @@ static void sweep_release(struct commit_deferred *deferred, struct memory *memor
 /* True when the entry was retired and unlinked. */
 static bool sweep_retire(struct store *store, uint32_t slot, int64_t now_ns) {
     struct store_order *order = &store->orders[slot];
+    /* A suspicion may come late, when the slot is free, or taken and not linked yet: it is then not
+     * ours to give back. Only this thread ends being linked. Acquire: pairs with the release in
+     * store_ensure_order(). */
+    if ((ATOMIC_LOAD(&order->flags, acquire) & STORE_ORDER_LINKED) == 0) {
+        return false;
+    }
     uint32_t cell = store_order_cell(slot);
     struct cell_content content = commit_read_settled(store->commit, cell);
     if (content.value > 0 || -content.value != (int64_t)order->generation) {
@@ -53,7 +59,8 @@ static bool sweep_retire(struct store *store, uint32_t slot, int64_t now_ns) {
         store_suspect(store, slot);
         return false;
     }
-    table_remove(store->order_table, &order->node);
+    ATOMIC_SUB(&order->flags, STORE_ORDER_LINKED, relaxed);
+    table_remove(&store->order_table, store_hash_id(store, order->id), slot);
     return true;
 }
 
@@ -65,7 +72,7 @@ static uint32_t sweep_pop(struct store *store) {
         uint32_t next = ATOMIC_LOAD(&store->orders[slot].next_suspect, relaxed);
         if (ATOMIC_CAS(&store->suspects, &slot, next, acquire, acquire)) {
             /* From here on it may be queued again. */
-            ATOMIC_STORE(&store->orders[slot].suspect, 0, relaxed);
+            ATOMIC_SUB(&store->orders[slot].flags, STORE_ORDER_SUSPECT, relaxed);
             return slot;
         }
     }

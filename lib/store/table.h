@@ -1,48 +1,58 @@
-/* Hash tables from keys to objects: liburcu's lock-free cds_lfht, wrapped once.
+/* Hash tables from keys to the slots of a type-stable array: chains through the objects, heads in
+ * one array of fixed size.
  *
- * A   a node that was added and not removed is found by every look-up that starts after the
- *     addition returned
- * B   of several nodes with equal keys that are added at the same time, exactly one gets in
- * C   a removed node may still be seen by look-ups under way: its memory is reused after a grace
- *     period only
+ * A   an object that was added and not removed is found by every look-up that starts after the
+ * addition returned B   of several objects with equal keys that are added at the same time, exactly
+ * one gets in C   a removed object may still be met by look-ups under way: its slot is used again
+ * after a grace period only Progress: look-ups take as many steps as the chain is long and never
+ * wait; an addition fails an attempt only because another one on the same chain succeeded. Look-ups
+ * and additions: any thread, inside a read section. Removals: one thread at a time, inside a read
+ * section.
  *
- * Progress: look-ups are wait-free but for the length of a chain; additions and removals are
- * lock-free. All of them inside a read section; any thread. Whoever finds a node sees everything
- * that was written to its object before the node was added.
- *
- * Tables grow on a thread of their own, one for all of the process: when there is a node for each
- * bucket, to twice the nodes or more, up to the size for `nodes_max`. They never shrink. More than
- * `nodes_max` nodes only make the chains longer. Hashes must be spread evenly over 64 bits. */
+ * Why not a library's table: see "The hash table" in docs/ARCHITECTURE.md. */
 #ifndef CELLAR_STORE_TABLE_H
 #define CELLAR_STORE_TABLE_H
+
+#include "base/memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct table;
+/* Objects to a bucket when all slots are taken. A bucket has 4 bytes, so a table costs a byte for
+ * each slot it may hold. */
+#define TABLE_LOAD_MAX 4
+#define TABLE_BUCKETS_MIN 1024
 
-/* Lives inside the object; of the size of liburcu's node. */
-struct table_node {
-    _Alignas(8) void *opaque[2];
+/* First member of every object. */
+struct table_link {
+    _Atomic uint32_t next; /* slot of the next object of the chain; 0: none */
+    uint32_t tag;          /* part of the hash: keys are compared only where it is equal */
 };
 
-/* True when the node's object has the key. */
-typedef bool table_match(const struct table_node *node, const void *key);
+/* True when the object has the key. */
+typedef bool table_match(const void *object, const void *key);
 
-/* NULL when there is no memory, or no thread. */
-struct table *table_create(uint64_t nodes_max, table_match *match);
-/* No other call may be running, and the caller has no section open. Nodes still inside are
- * forgotten; their memory is the caller's, who may reuse it at once. */
+struct table {
+    _Atomic uint32_t *heads;
+    uint64_t mask;
+    unsigned char *objects;
+    size_t object_bytes;
+    table_match *match;
+    struct memory *memory;
+};
+
+/* A table for the objects of an array of slots 0 to slot_max (0 is never in it). False when address
+ * space is short. */
+bool table_create(struct table *table, struct memory *memory, void *objects, size_t object_bytes,
+                  uint32_t slot_max, table_match *match);
 void table_destroy(struct table *table);
-struct table_node *table_find(const struct table *table, uint64_t hash, const void *key);
-/* Adds `node` and returns it, or returns the node that was there with this key; `node` was then
- * seen by nobody. */
-struct table_node *table_add(struct table *table, uint64_t hash, const void *key,
-                             struct table_node *node);
-/* For a node that was added. True for the one caller that removed it. */
-bool table_remove(struct table *table, struct table_node *node);
-/* Any thread. How many chains the nodes are spread over; each takes 16 bytes. */
-uint64_t table_buckets(const struct table *table);
+/* 0: there is none. */
+uint32_t table_find(const struct table *table, uint64_t hash, const void *key);
+/* Adds the object in `slot` and returns `slot`, or returns the slot that was there with this key.
+ */
+uint32_t table_add(struct table *table, uint64_t hash, const void *key, uint32_t slot);
+/* The object must be in the table, with this hash. */
+void table_remove(struct table *table, uint64_t hash, uint32_t slot);
 
 #endif

@@ -4,7 +4,7 @@
 # shellcheck source=tests/flow/replay_common.sh
 . "$(dirname "$0")/replay_common.sh"
 
-plan 10
+plan 13
 data=$(find_data) || exit 1
 echo "# file $data"
 "$totals_py" "$data" >"$scratch/expected" 2>/dev/null
@@ -33,6 +33,20 @@ for directory in one four; do
     figures "$scratch/again" | diff "$scratch/expected" - >"$scratch/diff"
     result $? "second_run_on_${directory}_totals" "$scratch/diff"
 done
+
+# Months that come one after the other, as two files cut where an invoice ends: the store then holds
+# the whole, and each file's invoices are compared with what it holds of them.
+gzip -dcf "$data" | awk -F , -v first="$scratch/first.csv" -v second="$scratch/second.csv" '
+    NR == 1 { print >first; print >second; next }
+    NR > 30000 && $1 != number { later = 1 }
+    { number = $1; if (later) print >second; else print >first }'
+for part in first second; do
+    "$replay" "$scratch/$part.csv" --dir "$scratch/parts" >"$scratch/out" 2>&1
+    result $? "file_in_two_parts_the_$part" "$scratch/out"
+done
+figures "$scratch/out" | diff <(grep -v ' rows' "$scratch/expected") <(grep -v ' rows' -) \
+    >"$scratch/diff"
+result $? "file_in_two_parts_totals" "$scratch/diff"
 
 # The totals of the data's documentation, which are those of the real file only.
 if [ "$(figures "$scratch/again" | grep -c -e ' 142,083$' -e '2,756,381.95 GBP$')" -eq 3 ]; then

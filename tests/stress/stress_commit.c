@@ -27,7 +27,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RING_BYTES COMMIT_RING_BYTES_MIN
+/* With few cells the smallest ring there is; with many a larger one, for more work between laps. */
+#define FEW_CELLS 16
+#define RING_BYTES_FEW COMMIT_RING_BYTES_MIN
+#define RING_BYTES_MANY (UINT64_C(1) << 20)
 #define THREADS_MAX 1000
 #define CELLS_MAX 100000
 #define NARROW_MAX 8
@@ -285,7 +288,8 @@ static void start(struct worker *worker, struct run *run, void *(*body)(void *))
 }
 
 static void open_run(struct run *run, uint32_t cells, enum mode mode) {
-    struct commit_config config = {.ring_bytes = RING_BYTES,
+    struct commit_config config = {.ring_bytes =
+                                       cells <= FEW_CELLS ? RING_BYTES_FEW : RING_BYTES_MANY,
                                    .limits = {cells / 2, cells - cells / 2}};
 
     memset(run, 0, sizeof *run);
@@ -317,7 +321,7 @@ static void check_run(struct run *run, const struct worker *sum) {
 static void print_case(const struct run *run, const struct worker *sum, int number,
                        uint32_t threads, enum mode mode) {
     const struct commit *commit = run->world.commit;
-    uint64_t laps = (commit->reserved.lsn - COMMIT_WORLD_LSN) / RING_BYTES;
+    uint64_t laps = (commit->reserved.lsn - COMMIT_WORLD_LSN) / commit->ring_bytes;
 
     printf("ok %d - %s %u threads %u cells: %llu commits, %llu conflicts, %llu full, "
            "%llu passed over, %llu gaps, %llu helped, %llu snapshots, %llu laps\n",

@@ -225,20 +225,38 @@ static void test_E_held_section_keeps_its_record(void **unused) {
     commit_plan_free(&plan);
 }
 
-/* From the moment reclaiming begins, new sections are not given what only old ones hold. */
+/* From the moment reclaiming begins, new sections are not given what only old ones hold: the first
+ * grace period does not wait for them. */
 static void test_E_retiring_record_is_not_given_out(void **unused) {
+    struct commit_actor old;
+
     (void)unused;
     uint64_t first = commit_world_set(&world, 1, 5);
     uint64_t second = commit_world_set(&world, 1, 6);
     commit_drain_all(&world.drain);
-    uint64_t third = commit_world_set(&world, 1, 7);
+    /* An owner that stands in its section all the time. */
+    commit_actor_make(&old, &world, OWNER, COMMIT_DEED_TRY);
+    commit_plan_add(&old.plan, world.commit, 1, 1);
+    struct commit_gate *gate = commit_gate_close(OWNER, "commit-open", 1);
+    commit_actor_start(&old);
+    uint64_t third = commit_gate_await(gate);
     commit_enter();
     assert_non_null(commit_record(world.commit, first));
     assert_non_null(commit_record(world.commit, second));
+    assert_null(commit_record(world.commit, third));
     commit_leave();
-    commit_world_reclaim_all(&world);
+    (void)commit_wait_space(world.commit, 2 * RING_BYTES,
+                            clock_monotonic_ns() + 20 * NANOSECONDS_PER_MILLISECOND);
+    assert_true(commit_world_await(&world.commit->retiring, third, 5 * NANOSECONDS_PER_SECOND));
+    assert_int_equal(ATOMIC_LOAD(&world.commit->reclaimed.lsn, seq_cst), COMMIT_WORLD_LSN);
     commit_enter();
     assert_null(commit_record(world.commit, first));
+    assert_null(commit_record(world.commit, second));
+    commit_leave();
+    commit_gate_open(gate);
+    commit_actor_join(&old);
+    commit_world_reclaim_all(&world);
+    commit_enter();
     assert_null(commit_record(world.commit, second));
     assert_non_null(commit_record(world.commit, third));
     assert_null(commit_record(world.commit, third + 64));

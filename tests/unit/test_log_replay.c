@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define SEGMENT_BYTES 16384
+#define SEGMENT_BYTES 20480
 
 static void commit_many(struct log_fixture *fixture, uint64_t count) {
     uint64_t lsn = 0;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/atomic.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "commit/commit.h"
@@ -16,6 +17,7 @@
 #include "support/random.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,7 @@
 #define GROWN 400000
 #define REUSED 64
 #define REUSES_PER_THREAD 200
+#define ROUNDS 200
 #define POISON UINT64_C(0xdeaddeaddeaddead)
 
 struct item {
@@ -167,6 +170,17 @@ static void test_keys_are_byte_exact(void **unused) {
     table_destroy(exact);
 }
 
+/* The thread that grows tables has ten seconds to catch up. */
+static void assert_grown(const struct table *growing, uint64_t nodes) {
+    const int64_t deadline_ns = clock_monotonic_ns() + 10 * NANOSECONDS_PER_SECOND;
+
+    while (4 * table_buckets(growing) < nodes && clock_monotonic_ns() < deadline_ns) {
+        sched_yield();
+    }
+    assert_true(4 * table_buckets(growing) >= nodes);
+    assert_true(table_buckets(growing) <= 8 * nodes + 256);
+}
+
 static void test_a_growth_to_a_million(void **unused) {
     (void)unused;
     for (uint64_t key = 0; key < MANY; key++) {
@@ -174,13 +188,13 @@ static void test_a_growth_to_a_million(void **unused) {
         assert_ptr_equal(add(&items[key], key), &items[key]);
         commit_leave();
     }
+    assert_grown(table, MANY);
     for (uint64_t key = 0; key < MANY; key++) {
         commit_enter();
         assert_ptr_equal(find(key), &items[key]);
         assert_null(find(key + MANY));
         commit_leave();
     }
-    /* The table grows smaller meanwhile. */
     for (uint64_t key = 0; key < MANY; key++) {
         commit_enter();
         assert_true(key % 16 == 0 || table_remove(table, &items[key].node));
@@ -190,6 +204,28 @@ static void test_a_growth_to_a_million(void **unused) {
         commit_enter();
         assert_ptr_equal(find(key), key % 16 == 0 ? &items[key] : NULL);
         commit_leave();
+    }
+}
+
+/* No growth is lost, however short it is, and none goes on when the table is destroyed. */
+static void test_every_table_grows(void **unused) {
+    (void)unused;
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        const uint64_t count = 1000 + 10 * round;
+        struct table *growing = table_create(2 * count, match_item);
+        assert_non_null(growing);
+        for (uint64_t i = 0; i < count; i++) {
+            uint64_t key = round * MANY + i;
+            items[i].key = key;
+            commit_enter();
+            assert_ptr_equal(table_add(growing, hash_of(key), &key, &items[i].node),
+                             &items[i].node);
+            commit_leave();
+        }
+        if (round % 2 == 0) {
+            assert_grown(growing, count);
+        }
+        table_destroy(growing);
     }
 }
 
@@ -377,6 +413,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_find_add_remove, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keys_are_byte_exact, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_growth_to_a_million, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_table_grows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_found_while_growing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             test_b_one_of_equal_keys_gets_in_and_one_thread_takes_it_out, set_up, tear_down),
