@@ -84,17 +84,18 @@ static void print_reference(const struct bench_result *result,
     }
 }
 
-static void print_latency(const struct bench_latency *latency) {
+/* A percentile that has not a single sample beyond it would be the maximum under another name. */
+static void print_time(uint64_t ns, uint64_t samples, uint64_t samples_min) {
     char text[TEXT_BYTES];
 
-    if (latency->samples == 0) {
-        printf(" %8s %8s %8s %8s", "-", "-", "-", "-");
-        return;
-    }
-    printf(" %8s", time_text(text, (double)latency->p50_ns));
-    printf(" %8s", time_text(text, (double)latency->p99_ns));
-    printf(" %8s", time_text(text, (double)latency->p999_ns));
-    printf(" %8s", time_text(text, (double)latency->max_ns));
+    printf(" %8s", samples >= samples_min ? time_text(text, (double)ns) : "-");
+}
+
+static void print_latency(const struct bench_latency *latency) {
+    print_time(latency->p50_ns, latency->samples, 1);
+    print_time(latency->p99_ns, latency->samples, 100);
+    print_time(latency->p999_ns, latency->samples, 1000);
+    print_time(latency->max_ns, latency->samples, 1);
 }
 
 static void print_figures(const struct bench_result *result) {

@@ -72,8 +72,8 @@ extern "C" {
 #define CELLAR_AMOUNT_MAX                                                                          \
     INT64_C(1000000000000000) /* 10^15, for money and quantities, of either sign */
 #define CELLAR_PRODUCTS_MAX (1u << 26)
-#define CELLAR_STOCKS_MAX (1u << 26)
-#define CELLAR_ACCOUNTS_MAX (1u << 27)
+#define CELLAR_STOCKS_MAX ((1u << 26) - 1)
+#define CELLAR_ACCOUNTS_MAX ((1u << 27) - 1)
 #define CELLAR_ORDERS_MAX (1u << 27)
 #define CELLAR_CATEGORIES_MAX 65535
 
@@ -152,7 +152,8 @@ typedef struct cellar_config {
     uint64_t
         segment_bytes; /* size of a log file, 1 MiB to 16 GiB, at least half the ring [64 MiB] */
     uint32_t products_max; /* [1,048,576] address space only; memory is used as things come */
-    uint32_t stocks_max;   /* pairs of product and location [2,097,152] */
+    uint32_t stocks_max;   /* pairs of product and location, at least products_max [2,097,152, or
+                              products_max if that is more] */
     uint32_t accounts_max; /* [16,777,216] */
     uint32_t orders_max;   /* orders, returns, and stock changes and transfers that have an id
                               [16,777,216] */
@@ -193,11 +194,12 @@ CELLAR_API cellar_status cellar_close(cellar *store);
 typedef struct cellar_ticket {
     uint64_t lsn;      /* the commit's position in the log and the new version of all it changed */
     int64_t time_ns;   /* when it was made, by the store's clock */
-    int64_t remaining; /* stock calls of one line: available now; account calls: the balance now;
-                          else 0 */
+    int64_t remaining; /* stock calls of one line: available then; account calls: the balance then;
+                          else 0, and 0 when repeated */
     uint64_t object;   /* product calls: the product's numeric id; else 0 */
-    bool repeated; /* the id had been used for the same request: lsn and time are those of the first
-                      time */
+    bool repeated; /* it had been done before: lsn and time are those of the first time (of a step
+                      of an order, those of its latest step; of an account that was open, the lsn of
+                      its latest change and time 0) */
 } cellar_ticket;
 
 /* Why the answer was no, and what to do next. Every member is set by a call that returns a refusal
@@ -436,7 +438,7 @@ typedef enum cellar_movement_kind {
 
 typedef struct cellar_movement {
     uint64_t lsn;
-    int64_t time_ns;
+    int64_t time_ns; /* as logged: never less than that of the record before it in the log */
     cellar_movement_kind kind;
     int64_t change;    /* of what is available */
     int64_t available; /* after it */
@@ -548,8 +550,8 @@ typedef struct cellar_order_line {
 CELLAR_API cellar_status cellar_order_place(cellar *store, const cellar_call *call,
                                             const cellar_order_request *request,
                                             cellar_ticket *ticket_out, cellar_refusal *refusal_out);
-/* What cellar_order_place() would answer now, and the total, without a commit. The id may be {0,
- * 0}. */
+/* What cellar_order_place() would answer now to a new id, and the total, without a commit. The id
+ * is not looked at. */
 CELLAR_API cellar_status cellar_order_quote(cellar *store, const cellar_order_request *request,
                                             int64_t *total_out, cellar_refusal *refusal_out);
 /* The next step of an order. A step that has been made answers OK, repeated, with the ticket of the
@@ -595,6 +597,7 @@ CELLAR_API cellar_status cellar_order_list(cellar *store, const cellar_order_que
 
 /* ---- Looking at the whole ---- */
 
+/* Sums are exact as long as they fit 64 bits, and exact modulo 2^64 beyond. */
 typedef struct cellar_totals {
     uint64_t products;
     uint64_t stocks; /* pairs of product and location */

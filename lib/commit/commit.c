@@ -200,6 +200,7 @@ enum commit_outcome commit_try(struct commit *commit, const struct commit_reques
     commit_write(ring_record(commit, lsn), lsn, request, bytes);
     _Atomic uint64_t *state = ring_state(commit, lsn);
     uint64_t word = ATOMIC_LOAD(state, relaxed);
+    PROBE("commit-publish", lsn);
     /* Release: pairs with every acquire of the state; whoever sees OPEN sees the record. The swap
      * fails, or the word is of this lap already, only when the log writer has passed over us (rule
      * 4). */

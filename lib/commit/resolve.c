@@ -28,6 +28,7 @@ static uint64_t resolve_claim(struct commit *commit, uint64_t lsn, uint32_t *cur
         if (ATOMIC_LOAD(state, seq_cst) != open) {
             return 0;
         }
+        PROBE("resolve-look", lsn);
         uint32_t i = *cursor;
         struct cell *cell = &commit->cells[cells[i]];
         struct cell_content content = cell_load(cell);

@@ -92,7 +92,7 @@ cellar_status engine_wait_durable(cellar *engine, const cellar_call *options, ui
                     limited ? engine_deadline(options->durable_wait_ms) : INT64_MAX);
 }
 
-static int64_t call_space_deadline(const cellar_call *options) {
+int64_t engine_space_deadline(const cellar_call *options) {
     int64_t wait_ms = options == NULL ? 0 : options->wait_ms;
     if (wait_ms < 0) {
         return INT64_MIN;
@@ -111,7 +111,7 @@ struct call_wait {
 
 static int64_t call_deadline(struct call_wait *wait) {
     if (!wait->known) {
-        wait->deadline_ns = call_space_deadline(wait->options);
+        wait->deadline_ns = engine_space_deadline(wait->options);
         wait->known = true;
     }
     return wait->deadline_ns;
@@ -246,6 +246,14 @@ cellar_status engine_refused(const struct plan *plan, cellar_refusal *refusal_ou
         *refusal_out = plan->refusal;
     }
     return plan->refusal.status;
+}
+
+cellar_status engine_invalid(cellar_refusal *refusal_out, const char *reason) {
+    if (refusal_out != NULL) {
+        *refusal_out = (cellar_refusal){
+            .status = CELLAR_INVALID_ARGUMENT, .line = CELLAR_NO_LINE, .reason = reason};
+    }
+    return CELLAR_INVALID_ARGUMENT;
 }
 
 cellar_status engine_transact(cellar *engine, const cellar_call *options, struct plan *plan,

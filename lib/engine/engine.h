@@ -93,10 +93,14 @@ cellar_status engine_transact(cellar *engine, const cellar_call *options, struct
                               cellar_refusal *refusal_out);
 /* For requests that were found wrong before any attempt: copies plan->refusal out. */
 cellar_status engine_refused(const struct plan *plan, cellar_refusal *refusal_out);
+/* INVALID_ARGUMENT, with the refusal filled in, before there is a plan. */
+cellar_status engine_invalid(cellar_refusal *refusal_out, const char *reason);
 bool engine_call_valid(const cellar_call *options);
 cellar_status engine_wait_durable(cellar *engine, const cellar_call *options, uint64_t lsn);
 bool engine_is_durable(const cellar *engine, const cellar_call *options);
 int64_t engine_deadline(int64_t timeout_ms);
+/* Until when the call may wait for space; INT64_MIN: not at all. */
+int64_t engine_space_deadline(const cellar_call *options);
 
 /* ---- follower.c ---- */
 

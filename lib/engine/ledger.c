@@ -74,6 +74,9 @@ static void ledger_describe(const struct record_header *record, cellar_movement 
     }
 }
 
+/* A record that is on the way and no movement of the stock. */
+#define LEDGER_NO_MOVEMENT ((cellar_movement_kind)0)
+
 struct ledger_walk {
     cellar *engine;
     uint32_t cell;  /* the sellable cell */
@@ -102,6 +105,10 @@ static cellar_status ledger_step(struct ledger_walk *walk, cellar_movement *move
     movement->change =
         movement->available - (store_stock_unblocked(update->old_value) + walk->safety);
     ledger_describe(record, movement);
+    if (record->kind == STORE_STOCK_OPEN && update->expected != 0) {
+        /* Another location of the product was opened. */
+        movement->kind = LEDGER_NO_MOVEMENT;
+    }
     walk->lsn = update->expected;
     log_release_record(walk->engine->log, record);
     return CELLAR_OK;
@@ -186,7 +193,7 @@ cellar_status cellar_stock_history(cellar *store, const cellar_line *line, uint6
     }
     while (status == CELLAR_OK && *count_out < capacity && walk.lsn != 0) {
         status = ledger_step(&walk, &page_out[*count_out]);
-        *count_out += status == CELLAR_OK;
+        *count_out += status == CELLAR_OK && page_out[*count_out].kind != LEDGER_NO_MOVEMENT;
     }
     engine_leave(&call);
     return status;

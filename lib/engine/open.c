@@ -44,6 +44,7 @@ static void open_set_defaults(cellar_config *config) {
             config->segment_bytes = config->ring_bytes / 2;
         }
     }
+    uint32_t given_stocks = config->stocks_max;
     uint32_t *const limits[] = {&config->products_max, &config->stocks_max, &config->accounts_max,
                                 &config->orders_max};
     static const uint32_t defaults[] = {ENGINE_PRODUCTS_DEFAULT, ENGINE_STOCKS_DEFAULT,
@@ -52,6 +53,9 @@ static void open_set_defaults(cellar_config *config) {
         if (*limits[i] == 0) {
             *limits[i] = defaults[i];
         }
+    }
+    if (given_stocks == 0 && config->stocks_max < config->products_max) {
+        config->stocks_max = config->products_max;
     }
     if (config->durability == CELLAR_DURABILITY_DEFAULT) {
         config->durability = CELLAR_DURABLE;
@@ -77,14 +81,14 @@ static const char *open_check_config(const cellar_config *config) {
     if (config->products_max > CELLAR_PRODUCTS_MAX) {
         return "products_max: at most CELLAR_PRODUCTS_MAX";
     }
-    if (config->stocks_max >= CELLAR_STOCKS_MAX) {
-        return "stocks_max: below CELLAR_STOCKS_MAX";
+    if (config->stocks_max > CELLAR_STOCKS_MAX) {
+        return "stocks_max: at most CELLAR_STOCKS_MAX";
     }
     if (config->stocks_max < config->products_max) {
         return "stocks_max: at least products_max";
     }
-    if (config->accounts_max >= CELLAR_ACCOUNTS_MAX) {
-        return "accounts_max: below CELLAR_ACCOUNTS_MAX";
+    if (config->accounts_max > CELLAR_ACCOUNTS_MAX) {
+        return "accounts_max: at most CELLAR_ACCOUNTS_MAX";
     }
     if (config->orders_max > CELLAR_ORDERS_MAX) {
         return "orders_max: at most CELLAR_ORDERS_MAX";

@@ -12,7 +12,7 @@ static cellar_status order_transact(cellar *store, const cellar_call *call,
                                     const cellar_order_request *order, bool is_return, bool damaged,
                                     cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
     if (order == NULL) {
-        return CELLAR_INVALID_ARGUMENT;
+        return engine_invalid(refusal_out, "request is required");
     }
     struct engine_call guard;
     cellar_status status = engine_enter(&guard, store);
@@ -50,7 +50,7 @@ cellar_status cellar_order_return(cellar *store, const cellar_call *call,
 cellar_status cellar_order_quote(cellar *store, const cellar_order_request *order,
                                  int64_t *total_out, cellar_refusal *refusal_out) {
     if (order == NULL || total_out == NULL) {
-        return CELLAR_INVALID_ARGUMENT;
+        return engine_invalid(refusal_out, "request and total_out are required");
     }
     struct engine_call guard;
     cellar_status status = engine_enter(&guard, store);
@@ -68,6 +68,10 @@ cellar_status cellar_order_quote(cellar *store, const cellar_order_request *orde
         commit_enter();
         result = plan_order_place(&plan, &request);
         commit_leave();
+    }
+    if (result == PLAN_COMMIT &&
+        commit_request_bytes(store->commit, plan.change_count + 1, plan.payload_bytes) == 0) {
+        plan_invalid(&plan, "too large for an eighth of ring_bytes", CELLAR_NO_LINE);
     }
     if (result == PLAN_NO_MEMORY) {
         plan_refuse(&plan, CELLAR_OUT_OF_MEMORY, CELLAR_NO_LINE);
@@ -148,12 +152,13 @@ static struct order_view order_look(const cellar *engine, const struct store_ord
         return view;
     }
     view.found = true;
-    /* Acquire: pairs with the release in order_apply_document(). */
-    uint64_t placed = ATOMIC_LOAD(&entry->placed_lsn, acquire);
-    if (placed == 0) {
+    /* The order's content, and the account it was paid from, follow the log. Acquire: pairs with
+     * the release in commit_advance_projected(). */
+    if (ATOMIC_LOAD(&engine->commit->projected.lsn, acquire) <= content.version) {
         view.wait_lsn = content.version;
         return view;
     }
+    uint64_t placed = ATOMIC_LOAD(&entry->placed_lsn, acquire);
     view.order = (cellar_order){.id = entry->id,
                                 .state = (cellar_order_state)content.value,
                                 .version = content.version,
@@ -254,20 +259,29 @@ static size_t order_page_state(const struct store *store, cellar_order_state sta
     return count;
 }
 
-/* Up to ORDER_PAGE_STEP ids that follow `before`. NOT_FOUND: it is no order. */
+/* Up to ORDER_PAGE_STEP ids that follow `before`. NOT_FOUND: it is no order that could be in the
+ * list. Not 0 in *wait_lsn: its place in the list is not known yet. */
 static cellar_status order_page_ids(cellar *engine, const cellar_order_query *query,
-                                    cellar_id before, cellar_id *ids, size_t *count) {
+                                    cellar_id before, cellar_id *ids, size_t *count,
+                                    uint64_t *wait_lsn) {
     struct store *store = engine->store;
     bool first = before.high == 0 && before.low == 0;
     uint64_t placed = UINT64_MAX;
     uint32_t slot = 0;
     *count = 0;
+    *wait_lsn = 0;
     if (!first) {
         const struct store_order *entry = store_find_order(store, before);
-        placed = entry == NULL ? 0 : ATOMIC_LOAD(&entry->placed_lsn, acquire);
-        if (placed == 0) {
+        struct order_view view = {.found = false};
+        if (entry != NULL) {
+            view = order_look(engine, entry, NULL, 0);
+        }
+        *wait_lsn = view.wait_lsn;
+        if (!view.found || view.wait_lsn != 0 ||
+            (query->customer != 0 && view.order.customer != query->customer)) {
             return CELLAR_NOT_FOUND;
         }
+        placed = view.order.placed_lsn;
         slot = entry->older_of_customer;
     }
     if (query->customer == 0) {
@@ -323,9 +337,16 @@ static cellar_status order_list(cellar *engine, const cellar_order_query *query,
     while (!page->full) {
         cellar_id ids[ORDER_PAGE_STEP];
         size_t found;
+        uint64_t wait_lsn;
         commit_enter();
-        cellar_status status = order_page_ids(engine, query, before, ids, &found);
+        cellar_status status = order_page_ids(engine, query, before, ids, &found, &wait_lsn);
         commit_leave();
+        if (wait_lsn != 0) {
+            status = follower_wait(engine, wait_lsn, INT64_MAX);
+            if (status == CELLAR_OK) {
+                continue;
+            }
+        }
         for (size_t i = 0; status == CELLAR_OK && i < found && !page->full; i++) {
             status = order_page_add(engine, query, ids[i], page);
             before = ids[i];

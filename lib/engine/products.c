@@ -1,6 +1,8 @@
 /* Products, as cellar.h has them. */
 #include "engine/engine.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 /* ---- Putting ---- */
@@ -34,11 +36,19 @@ static bool product_check(struct plan *plan, struct plan_product_request *reques
 }
 
 /* Makes the block and its number before the first attempt. */
-static cellar_status product_prepare(struct store *store, struct plan_product_request *request) {
+static cellar_status product_prepare(cellar *engine, const cellar_call *call,
+                                     struct plan_product_request *request) {
+    struct store *store = engine->store;
     const cellar_product *product = request->product;
-    request->number = slots_take(&store->block_slots);
-    if (request->number == 0) {
-        return CELLAR_STORE_FULL;
+    /* There are more numbers than products: when all are taken, blocks that were replaced wait for
+     * their grace period. */
+    int64_t deadline_ns = 0;
+    while ((request->number = slots_take(&store->block_slots)) == 0) {
+        deadline_ns = deadline_ns == 0 ? engine_space_deadline(call) : deadline_ns;
+        if (clock_monotonic_ns() >= deadline_ns) {
+            return CELLAR_BUSY;
+        }
+        clock_sleep_ns(NANOSECONDS_PER_MILLISECOND);
     }
     const struct payload_product payload = {.attributes_bytes = product->attributes_bytes,
                                             .unit_price = product->unit_price,
@@ -66,7 +76,7 @@ static cellar_status product_put(cellar *engine, const cellar_call *call,
     if (!product_check(&plan, &request)) {
         status = engine_refused(&plan, refusal_out);
     } else {
-        status = product_prepare(engine->store, &request);
+        status = product_prepare(engine, call, &request);
         if (status != CELLAR_OK) {
             plan.refusal.status = status;
             engine_refused(&plan, refusal_out);
@@ -92,7 +102,7 @@ cellar_status cellar_product_put(cellar *store, const cellar_call *call,
                                  const cellar_product *product, uint64_t expected,
                                  cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
     if (product == NULL) {
-        return CELLAR_INVALID_ARGUMENT;
+        return engine_invalid(refusal_out, "product is required");
     }
     struct engine_call guard;
     cellar_status status = engine_enter(&guard, store);
@@ -209,6 +219,9 @@ cellar_status cellar_product_attributes(cellar *store, const cellar_product *pro
         found == NULL ? NULL : product_current(store->store, found->slot, &version);
     if (block == NULL || version != product->version) {
         status = CELLAR_VERSION_CHANGED;
+    } else if (block->attributes_bytes > capacity) {
+        /* The caller's copy of the size is not trusted with the caller's buffer. */
+        status = CELLAR_INVALID_ARGUMENT;
     } else if (block->attributes_bytes != 0) {
         memcpy(buffer, block->text + block->name_bytes + block->category_bytes,
                block->attributes_bytes);
@@ -230,6 +243,15 @@ static void product_summarize(const struct store_product *product,
     product_copy_text(summary->name, block->text, block->name_bytes);
 }
 
+static bool product_is_asked_for(const struct store_attributes *block,
+                                 const cellar_product_query *query) {
+    if (query->category == NULL) {
+        return block->status == query->status;
+    }
+    return strlen(query->category) == block->category_bytes &&
+           memcmp(query->category, block->text + block->name_bytes, block->category_bytes) == 0;
+}
+
 /* Inside a section. The list follows the log; what it names is shown as it is now, and left out
  * when it has moved to another list. */
 static size_t product_page(const struct store *store, const struct index *index,
@@ -246,7 +268,7 @@ static size_t product_page(const struct store *store, const struct index *index,
             uint64_t version;
             const struct store_attributes *block =
                 product_current(store, entries[i].slot, &version);
-            if (query->category != NULL || block->status == query->status) {
+            if (product_is_asked_for(block, query)) {
                 product_summarize(product, block, version, &page[count++]);
             }
             before = entries[i].key;
@@ -262,8 +284,11 @@ cellar_status cellar_product_list(cellar *store, const cellar_product_query *que
                                   cellar_product_summary *page_out, size_t capacity,
                                   size_t *count_out) {
     if (query == NULL || page_out == NULL || count_out == NULL || capacity == 0 ||
-        capacity > CELLAR_PAGE_MAX || query->status < CELLAR_PRODUCT_ACTIVE ||
-        query->status > CELLAR_PRODUCT_DISCONTINUED) {
+        capacity > CELLAR_PAGE_MAX) {
+        return CELLAR_INVALID_ARGUMENT;
+    }
+    if (query->category == NULL &&
+        (query->status < CELLAR_PRODUCT_ACTIVE || query->status > CELLAR_PRODUCT_DISCONTINUED)) {
         return CELLAR_INVALID_ARGUMENT;
     }
     struct engine_call guard;
@@ -273,8 +298,10 @@ cellar_status cellar_product_list(cellar *store, const cellar_product_query *que
     }
     *count_out = 0;
     commit_enter();
-    const struct index *index = store->store->products_by_status[query->status];
-    if (query->category != NULL) {
+    const struct index *index = NULL;
+    if (query->category == NULL) {
+        index = store->store->products_by_status[query->status];
+    } else {
         size_t bytes = plan_text_bytes(query->category, CELLAR_CATEGORY_BYTES_MAX);
         const struct store_category *category =
             bytes == 0 || bytes == SIZE_MAX

@@ -3,8 +3,8 @@
 
 #include "base/assert.h"
 
-/* Reads of several cells at one instant are tried so often from two equal looks before they are
- * taken as of a snapshot. */
+/* Reads of several cells at one instant are tried so often before they are taken as of a snapshot,
+ * which may be a moment old. */
 #define STOCK_LOOKS_MAX 8
 
 /* ---- Changing ---- */
@@ -23,7 +23,7 @@ static cellar_status stock_change(cellar *store, const cellar_call *call, cellar
                                   const cellar_stock_change *change, cellar_ticket *ticket_out,
                                   cellar_refusal *refusal_out) {
     if (change == NULL) {
-        return CELLAR_INVALID_ARGUMENT;
+        return engine_invalid(refusal_out, "change is required");
     }
     struct engine_call guard;
     cellar_status status = engine_enter(&guard, store);
@@ -71,7 +71,7 @@ static cellar_status stock_single(cellar *store, const cellar_call *call, plan_f
                                   const cellar_line *line, uint64_t expected, bool zero_allowed,
                                   cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
     if (line == NULL) {
-        return CELLAR_INVALID_ARGUMENT;
+        return engine_invalid(refusal_out, "line is required");
     }
     struct engine_call guard;
     cellar_status status = engine_enter(&guard, store);
@@ -113,7 +113,7 @@ cellar_status cellar_stock_move(cellar *store, const cellar_call *call, cellar_i
                                 const cellar_line *line, uint32_t to_location,
                                 cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
     if (line == NULL) {
-        return CELLAR_INVALID_ARGUMENT;
+        return engine_invalid(refusal_out, "line is required");
     }
     struct engine_call guard;
     cellar_status status = engine_enter(&guard, store);
@@ -145,13 +145,14 @@ static uint32_t stock_find(struct store *store, const cellar_line *line) {
     return product == NULL ? 0 : store_find_stock(store, product, line->location);
 }
 
-/* The cells' contents at one instant: two equal looks, since versions never return. False when they
- * kept changing. */
+/* The cells' contents at one instant: that at which the first is read, between two equal looks at
+ * the others, since versions never return. So sales, which change the first only, do not disturb.
+ * False when the others kept changing. */
 static bool stock_look(const struct commit *commit, const uint32_t *cells, size_t count,
                        struct cell_content *out) {
     for (int look = 0; look < STOCK_LOOKS_MAX; look++) {
         bool equal = look > 0;
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 1; i < count; i++) {
             struct cell_content content = commit_read(commit, cells[i]);
             equal = equal && content.version == out[i].version;
             out[i] = content;
@@ -159,6 +160,7 @@ static bool stock_look(const struct commit *commit, const uint32_t *cells, size_
         if (equal) {
             return true;
         }
+        out[0] = commit_read(commit, cells[0]);
     }
     return false;
 }
@@ -230,11 +232,11 @@ cellar_status cellar_stock_snapshot(cellar *store, const cellar_line *lines, siz
                                     cellar_refusal *refusal_out) {
     if (lines == NULL || available_out == NULL || line_count == 0 ||
         line_count > CELLAR_LINES_MAX) {
-        return CELLAR_INVALID_ARGUMENT;
+        return engine_invalid(refusal_out, "line_count: 1 to 4096 lines");
     }
     for (size_t i = 0; i < line_count; i++) {
         if (lines[i].sku == NULL && lines[i].product == 0) {
-            return CELLAR_INVALID_ARGUMENT;
+            return engine_invalid(refusal_out, "sku or product is required");
         }
     }
     struct engine_call guard;

@@ -3,16 +3,12 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/futex.h"
 #include "base/probe.h"
 #include "log/report.h"
 #include "log/state.h"
 
 #include <sched.h>
 #include <string.h>
-
-/* How long writer_stop() waits before it kicks the writer again. */
-#define WRITER_KICK_NS NANOSECONDS_PER_MILLISECOND
 
 /* Why no more was added to the batch. */
 enum writer_gathered {
@@ -269,7 +265,7 @@ static bool writer_rest(struct log *log) {
         return (due || writer_end_is_ambiguous(writer)) && writer_mark(log);
     }
     int64_t began_ns = clock_monotonic_ns();
-    commit_writer_sleep(log->commit, seen, due ? WRITER_IDLE_NS : -1);
+    commit_writer_sleep(log->commit, seen, due ? WRITER_IDLE_NS : WRITER_SLEEP_NS);
     if (!due || clock_monotonic_ns() - began_ns < WRITER_IDLE_NS ||
         ATOMIC_LOAD(&log->commit->reserved.lsn, relaxed) != seen) {
         return true;
@@ -312,9 +308,6 @@ static void *writer_run(void *argument) {
     /* Acquire: pairs with the exchange in fail_log(). */
     while (ATOMIC_LOAD(&log->failed, acquire) == 0 && writer_step(log)) {
     }
-    /* Release: pairs with the acquire in writer_stop(). */
-    ATOMIC_STORE(&log->writer.done, 1, release);
-    futex_wake(&log->writer.done, FUTEX_ALL);
     return NULL;
 }
 
@@ -343,14 +336,10 @@ void writer_stop(struct log *log) {
     if (!writer->running) {
         return;
     }
-    /* Release: pairs with the acquire in writer_is_stopping(). */
+    /* Release: pairs with the acquire in writer_is_stopping(). The kick is kept for it when it is
+     * just about to sleep. */
     ATOMIC_STORE(&writer->stopping, 1, release);
-    /* Kicked again and again, because a kick just before it falls asleep is lost. Acquire: pairs
-     * with the release at the end of the thread. */
-    while (ATOMIC_LOAD(&writer->done, acquire) == 0) {
-        commit_writer_kick(log->commit);
-        futex_wait(&writer->done, 0, WRITER_KICK_NS);
-    }
+    commit_writer_kick(log->commit);
     pthread_join(writer->thread, NULL);
     writer->running = false;
 }

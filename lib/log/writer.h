@@ -26,6 +26,9 @@ struct log;
 #define WRITER_PATIENCE_NS INT64_C(100000)
 /* After so long without work a mark is due. */
 #define WRITER_IDLE_NS (5 * NANOSECONDS_PER_MILLISECOND)
+/* The longest sleep: who has only reserved wakes nobody, and if such threads were stopped holding
+ * all the space there is, nobody else could come to publish and wake us. */
+#define WRITER_SLEEP_NS (100 * NANOSECONDS_PER_MILLISECOND)
 /* The mark found no space: the next try. */
 #define WRITER_MARK_RETRY_NS (100 * NANOSECONDS_PER_MILLISECOND)
 
@@ -43,7 +46,6 @@ struct writer {
     int64_t taken_ns; /* when the batch began */
 
     _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t stopping;
-    _Atomic uint32_t done; /* futex: the thread has left its loop */
 
     /* Written by this thread only, read by any. */
     _Alignas(CACHE_LINE_BYTES) _Atomic uint64_t syncs;

@@ -12,11 +12,18 @@ static enum plan_result account_read(struct plan *plan, uint64_t id, uint32_t li
     if (account == NULL) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, line);
     }
-    *room_out = plan_read(plan, store_account_cell(account->slot));
+    *floor_out = plan_read(plan, store_floor_cell(account->slot));
+    struct cell_content before;
+    /* Both as of the instant at which the first is read: a refusal is not checked by any commit.
+     * Another round means that the floor was changed meanwhile. */
+    do {
+        before = *floor_out;
+        *room_out = plan_read(plan, store_account_cell(account->slot));
+        *floor_out = plan_read(plan, store_floor_cell(account->slot));
+    } while (floor_out->version != before.version);
     if (room_out->version == 0) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, line);
     }
-    *floor_out = plan_read(plan, store_floor_cell(account->slot));
     *account_out = account;
     return PLAN_COMMIT;
 }
@@ -169,11 +176,11 @@ enum store_apply_result account_apply(struct store *store, const struct record_h
         return result;
     }
     if (document->type == PAYLOAD_CREDIT) {
-        totals->credited += document->total;
-        totals->balances += document->total;
+        store_sum(&totals->credited, document->total);
+        store_sum(&totals->balances, document->total);
     } else if (document->type == PAYLOAD_DEBIT) {
-        totals->debited += document->total;
-        totals->balances -= document->total;
+        store_sum(&totals->debited, document->total);
+        store_sum(&totals->balances, -document->total);
     }
     return STORE_APPLIED;
 }

@@ -67,7 +67,7 @@ static void audit_order(struct audit *audit, uint32_t slot,
         audit_violation(audit, "order slot %u: its lines are kept or dropped wrongly", slot);
     }
     for (uint32_t i = 0; detail != NULL && i < detail->line_count; i++) {
-        audit->reserved[detail->lines[i].stock] += detail->lines[i].quantity;
+        store_sum(&audit->reserved[detail->lines[i].stock], detail->lines[i].quantity);
     }
 }
 
@@ -108,7 +108,9 @@ static void audit_stock(struct audit *audit, uint32_t slot) {
         audit_violation(audit, "%s at %u: below zero: available %lld, unsellable %lld", sku,
                         stock->location, (long long)available, (long long)unsellable);
     }
-    if (available + reserved + unsellable != on_hand) {
+    int64_t held = available + unsellable;
+    store_sum(&held, reserved);
+    if (held != on_hand) {
         audit_violation(audit,
                         "%s at %u: available %lld + reserved %lld + unsellable %lld, but the "
                         "movements sum up to %lld",
@@ -119,9 +121,9 @@ static void audit_stock(struct audit *audit, uint32_t slot) {
         audit_violation(audit, "%s at %u: reserved %lld, but open orders hold %lld", sku,
                         stock->location, (long long)reserved, (long long)audit->reserved[slot]);
     }
-    audit->out->totals.units_available += available;
-    audit->out->totals.units_reserved += reserved;
-    audit->out->totals.units_unsellable += unsellable;
+    store_sum(&audit->out->totals.units_available, available);
+    store_sum(&audit->out->totals.units_reserved, reserved);
+    store_sum(&audit->out->totals.units_unsellable, unsellable);
 }
 
 static void audit_stocks(struct audit *audit) {
@@ -131,9 +133,14 @@ static void audit_stocks(struct audit *audit) {
         audit_breathe(slot);
     }
     const cellar_totals *totals = &audit->out->totals;
-    int64_t on_hand = totals->units_available + totals->units_reserved + totals->units_unsellable;
-    int64_t moved = totals->units_received + totals->units_adjusted + totals->units_returned -
-                    totals->units_taken - totals->units_fulfilled;
+    int64_t on_hand = totals->units_available;
+    store_sum(&on_hand, totals->units_reserved);
+    store_sum(&on_hand, totals->units_unsellable);
+    int64_t moved = totals->units_received;
+    store_sum(&moved, totals->units_adjusted);
+    store_sum(&moved, totals->units_returned);
+    store_sum(&moved, -totals->units_taken);
+    store_sum(&moved, -totals->units_fulfilled);
     if (on_hand != moved) {
         audit_violation(audit, "on hand %lld in all, but all movements sum up to %lld",
                         (long long)on_hand, (long long)moved);
@@ -151,7 +158,7 @@ static void audit_accounts(struct audit *audit) {
         if (room.version != 0) {
             int64_t floor = audit_cell(audit, store_floor_cell(slot));
             accounts++;
-            balances += room.value + floor;
+            store_sum(&balances, room.value + floor);
             if (room.value < 0 || floor > 0) {
                 audit_violation(audit, "account %llu: balance %lld is below its floor %lld",
                                 (unsigned long long)store->accounts[slot].id,
@@ -161,8 +168,9 @@ static void audit_accounts(struct audit *audit) {
         audit_breathe(slot);
     }
     const cellar_totals *totals = &audit->out->totals;
-    if (accounts != totals->accounts || balances != totals->balances ||
-        balances != totals->credited - totals->debited) {
+    int64_t journal = totals->credited;
+    store_sum(&journal, -totals->debited);
+    if (accounts != totals->accounts || balances != totals->balances || balances != journal) {
         audit_violation(
             audit, "%llu accounts sum up to %lld; the journal says %llu, %lld = %lld - %lld",
             (unsigned long long)accounts, (long long)balances, (unsigned long long)totals->accounts,

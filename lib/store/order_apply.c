@@ -6,10 +6,6 @@
 
 #include <string.h>
 
-static void order_add(_Atomic int64_t *sum, int64_t delta) {
-    ATOMIC_STORE(sum, ATOMIC_LOAD(sum, relaxed) + delta, relaxed);
-}
-
 /* Recovery: the entry with the slot of the record's cell. Live: it is there. */
 static enum store_apply_result order_restore(struct store *store, cellar_id id, uint32_t slot,
                                              struct store_order **order_out) {
@@ -138,11 +134,11 @@ static void order_apply_money(struct store *store, uint64_t account, int64_t deb
     if (account == 0) {
         return;
     }
-    store->totals.balances -= debit;
+    store_sum(&store->totals.balances, -debit);
     if (debit >= 0) {
-        store->totals.debited += debit;
+        store_sum(&store->totals.debited, debit);
     } else {
-        store->totals.credited -= debit;
+        store_sum(&store->totals.credited, -debit);
     }
 }
 
@@ -161,16 +157,16 @@ static enum store_apply_result order_apply_place(struct store *store,
     const struct payload_line *lines = payload_lines(document);
     for (uint32_t i = 0; i < document->line_count; i++) {
         struct store_stock *stock = &store->stocks[lines[i].stock];
-        totals->units_ordered += lines[i].quantity;
+        store_sum(&totals->units_ordered, lines[i].quantity);
         if (state == CELLAR_ORDER_FULFILLED) {
-            order_add(&stock->on_hand, -lines[i].quantity);
-            totals->units_fulfilled += lines[i].quantity;
+            store_sum_shared(&stock->on_hand, -lines[i].quantity);
+            store_sum(&totals->units_fulfilled, lines[i].quantity);
         } else {
-            order_add(&stock->reserved, lines[i].quantity);
+            store_sum_shared(&stock->reserved, lines[i].quantity);
         }
     }
     totals->order_lines += document->line_count;
-    totals->revenue += document->total;
+    store_sum(&totals->revenue, document->total);
     if (state != CELLAR_ORDER_PLACED) {
         order_apply_money(store, document->account, document->total);
     }
@@ -188,11 +184,11 @@ static enum store_apply_result order_apply_return(struct store *store,
     cellar_totals *totals = &store->totals;
     const struct payload_line *lines = payload_lines(document);
     for (uint32_t i = 0; i < document->line_count; i++) {
-        order_add(&store->stocks[lines[i].stock].on_hand, lines[i].quantity);
-        totals->units_returned += lines[i].quantity;
+        store_sum_shared(&store->stocks[lines[i].stock].on_hand, lines[i].quantity);
+        store_sum(&totals->units_returned, lines[i].quantity);
     }
     totals->return_lines += document->line_count;
-    totals->returned_value += document->total;
+    store_sum(&totals->returned_value, document->total);
     order_apply_money(store, document->account, -document->total);
     return STORE_APPLIED;
 }
@@ -203,12 +199,12 @@ static void order_apply_close(struct store *store, const struct store_detail *de
     for (uint32_t i = 0; i < detail->line_count; i++) {
         struct store_stock *stock = &store->stocks[detail->lines[i].stock];
         int64_t quantity = detail->lines[i].quantity;
-        order_add(&stock->reserved, -quantity);
+        store_sum_shared(&stock->reserved, -quantity);
         if (fulfilled) {
-            order_add(&stock->on_hand, -quantity);
-            store->totals.units_fulfilled += quantity;
+            store_sum_shared(&stock->on_hand, -quantity);
+            store_sum(&store->totals.units_fulfilled, quantity);
         } else {
-            store->totals.units_ordered -= quantity;
+            store_sum(&store->totals.units_ordered, -quantity);
         }
     }
 }
@@ -241,7 +237,7 @@ static enum store_apply_result order_apply_step(struct store *store,
     }
     order_apply_close(store, detail, step->to == CELLAR_ORDER_FULFILLED);
     if (step->to == CELLAR_ORDER_CANCELLED) {
-        store->totals.revenue -= order->total;
+        store_sum(&store->totals.revenue, -order->total);
         order_apply_money(store, step->account, -step->amount);
     }
     ATOMIC_STORE(&order->detail, NULL, release);

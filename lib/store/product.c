@@ -219,31 +219,32 @@ static enum store_apply_result product_restore_block(struct store *store,
     return STORE_APPLIED;
 }
 
-/* The index of the category, made when it is new. NULL: no memory. */
-static struct index *product_category_index(struct store *store,
-                                            const struct store_attributes *block) {
+/* The index of the category, made when it is new. False: no memory. There is none (NULL) for a
+ * category beyond the limit, which only thousands of products put at once can reach past
+ * product_category_allowed(): such a product stands in no category's list. */
+static bool product_category_index(struct store *store, const struct store_attributes *block,
+                                   struct index **index_out) {
     char name[CELLAR_CATEGORY_BYTES_MAX + 1];
     memcpy(name, block->text + block->name_bytes, block->category_bytes);
     name[block->category_bytes] = '\0';
     struct store_category *category = store_find_category(store, name, block->category_bytes);
-    if (category != NULL) {
-        return category->products;
+    *index_out = category == NULL ? NULL : category->products;
+    if (category != NULL || slots_end(&store->category_slots) > store->category_slots.limit) {
+        return true;
+    }
+    struct index *index = index_create(store->commit, store->memory);
+    if (index == NULL) {
+        return false;
     }
     uint32_t slot = slots_take(&store->category_slots);
-    if (slot == 0) {
-        return NULL;
-    }
     category = &store->categories[slot];
-    category->products = index_create(store->commit, store->memory);
-    if (category->products == NULL) {
-        slots_give(&store->category_slots, slot);
-        return NULL;
-    }
+    category->products = index;
     category->bytes = block->category_bytes;
     memcpy(category->name, name, sizeof name);
     uint64_t hash = store_hash_text(store, name, category->bytes);
     table_add(&store->category_table, hash, name, slot);
-    return category->products;
+    *index_out = index;
+    return true;
 }
 
 static bool product_same_category(const struct store_attributes *a,
@@ -256,18 +257,20 @@ static bool product_same_category(const struct store_attributes *a,
 static enum store_apply_result product_relist(struct store *store, uint32_t slot,
                                               const struct store_attributes *old,
                                               const struct store_attributes *block) {
+    struct index *index = NULL;
     bool new_category = old == NULL || !product_same_category(old, block);
     if (new_category && block->category_bytes != 0) {
-        struct index *index = product_category_index(store, block);
-        if (index == NULL || !index_insert(index, slot, slot)) {
+        if (!product_category_index(store, block, &index) ||
+            (index != NULL && !index_insert(index, slot, slot))) {
             return STORE_APPLY_NO_MEMORY;
         }
     }
     if (!index_insert(store->products_by_status[block->status], slot, slot)) {
         return STORE_APPLY_NO_MEMORY;
     }
-    if (old != NULL && new_category && old->category_bytes != 0) {
-        index_remove(product_category_index(store, old), slot);
+    if (old != NULL && new_category && old->category_bytes != 0 &&
+        product_category_index(store, old, &index) && index != NULL) {
+        index_remove(index, slot);
     }
     if (old != NULL && old->status != block->status) {
         index_remove(store->products_by_status[old->status], slot);

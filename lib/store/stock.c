@@ -16,8 +16,17 @@ struct stock_view {
 
 static struct stock_view stock_view(struct plan *plan, uint32_t slot) {
     struct stock_view view = {.slot = slot};
-    view.sellable = plan_read(plan, store_stock_cell(slot, STORE_STOCK_SELLABLE));
-    view.safety = plan_read(plan, store_stock_cell(slot, STORE_STOCK_SAFETY_CELL)).value;
+    uint32_t safety_cell = store_stock_cell(slot, STORE_STOCK_SAFETY_CELL);
+    struct cell_content safety = plan_read(plan, safety_cell);
+    struct cell_content before;
+    /* Both as of the instant at which the first is read: a refusal is not checked by any commit.
+     * Another round means that the safety stock was changed meanwhile; sales do not disturb. */
+    do {
+        before = safety;
+        view.sellable = plan_read(plan, store_stock_cell(slot, STORE_STOCK_SELLABLE));
+        safety = plan_read(plan, safety_cell);
+    } while (safety.version != before.version);
+    view.safety = safety.value;
     view.available = store_stock_unblocked(view.sellable.value) + view.safety;
     return view;
 }
@@ -76,9 +85,14 @@ enum plan_result plan_stock_open(struct plan *plan, void *argument) {
     struct plan_stock_request *request = argument;
     struct store *store = plan->store;
     struct store_product *product = &store->products[request->line->product];
-    uint32_t product_cell = store_product_cell(product->slot);
-    struct cell_content block = plan_read(plan, product_cell);
-    ASSERT(block.value != 0);
+    /* The stock at location 0 stands for the product: a change of the product's status writes it,
+     * as it does every open stock, and one of the two commits fails. Unlike the product's own cell
+     * its version is nobody's to edit by. */
+    uint32_t first_cell = store_stock_cell(product->stock, STORE_STOCK_SELLABLE);
+    struct cell_content first = plan_read(plan, first_cell);
+    if (first.version == 0) {
+        return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
+    }
     uint32_t slot = store_ensure_stock(store, product, request->line->location);
     if (slot == 0) {
         return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
@@ -88,10 +102,9 @@ enum plan_result plan_stock_open(struct plan *plan, void *argument) {
     if (fresh.version != 0) {
         return PLAN_REPEATED;
     }
-    const struct store_attributes *attributes = ATOMIC_LOAD(&store->blocks[block.value], acquire);
-    bool blocked = attributes->status == CELLAR_PRODUCT_DISCONTINUED;
+    bool blocked = store_stock_blocked(first.value);
     struct payload_stock_open *payload = plan_append(plan, sizeof *payload);
-    if (payload == NULL || !plan_write(plan, product_cell, block, block.value) ||
+    if (payload == NULL || !plan_write(plan, first_cell, first, first.value) ||
         !plan_write(plan, cell, fresh, blocked ? -STORE_STOCK_BLOCK : 0)) {
         return PLAN_NO_MEMORY;
     }
@@ -320,11 +333,6 @@ bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *reque
 
 /* ---- Applying ---- */
 
-static void stock_add(_Atomic int64_t *sum, int64_t delta) {
-    /* Relaxed, and no read-modify-write: one thread writes; readers take whatever is current. */
-    ATOMIC_STORE(sum, ATOMIC_LOAD(sum, relaxed) + delta, relaxed);
-}
-
 static enum store_apply_result stock_restore(struct store *store,
                                              const struct payload_stock_open *payload) {
     if (payload->product == 0 || payload->product >= slots_end(&store->product_slots) ||
@@ -360,15 +368,15 @@ static void stock_apply_lines(struct store *store, const struct payload_document
         struct store_stock *stock = &store->stocks[lines[i].stock];
         switch (document->type) {
         case CELLAR_MOVEMENT_RECEIVED:
-            totals->units_received += quantity;
-            stock_add(&stock->on_hand, quantity);
+            store_sum(&totals->units_received, quantity);
+            store_sum_shared(&stock->on_hand, quantity);
             break;
         case CELLAR_MOVEMENT_ADJUSTED:
-            totals->units_adjusted += quantity;
-            stock_add(&stock->on_hand, quantity);
+            store_sum(&totals->units_adjusted, quantity);
+            store_sum_shared(&stock->on_hand, quantity);
             break;
         case CELLAR_MOVEMENT_MOVED:
-            stock_add(&stock->on_hand, quantity);
+            store_sum_shared(&stock->on_hand, quantity);
             break;
         default:
             break;
@@ -381,7 +389,7 @@ static int64_t stock_apply_single(struct store *store, const struct record_heade
     const struct record_update *update = record_updates(record);
     uint32_t slot = CELL_SLOT(record_cells(record)[0]) / STORE_STOCK_CELLS;
     int64_t delta = update->new_value - update->old_value;
-    stock_add(&store->stocks[slot].on_hand, delta);
+    store_sum_shared(&store->stocks[slot].on_hand, delta);
     return delta;
 }
 
@@ -404,9 +412,9 @@ enum store_apply_result stock_apply(struct store *store, const struct record_hea
         return STORE_APPLY_BROKEN;
     }
     if (record->kind == STORE_STOCK_TAKE) {
-        store->totals.units_taken -= stock_apply_single(store, record);
+        store_sum(&store->totals.units_taken, -(stock_apply_single(store, record)));
     } else if (record->kind == STORE_STOCK_COUNT) {
-        store->totals.units_adjusted += stock_apply_single(store, record);
+        store_sum(&store->totals.units_adjusted, stock_apply_single(store, record));
     }
     return STORE_APPLIED;
 }

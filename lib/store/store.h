@@ -256,6 +256,19 @@ static inline int64_t store_stock_unblocked(int64_t sellable) {
     return store_stock_blocked(sellable) ? sellable + STORE_STOCK_BLOCK : sellable;
 }
 
+/* Sums over the whole store. They are exact as long as they fit 64 bits; beyond, they are so modulo
+ * 2^64, which is enough for the audit, and nothing is undefined. */
+static inline void store_sum(int64_t *sum, int64_t delta) {
+    *sum = (int64_t)((uint64_t)*sum + (uint64_t)delta);
+}
+
+static inline void store_sum_shared(_Atomic int64_t *sum, int64_t delta) {
+    /* Relaxed, and no read-modify-write: one thread writes; readers take whatever is current. */
+    int64_t value = ATOMIC_LOAD(sum, relaxed);
+    store_sum(&value, delta);
+    ATOMIC_STORE(sum, value, relaxed);
+}
+
 /* ---- Parts of store_apply(), one file each ---- */
 
 enum store_apply_result product_apply(struct store *store, const struct record_header *record);

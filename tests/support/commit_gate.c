@@ -10,7 +10,7 @@
 #include <time.h>
 
 #define GATES_MAX 1024
-#define GATE_SECONDS_MAX 40
+#define GATE_SECONDS_MAX 20
 
 struct commit_gate {
     unsigned name;

@@ -37,15 +37,20 @@ static uint64_t word_at(uint64_t lsn) {
     return ATOMIC_LOAD(ring_state(world.commit, lsn), acquire);
 }
 
-/* Owner i reserves a record of `cells` cells, the first of them 8 * i, and is stopped there. */
-static uint64_t stop_reserved(unsigned i, uint32_t cells) {
+/* Owner i reserves a record of `cells` cells, the first of them 8 * i, and is stopped at `point`.
+ */
+static uint64_t stop_at(const char *point, unsigned i, uint32_t cells) {
     commit_actor_make(&owners[i], &world, i + 1, COMMIT_DEED_TRY);
     for (uint32_t k = 0; k < cells; k++) {
         commit_plan_add(&owners[i].plan, world.commit, 8 * i + k, 1);
     }
-    gates[i] = commit_gate_close(i + 1, "commit-reserved", 1);
+    gates[i] = commit_gate_close(i + 1, point, 1);
     commit_actor_start(&owners[i]);
     return commit_gate_await(gates[i]);
+}
+
+static uint64_t stop_reserved(unsigned i, uint32_t cells) {
+    return stop_at("commit-reserved", i, cells);
 }
 
 static enum commit_outcome let_go(unsigned i) {
@@ -87,7 +92,17 @@ static void test_rule_4_stopped_owner_is_passed_over_and_retries(void **unused) 
     commit_plan_free(&again);
 }
 
-/* The owner has loaded the state word but not swapped it: the same, by the swap's failure. */
+/* The owner has loaded the state word and not swapped it yet: the swap fails. */
+static void test_rule_4_passed_over_at_the_last_moment(void **unused) {
+    (void)unused;
+    uint64_t lsn = stop_at("commit-publish", 0, 3);
+    assert_int_equal(commit_pass_over(world.commit, lsn), 128);
+    advance(lsn + 128);
+    assert_int_equal(let_go(0), COMMIT_PASSED_OVER);
+    assert_int_equal(word_at(lsn), lsn | COMMIT_DEAD);
+    assert_int_equal(commit_world_read(&world, 0).version, 0);
+}
+
 static void test_rule_4_published_meanwhile_is_not_passed_over(void **unused) {
     (void)unused;
     uint64_t lsn = stop_reserved(0, 1);
@@ -227,6 +242,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rule_4_stopped_owner_is_passed_over_and_retries,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rule_4_passed_over_at_the_last_moment, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_rule_4_published_meanwhile_is_not_passed_over, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_rule_4_gap_ends_at_the_next_published_record, set_up,

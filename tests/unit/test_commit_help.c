@@ -219,6 +219,37 @@ static void test_D_aborted_owner_is_cleaned_up(void **unused) {
     assert_int_equal(raw(3).version, third);
 }
 
+/* A helper saw the record open and is stopped before it looks at the cell. By then the cell holds
+ * the record's own new version, which is not the one expected: no reason to abort it. */
+static void test_C_helper_that_looks_late_does_not_abort(void **unused) {
+    struct commit_actor owner;
+    struct commit_actor helper;
+    uint64_t lsn = 0;
+
+    (void)unused;
+    for (unsigned look = 1; look <= 3; look++) {
+        if (look > 1) {
+            set_up(NULL);
+        }
+        struct commit_gate *gate = stop_owner(&owner, "resolve-plant", 2, &lsn);
+        commit_actor_make(&helper, &world, HELPER, COMMIT_DEED_DECIDE);
+        struct commit_gate *looking = commit_gate_close(HELPER, "resolve-look", look);
+        commit_actor_start(&helper);
+        assert_int_equal(commit_gate_await(looking), lsn);
+        commit_gate_open(gate);
+        commit_actor_join(&owner);
+        assert_int_equal(owner.outcome, COMMIT_DONE);
+        commit_gate_open(looking);
+        commit_actor_join(&helper);
+        assert_int_equal(state_of(lsn), COMMIT_COMMITTED);
+        assert_int_equal(world.drain.taken, 1);
+        check_owned(lsn);
+        if (look < 3) {
+            tear_down(NULL);
+        }
+    }
+}
+
 /* Two transactions that a cursory design would let wait for each other: one holds the first cell
  * and wants the last, the other is after the last and then the first. Cells are claimed in one
  * order, so the second stops at the first cell, whoever is asked. */
@@ -322,6 +353,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_D_log_writer_finishes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_D_F_rival_helps_and_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_D_aborted_owner_is_cleaned_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_C_helper_that_looks_late_does_not_abort, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_rule_5_opposite_orders_meet_at_the_first_cell, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_rule_5_chain_resolves_without_recursion, set_up,

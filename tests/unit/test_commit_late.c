@@ -111,6 +111,59 @@ static void test_rule_2_log_writer_does_not_wait(void **unused) {
     check_restored();
 }
 
+static int set_up_plain(void **unused) {
+    (void)unused;
+    commit_world_open_simple(&world, RING_BYTES, 64);
+    return 0;
+}
+
+static void start(struct commit_actor *actor, struct commit_gate *gate, uint64_t *lsn_out) {
+    commit_actor_start(actor);
+    *lsn_out = commit_gate_await(gate);
+}
+
+/* The helper has a transaction of its own, on cell 1, and helps the owner's only because that is in
+ * the way. Having claimed cell 2 too late it would next meet a third transaction at cell 3, which
+ * it could help instead and never come back: its own is free to go by then. */
+static void test_rule_2_late_plant_is_cleaned_before_helping_another(void **unused) {
+    struct commit_actor third;
+    uint64_t third_lsn = 0;
+    uint64_t helped_lsn = 0;
+
+    (void)unused;
+    commit_actor_make(&owner, &world, OWNER, COMMIT_DEED_TRY);
+    commit_actor_make(&helper, &world, HELPER, COMMIT_DEED_TRY);
+    commit_actor_make(&third, &world, READER, COMMIT_DEED_TRY);
+    for (uint32_t cell = 1; cell <= 3; cell++) {
+        commit_plan_add(&owner.plan, world.commit, cell, 1);
+    }
+    commit_plan_add(&helper.plan, world.commit, 1, 5);
+    uint64_t last = commit_world_set(&world, 3, 30);
+    commit_plan_add(&third.plan, world.commit, 3, 1);
+    commit_plan_add(&third.plan, world.commit, 4, 1);
+
+    struct commit_gate *owner_gate = commit_gate_close(OWNER, "resolve-plant", 2);
+    start(&owner, owner_gate, &lsn);
+    struct commit_gate *planting = commit_gate_close(HELPER, "resolve-plant", 1);
+    start(&helper, planting, &helped_lsn);
+    assert_int_equal(helped_lsn, lsn);
+    commit_gate_open(owner_gate);
+    commit_actor_join(&owner);
+    assert_int_equal(owner.outcome, COMMIT_CONFLICT);
+    struct commit_gate *third_gate = commit_gate_close(READER, "resolve-plant", 2);
+    start(&third, third_gate, &third_lsn);
+    assert_int_equal(raw(3).version, third_lsn | CELL_CLAIMED);
+    commit_gate_open(planting);
+    commit_actor_join(&helper);
+    assert_int_equal(helper.outcome, COMMIT_DONE);
+    assert_int_equal(raw(1).version, helper.lsn);
+    assert_int_equal(raw(2).version, 0);
+    commit_gate_open(third_gate);
+    commit_actor_join(&third);
+    assert_int_equal(third.outcome, COMMIT_DONE);
+    assert_true(raw(3).version > last);
+}
+
 /* ---- Grace periods ---- */
 
 static _Atomic int released;
@@ -186,12 +239,6 @@ static void test_rule_2_E_space_is_kept_for_two_grace_periods(void **unused) {
 }
 
 /* ---- E in general ---- */
-
-static int set_up_plain(void **unused) {
-    (void)unused;
-    commit_world_open_simple(&world, RING_BYTES, 64);
-    return 0;
-}
 
 /* A reader that holds its section keeps the record it looks at, while the ring runs full behind. */
 static void test_E_held_section_keeps_its_record(void **unused) {
@@ -299,6 +346,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_rule_2_late_plant_is_cleaned, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_2_late_plant_is_no_obstacle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_2_log_writer_does_not_wait, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rule_2_late_plant_is_cleaned_before_helping_another,
+                                        set_up_plain, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_2_E_space_is_kept_for_two_grace_periods, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_E_held_section_keeps_its_record, set_up_plain,

@@ -302,6 +302,41 @@ static void test_rule_3_waiter_gets_little_space_at_once(void **unused) {
     assert_int_equal(position(&world.commit->limit), decided + RING_BYTES);
 }
 
+/* Without the kicks a waiter would find space by itself, but 20 ms later. */
+static void test_rule_3_whoever_makes_space_tells(void **unused) {
+    struct commit_config config = {.ring_bytes = RING_BYTES, .limits = {64, 64}, .followed = true};
+
+    (void)unused;
+    commit_world_close(&world);
+    commit_world_open(&world, &config);
+    struct commit *commit = world.commit;
+    fill();
+    while (commit_drain_step(&world.drain)) {
+    }
+    uint64_t decided = position(&commit->decided);
+    /* As if somebody waited. */
+    ATOMIC_STORE(&commit->space_waiters, 1, seq_cst);
+    uint32_t epoch = ATOMIC_LOAD(&commit->reclaim_epoch, seq_cst);
+    commit_advance_written(commit, COMMIT_WORLD_LSN + 64);
+    assert_int_not_equal(ATOMIC_LOAD(&commit->reclaim_epoch, seq_cst), epoch);
+    epoch = ATOMIC_LOAD(&commit->reclaim_epoch, seq_cst);
+    commit_advance_projected(commit, COMMIT_WORLD_LSN + 64);
+    assert_int_not_equal(ATOMIC_LOAD(&commit->reclaim_epoch, seq_cst), epoch);
+    assert_true(commit_world_await(&commit->limit, COMMIT_WORLD_LSN + 64 + RING_BYTES,
+                                   10 * NANOSECONDS_PER_SECOND));
+    /* Nobody waits: a quarter of the ring is worth it. */
+    ATOMIC_STORE(&commit->space_waiters, 0, seq_cst);
+    commit_advance_written(commit, decided);
+    epoch = ATOMIC_LOAD(&commit->reclaim_epoch, seq_cst);
+    commit_advance_projected(commit, COMMIT_WORLD_LSN + 128);
+    assert_int_equal(ATOMIC_LOAD(&commit->reclaim_epoch, seq_cst), epoch);
+    commit_advance_projected(commit, COMMIT_WORLD_LSN + RING_BYTES / 2);
+    assert_int_not_equal(ATOMIC_LOAD(&commit->reclaim_epoch, seq_cst), epoch);
+    epoch = ATOMIC_LOAD(&commit->space_epoch, seq_cst);
+    commit_stop(commit);
+    assert_int_not_equal(ATOMIC_LOAD(&commit->space_epoch, seq_cst), epoch);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_state_words_are_a_bijection),
@@ -318,6 +353,7 @@ int main(void) {
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_rule_3_waiter_is_woken_by_space, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_3_waiter_is_woken_by_stop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rule_3_whoever_makes_space_tells, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_3_waiter_gets_little_space_at_once, set_up,
                                         tear_down),
     };

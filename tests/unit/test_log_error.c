@@ -109,8 +109,8 @@ static struct memory_disk *make_log(uint64_t *acknowledged_out) {
     log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
     fixture.payload_bytes = 700;
     assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
-    *acknowledged_out = log_fixture_commit_many(&fixture, 20);
-    assert_int_equal(*acknowledged_out, 20);
+    *acknowledged_out = log_fixture_commit_many(&fixture, 40);
+    assert_int_equal(*acknowledged_out, 40);
     struct memory_disk *killed = memory_disk_kill(disk);
     (void)log_fixture_close(&fixture);
     log_fixture_destroy(&fixture);

@@ -116,8 +116,21 @@ static uint64_t random_churned_key(struct random *random, uint64_t highest) {
     return random_below(random, highest / SPAN) * SPAN + 2 + random_below(random, SPAN - 2);
 }
 
+/* A span of entries above all others, a little out of order. Returns the new highest key. */
+static uint64_t append_span(struct random *random, uint64_t highest) {
+    uint64_t disorder = random_below(random, 8);
+
+    for (uint64_t i = 0; i < SPAN; i++) {
+        uint64_t key = highest + 1 + (i ^ disorder);
+        if (key % SPAN != 1) {
+            insert_object(key, random_next(random));
+        }
+    }
+    return highest + SPAN;
+}
+
 /* Fills and empties ranges, so that chunks are split, emptied and merged; inserts again what was
- * just removed, under another slot; and now and then appends. */
+ * just removed, under another slot; and appends. */
 static void churn(struct random *random) {
     uint64_t highest = ATOMIC_LOAD(&newest, relaxed);
 
@@ -138,9 +151,8 @@ static void churn(struct random *random) {
             }
         }
         step++;
-        if (random_below(random, 4) == 0 && highest < SPAN * SPANS_MAX) {
-            highest += SPAN;
-            insert_object(highest, random_next(random));
+        if (highest < SPAN * SPANS_MAX) {
+            highest = append_span(random, highest);
             /* Release: pairs with the acquire in read_until_written(). */
             ATOMIC_STORE(&newest, highest, release);
         }
