@@ -1,4 +1,6 @@
 /* Making a commit, and one attempt to commit. */
+#include "commit/commit.h"
+
 #include "commit/ring.h"
 
 #include "base/assert.h"
@@ -197,6 +199,8 @@ enum commit_outcome commit_try(struct commit *commit, const struct commit_reques
         return COMMIT_FULL;
     }
     PROBE("commit-reserved", lsn);
+    /* Needed when the record is written: by then it is near. */
+    __builtin_prefetch((const void *)ring_state(commit, lsn), 1);
     commit_write(ring_record(commit, lsn), lsn, request, bytes);
     _Atomic uint64_t *state = ring_state(commit, lsn);
     uint64_t word = ATOMIC_LOAD(state, relaxed);

@@ -12,8 +12,9 @@
 /* How long it sleeps when nobody wakes it, and while it lacks memory. */
 #define FOLLOWER_IDLE_NS (100 * NANOSECONDS_PER_MILLISECOND)
 #define FOLLOWER_NO_MEMORY_NS (5 * NANOSECONDS_PER_MILLISECOND)
-/* Records applied before `projected` is published. */
-#define FOLLOWER_BATCH 256
+/* Records taken at once, and how many times so before `projected` is published. */
+#define FOLLOWER_BATCH 16
+#define FOLLOWER_BATCHES 16
 
 static void follower_publish(cellar *engine, uint64_t lsn) {
     commit_advance_projected(engine->commit, lsn);
@@ -43,17 +44,21 @@ static void follower_apply(cellar *engine, const struct record_header *record) {
     }
 }
 
-/* Applies up to FOLLOWER_BATCH records from `lsn` on; returns where it stopped. */
+/* Takes up to FOLLOWER_BATCH records from `lsn` on, asks for the memory that each needs, then
+ * applies them; returns where it stopped. */
 static uint64_t follower_batch(cellar *engine, uint64_t lsn, uint64_t end) {
-    struct commit *commit = engine->commit;
+    const struct record_header *records[FOLLOWER_BATCH];
+    uint32_t count = 0;
     for (uint32_t i = 0; i < FOLLOWER_BATCH && lsn < end; i++) {
-        const struct record_header *record;
         uint64_t space;
-        bool committed = commit_follow(commit, lsn, &record, &space);
-        if (committed) {
-            follower_apply(engine, record);
+        if (commit_follow(engine->commit, lsn, &records[count], &space)) {
+            store_fetch(engine->store, records[count], false);
+            count++;
         }
         lsn += space;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        follower_apply(engine, records[i]);
     }
     return lsn;
 }
@@ -81,7 +86,9 @@ static void *follower_run(void *argument) {
         /* Written, not decided: what the writer only pads over is settled by then. */
         uint64_t end = ATOMIC_LOAD(&commit->written.lsn, acquire);
         while (lsn < end) {
-            lsn = follower_batch(engine, lsn, end);
+            for (uint32_t i = 0; i < FOLLOWER_BATCHES && lsn < end; i++) {
+                lsn = follower_batch(engine, lsn, end);
+            }
             follower_publish(engine, lsn);
         }
         follower_audit(engine, lsn);

@@ -155,6 +155,11 @@ static cellar_status open_visit(void *context, const struct record_header *recor
     }
 }
 
+static void open_look_ahead(void *context, const struct record_header *record) {
+    const cellar *engine = context;
+    store_fetch(engine->store, record, true);
+}
+
 static cellar_status open_recover(cellar *engine, const struct engine_options *options,
                                   cellar_problem *problem) {
     struct log_config config = {.io = options->io,
@@ -167,6 +172,7 @@ static cellar_status open_recover(cellar *engine, const struct engine_options *o
     int64_t start = clock_monotonic_ns();
     cellar_status status = log_open(&engine->log, &config, problem);
     if (status == CELLAR_OK) {
+        log_look_ahead(engine->log, open_look_ahead);
         status = log_replay(engine->log, open_visit, engine, problem);
     }
     if (status == CELLAR_OK) {

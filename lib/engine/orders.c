@@ -166,7 +166,8 @@ static struct order_view order_look(const cellar *engine, const struct store_ord
                                 .placed_ns = entry->placed_ns,
                                 .customer = entry->customer,
                                 .account = ATOMIC_LOAD(&entry->account, relaxed),
-                                .total = entry->total,
+                                .total = content.value == CELLAR_ORDER_RETURNED ? -entry->total
+                                                                                : entry->total,
                                 .line_count = entry->line_count};
     /* Acquire: pairs with the release that published it; it stays while our section lasts. */
     const struct store_detail *detail = ATOMIC_LOAD(&entry->detail, acquire);

@@ -56,6 +56,17 @@ static uint64_t reader_here(const struct reader *reader, uint64_t lsn) {
     return lsn >= reader->window_lsn && lsn < end ? end - lsn : 0;
 }
 
+bool reader_holds(const struct reader *reader, uint64_t lsn) {
+    struct record_header header;
+    uint64_t here = reader_here(reader, lsn);
+
+    if (here < sizeof header) {
+        return false;
+    }
+    memcpy(&header, reader->window + (lsn - reader->window_lsn), sizeof header);
+    return header.lsn != lsn || header.bytes <= here;
+}
+
 /* Moves the window to `lsn`. */
 static bool reader_fill(struct reader *reader, uint64_t lsn) {
     uint64_t bytes = reader->limit_lsn - lsn;

@@ -47,6 +47,9 @@ void reader_close(struct reader *reader);
  * until the next call. */
 enum reader_result reader_get(struct reader *reader, uint64_t lsn,
                               const struct record_header **record_out);
+/* Whether reader_get() at `lsn` would leave the window, and the records it gave out, where they
+ * are. */
+bool reader_holds(const struct reader *reader, uint64_t lsn);
 /* Forgets what is in the window: the next call reads the file again. */
 void reader_forget(struct reader *reader);
 

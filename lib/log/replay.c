@@ -15,6 +15,9 @@
 
 #include <inttypes.h>
 
+/* Records between the hint and the visit. */
+#define REPLAY_AHEAD 8
+
 struct replay {
     struct log *log;
     struct reader reader;
@@ -23,6 +26,10 @@ struct replay {
     cellar_problem *problem;
     uint64_t lsn; /* next to read */
     int64_t time_ns;
+    /* Valid records that are not visited yet; all in the reader's window. */
+    const struct record_header *ahead[REPLAY_AHEAD];
+    uint32_t ahead_first;
+    uint32_t ahead_count;
 };
 
 static cellar_status replay_io_error(struct replay *replay) {
@@ -46,39 +53,72 @@ static cellar_status replay_corrupt(struct replay *replay, uint64_t lsn, const c
                           segment_offset(segment->first_lsn, lsn), reason);
 }
 
-static cellar_status replay_visit(struct replay *replay, const struct record_header *record) {
+/* Visits the oldest of the records that wait. */
+static cellar_status replay_visit(struct replay *replay) {
+    const struct record_header *record = replay->ahead[replay->ahead_first];
+
+    replay->ahead_first = (replay->ahead_first + 1) % REPLAY_AHEAD;
+    replay->ahead_count--;
+    return replay->visit(replay->context, record, replay->problem);
+}
+
+static cellar_status replay_visit_all(struct replay *replay) {
+    cellar_status status = CELLAR_OK;
+
+    while (replay->ahead_count > 0 && status == CELLAR_OK) {
+        status = replay_visit(replay);
+    }
+    return status;
+}
+
+/* Has a valid record wait for its visit, and visits another if too many do. */
+static cellar_status replay_add(struct replay *replay, const struct record_header *record) {
+    cellar_status status = CELLAR_OK;
+
     if (record->time_ns > replay->time_ns) {
         replay->time_ns = record->time_ns;
     }
     if (record->kind < RECORD_KIND_DOMAIN) {
         return CELLAR_OK;
     }
-    return replay->visit(replay->context, record, replay->problem);
+    if (replay->log->ahead != NULL) {
+        replay->log->ahead(replay->context, record);
+    }
+    if (replay->ahead_count == REPLAY_AHEAD) {
+        status = replay_visit(replay);
+    }
+    replay->ahead[(replay->ahead_first + replay->ahead_count) % REPLAY_AHEAD] = record;
+    replay->ahead_count++;
+    return status;
 }
 
 /* Goes through valid records up to the limit of the reader. *stopped_out tells that it ended
- * before, at a position without a valid record. */
+ * before, at a position without a valid record. All records passed have been visited then. */
 static cellar_status replay_walk(struct replay *replay, bool *stopped_out) {
+    cellar_status status = CELLAR_OK;
+
     *stopped_out = false;
-    while (replay->lsn < replay->reader.limit_lsn) {
+    while (replay->lsn < replay->reader.limit_lsn && status == CELLAR_OK) {
         const struct record_header *record;
+        if (!reader_holds(&replay->reader, replay->lsn)) {
+            status = replay_visit_all(replay);
+            if (status != CELLAR_OK) {
+                return status;
+            }
+        }
         switch (reader_get(&replay->reader, replay->lsn, &record)) {
         case READER_FAILED:
             return replay_io_error(replay);
         case READER_INVALID:
             *stopped_out = true;
-            return CELLAR_OK;
+            return replay_visit_all(replay);
         case READER_RECORD:
             break;
         }
-        uint64_t space = record_space(record->bytes);
-        cellar_status status = replay_visit(replay, record);
-        if (status != CELLAR_OK) {
-            return status;
-        }
-        replay->lsn += space;
+        status = replay_add(replay, record);
+        replay->lsn += record_space(record->bytes);
     }
-    return CELLAR_OK;
+    return status == CELLAR_OK ? replay_visit_all(replay) : status;
 }
 
 /* Is there a record behind `damage_lsn` that proves that what lies there had been on disk? */
@@ -212,6 +252,10 @@ cellar_status log_replay(struct log *log, log_visit_function *visit, void *conte
                          : segment_next_start(&catalog->segments[catalog->count - 1], replay.lsn);
     log->replayed = true;
     return CELLAR_OK;
+}
+
+void log_look_ahead(struct log *log, log_ahead_function *ahead) {
+    log->ahead = ahead;
 }
 
 uint64_t log_start_lsn(const struct log *log) {

@@ -27,6 +27,8 @@ struct log {
 
     struct catalog catalog;
 
+    log_ahead_function *ahead; /* NULL: nobody wants hints */
+
     /* Found by log_replay(). */
     bool replayed;
     bool end_is_clean;

@@ -36,7 +36,10 @@ struct store_product *store_find_product(struct store *store, const char *sku, u
         }
         return product;
     }
-    uint64_t hash = store_hash_text(store, sku, strlen(sku));
+    return store_find_sku(store, sku, store_hash_text(store, sku, strlen(sku)));
+}
+
+struct store_product *store_find_sku(struct store *store, const char *sku, uint64_t hash) {
     uint32_t slot = table_find(&store->product_table, hash, sku);
     return slot == 0 ? NULL : &store->products[slot];
 }

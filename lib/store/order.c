@@ -143,6 +143,7 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
     const cellar_order_request *order = request->order;
     cellar_order_state state = order_placed_state(order);
     bool quote = order->id.high == 0 && order->id.low == 0;
+    plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
     enum plan_result result =
         quote ? PLAN_COMMIT : plan_document(plan, order->id, request->fingerprint, state);
     if (result == PLAN_COMMIT && state != CELLAR_ORDER_PLACED) {
@@ -165,6 +166,7 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
 enum plan_result plan_order_return(struct plan *plan, void *argument) {
     const struct plan_order_request *request = argument;
     const cellar_order_request *order = request->order;
+    plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
     enum plan_result result =
         plan_document(plan, order->id, request->fingerprint, CELLAR_ORDER_RETURNED);
     if (result == PLAN_COMMIT) {

@@ -39,6 +39,7 @@ void plan_reset(struct plan *plan, int64_t now_ns) {
     plan->change_count = 0;
     plan->payload_bytes = 0;
     plan->line_count = 0;
+    plan->fetched = NULL;
     plan->open_product = 0;
     plan->refusal = (cellar_refusal){.line = CELLAR_NO_LINE};
     plan->ticket = (cellar_ticket){0};
@@ -271,6 +272,47 @@ static bool plan_product_exists(struct plan *plan, const struct store_product *p
     return commit_read(plan->store->commit, store_product_cell(product->slot)).value != 0;
 }
 
+void plan_fetch_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count) {
+    struct store *store = plan->store;
+    plan->fetched = lines;
+    plan->fetched_count = line_count < PLAN_LINES_AHEAD ? line_count : PLAN_LINES_AHEAD;
+    for (uint32_t i = 0; i < plan->fetched_count; i++) {
+        const char *sku = lines[i].sku;
+        if (sku != NULL) {
+            plan->hashes[i] = store_hash_text(store, sku, strlen(sku));
+            table_fetch_head(&store->product_table, plan->hashes[i]);
+        } else if (lines[i].product < slots_end(&store->product_slots)) {
+            __builtin_prefetch(&store->products[lines[i].product]);
+        }
+    }
+}
+
+/* The products of up to PLAN_LINES_AHEAD lines: what each step needs of memory is asked for by the
+ * step before, for all of them at once. */
+static void plan_find_products(struct plan *plan, const cellar_line *lines, uint32_t line_count,
+                               struct store_product **products_out) {
+    struct store *store = plan->store;
+    uint32_t count = line_count < PLAN_LINES_AHEAD ? line_count : PLAN_LINES_AHEAD;
+    if (plan->fetched != lines || plan->fetched_count < count) {
+        plan_fetch_lines(plan, lines, count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (lines[i].sku != NULL) {
+            table_fetch_first(&store->product_table, plan->hashes[i]);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct store_product *product = lines[i].sku != NULL
+                                            ? store_find_sku(store, lines[i].sku, plan->hashes[i])
+                                            : store_find_product(store, NULL, lines[i].product);
+        products_out[i] = product;
+        if (product != NULL) {
+            __builtin_prefetch(
+                &store->commit->cells[store_stock_cell(product->stock, STORE_STOCK_SELLABLE)]);
+        }
+    }
+}
+
 enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
                             bool open, struct payload_line *out) {
     struct store *store = plan->store;
@@ -278,8 +320,12 @@ enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_
         return PLAN_NO_MEMORY;
     }
     bool missing = false;
+    struct store_product *products[PLAN_LINES_AHEAD];
     for (uint32_t i = 0; i < line_count; i++) {
-        struct store_product *product = store_find_product(store, lines[i].sku, lines[i].product);
+        if (i % PLAN_LINES_AHEAD == 0) {
+            plan_find_products(plan, lines + i, line_count - i, products);
+        }
+        struct store_product *product = products[i % PLAN_LINES_AHEAD];
         uint32_t stock = product == NULL ? 0 : store_find_stock(store, product, lines[i].location);
         if (stock == 0) {
             if (!open || product == NULL || lines[i].location == 0 ||

@@ -11,6 +11,8 @@
 #define PLAN_CHANGES_INLINE 16
 #define PLAN_PAYLOAD_INLINE 512
 #define PLAN_LINES_INLINE 16
+/* Lines that are looked up together. */
+#define PLAN_LINES_AHEAD 16
 
 /* What a plan function answers. */
 enum plan_result {
@@ -52,6 +54,9 @@ struct plan {
     uint32_t open_location;
     uint32_t suspect; /* slot of an order linked by this call and not committed so far */
 
+    const cellar_line *fetched; /* the lines whose hashes are in `hashes` */
+    uint32_t fetched_count;
+    uint64_t hashes[PLAN_LINES_AHEAD];
     struct commit_change changes_inline[PLAN_CHANGES_INLINE];
     _Alignas(8) unsigned char payload_inline[PLAN_PAYLOAD_INLINE];
     struct plan_line lines_inline[PLAN_LINES_INLINE];
@@ -87,6 +92,8 @@ enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t li
 enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
                             bool open, struct payload_line *out);
 
+/* A hint, well before plan_lines(). */
+void plan_fetch_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count);
 /* The same for lines of the ledger, whose stocks are known. */
 enum plan_result plan_stocks(struct plan *plan, const struct payload_line *lines,
                              uint32_t line_count);

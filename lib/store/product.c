@@ -56,17 +56,18 @@ void product_block_release(struct commit_deferred *deferred, struct memory *memo
 static enum plan_result product_plan_block(struct plan *plan, const struct store_product *product,
                                            int64_t change) {
     uint32_t slot = product->stock;
-    /* Acquire: pairs with the release in store_ensure_stock(). A stock that is opened by a commit
-     * we do not see here makes one of the two commits fail, for both change the product's cell. */
-    uint32_t next = ATOMIC_LOAD(&product->more_stocks, acquire);
     while (slot != 0) {
         uint32_t cell = store_stock_cell(slot, STORE_STOCK_SELLABLE);
         struct cell_content content = plan_read(plan, cell);
         if (content.version != 0 && !plan_write(plan, cell, content, content.value + change)) {
             return PLAN_NO_MEMORY;
         }
-        slot = next;
-        next = slot == 0 ? 0 : plan->store->stocks[slot].next;
+        /* The list is looked at after location 0 was read, which every opening of a location
+         * writes: an opening that came before is on the list, one that comes later makes our commit
+         * fail, or ours makes that one fail. Acquire: pairs with the release in
+         * store_ensure_stock(). */
+        slot = slot == product->stock ? ATOMIC_LOAD(&product->more_stocks, acquire)
+                                      : plan->store->stocks[slot].next;
     }
     return PLAN_COMMIT;
 }

@@ -8,6 +8,8 @@
 /* Products whose block is being replaced hold two numbers until the old block's grace period is
  * over. */
 #define STORE_BLOCKS_SPARE 65536
+/* Cells of a record that store_fetch() looks at. */
+#define STORE_FETCH_MAX 16
 /* New categories that may be in flight when the limit is reached. */
 #define STORE_CATEGORIES_SPARE 4096
 
@@ -233,6 +235,31 @@ enum store_apply_result store_apply(struct store *store, const struct record_hea
         return STORE_APPLIED;
     default:
         return STORE_APPLY_BROKEN;
+    }
+}
+
+void store_fetch(const struct store *store, const struct record_header *record, bool cells) {
+    const uint32_t *indexes = record_cells(record);
+    uint32_t count = record->cell_count < STORE_FETCH_MAX ? record->cell_count : STORE_FETCH_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t class = CELL_CLASS(indexes[i]);
+        uint32_t slot = CELL_SLOT(indexes[i]);
+        if (cells) {
+            __builtin_prefetch(&store->commit->cells[indexes[i]], 1);
+        }
+        if (class == STORE_CELLS_STOCK && slot / STORE_STOCK_CELLS <= store->stock_slots.limit) {
+            __builtin_prefetch(&store->stocks[slot / STORE_STOCK_CELLS], 1);
+        } else if (class == STORE_CELLS_DOCUMENT && slot <= store->order_slots.limit) {
+            __builtin_prefetch(&store->orders[slot], 1);
+        }
+    }
+    if (record->kind == STORE_ORDER_PLACE &&
+        record_payload_bytes(record) >= sizeof(struct payload_document)) {
+        const struct payload_document *document = record_payload(record);
+        table_fetch_head(&store->customer_table, store_hash_number(store, document->customer));
+        if (cells) {
+            table_fetch_head(&store->order_table, store_hash_id(store, document->id));
+        }
     }
 }
 

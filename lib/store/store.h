@@ -182,6 +182,8 @@ enum store_apply_result {
  * applies. */
 bool store_record_check(const struct store *store, const struct record_header *record);
 enum store_apply_result store_apply(struct store *store, const struct record_header *record);
+/* A hint: the record is applied soon. With `cells` its cells are redone, too. */
+void store_fetch(const struct store *store, const struct record_header *record, bool cells);
 /* After the last record of recovery: makes the lists of free slots. */
 void store_recovered(struct store *store);
 /* Any thread: the order's entry was linked by a call that was then refused. */
@@ -217,6 +219,8 @@ static inline uint32_t store_floor_cell(uint32_t slot) {
 
 /* NULL when there is none. May be one whose creation is not committed. */
 struct store_product *store_find_product(struct store *store, const char *sku, uint64_t id);
+/* The same by SKU, its hash known. */
+struct store_product *store_find_sku(struct store *store, const char *sku, uint64_t hash);
 /* Slot, 0 when the product is not at that location. */
 uint32_t store_find_stock(struct store *store, const struct store_product *product,
                           uint32_t location);

@@ -47,6 +47,19 @@ void table_destroy(struct table *table) {
     }
 }
 
+void table_fetch_head(const struct table *table, uint64_t hash) {
+    __builtin_prefetch((const void *)table_head(table, hash));
+}
+
+void table_fetch_first(const struct table *table, uint64_t hash) {
+    uint32_t slot = ATOMIC_LOAD(table_head(table, hash), relaxed);
+    const unsigned char *object = table->objects + slot * table->object_bytes;
+    __builtin_prefetch(object);
+    if (table->object_bytes > CACHE_LINE_BYTES) {
+        __builtin_prefetch(object + CACHE_LINE_BYTES);
+    }
+}
+
 /* The key's object in the chain that begins at `slot`. */
 static uint32_t table_search(const struct table *table, uint64_t hash, const void *key,
                              uint32_t slot) {

@@ -47,6 +47,11 @@ struct table {
 bool table_create(struct table *table, struct memory *memory, void *objects, size_t object_bytes,
                   uint32_t slot_max, table_match *match);
 void table_destroy(struct table *table);
+/* Hints for who is about to look several keys up: the head of the key's chain, and then, once that
+ * is near, the first object of the chain. Look-ups are mostly waits for memory, and several waits
+ * pass in the time of one. */
+void table_fetch_head(const struct table *table, uint64_t hash);
+void table_fetch_first(const struct table *table, uint64_t hash);
 /* 0: there is none. */
 uint32_t table_find(const struct table *table, uint64_t hash, const void *key);
 /* Adds the object in `slot` and returns `slot`, or returns the slot that was there with this key.

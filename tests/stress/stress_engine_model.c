@@ -53,7 +53,8 @@ static bool run_judge(struct run *run, const struct model_call *call,
     run->statuses[answer->status]++;
     run->repeated += answer->ticket.repeated;
     run->done += model_is_change(call, answer);
-    return !model_is_change(call, answer) || model_apply(&run->model, call, answer);
+    return !model_is_change(call, answer) || (model_apply_openings(&run->model, run->store, call) &&
+                                              model_apply(&run->model, call, answer));
 }
 
 static bool run_call(struct run *run, struct model_call *call) {
@@ -201,7 +202,6 @@ static bool run_case(int number, uint64_t seed, uint64_t ring_bytes, bool oracle
                                   .faults = true,
                                   .units = 100};
     model_create(&run->model);
-    run->model.times_are_exact = true;
     model_files_path(run->path, "engine-model");
     model_files_path(run->copy, "engine-model-copy");
     run->store = model_files_open(run->path, ring_bytes, false, oracle);

@@ -110,9 +110,9 @@ bool model_is_change(const struct model_call *call, const struct model_answer *a
 }
 
 static const char *const model_kind_names[MODEL_KINDS] = {
-    "put",  "receive", "adjust", "set aside", "announce", "take",     "count",   "safety",
-    "move", "open",    "credit", "debit",     "transfer", "floor",    "place",   "return",
-    "pay",  "fulfil",  "cancel", "quote",     "stock",    "snapshot", "account", "order"};
+    "put",    "receive", "adjust", "set aside", "announce", "take",    "count",  "safety", "move",
+    "open",   "credit",  "debit",  "transfer",  "floor",    "place",   "return", "pay",    "fulfil",
+    "cancel", "opening", "quote",  "stock",     "snapshot", "account", "order"};
 
 const char *model_describe(const struct model_call *call, const struct model_answer *answer) {
     static _Thread_local char text[600];

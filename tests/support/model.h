@@ -48,7 +48,9 @@ enum model_kind {
     MODEL_PAY,
     MODEL_FULFIL,
     MODEL_CANCEL,
-    MODEL_QUOTE, /* from here on nothing is changed */
+    MODEL_OPENING, /* no call: the commit by which a location comes into being before the first
+                      receipt there; it also counts as a change of location 0 */
+    MODEL_QUOTE,   /* from here on nothing is changed */
     MODEL_STOCK_GET,
     MODEL_SNAPSHOT,
     MODEL_ACCOUNT_GET,
@@ -180,8 +182,7 @@ struct model {
     cellar_totals totals;             /* but for what is summed up over stocks */
     bool customers[MODEL_CUSTOMERS + 1];
     uint64_t last_lsn;
-    bool times_are_exact; /* movements read back must carry the ticket's time */
-    char problem[400];    /* what was found wrong first */
+    char problem[400]; /* what was found wrong first */
 };
 
 void model_create(struct model *model);
@@ -195,6 +196,11 @@ bool model_judge(struct model *model, const struct model_call *call,
  * right too. */
 bool model_apply(struct model *model, const struct model_call *call,
                  const struct model_answer *answer);
+/* Applies the commits by which locations came into being that the call (judged right, OK) needed:
+ * their LSNs are found in the store's histories. */
+bool model_apply_openings(struct model *model, cellar *store, const struct model_call *call);
+/* That commit, as the history tells of it; false when the location is not there. */
+bool model_opening(cellar *store, uint32_t sku, uint32_t location, cellar_movement *opening);
 /* Did the call change anything, by its answer? */
 bool model_is_change(const struct model_call *call, const struct model_answer *answer);
 /* Writes `problem` unless there is one already; returns false. */

@@ -51,13 +51,10 @@ static void apply_movement(const struct effect *effect, struct model_stock *stoc
         .text = text ? call->text : 0};
 }
 
-static struct model_stock *apply_stock(struct model *model, const struct model_line *line) {
-    struct model_stock *stock = &model->products[line->sku].stocks[line->location];
+static struct model_stock *apply_stock(const struct effect *effect, const struct model_line *line) {
+    struct model_stock *stock = &effect->model->products[line->sku].stocks[line->location];
 
-    if (!stock->exists) {
-        stock->exists = true;
-        model->totals.stocks++;
-    }
+    (void)apply_expect(effect, stock->exists, "not opened before");
     return stock;
 }
 
@@ -77,7 +74,7 @@ static cellar_movement_kind apply_kind(enum model_kind kind) {
 static void apply_quantity(const struct effect *effect, const struct model_line *line,
                            int64_t quantity, bool *moved) {
     struct model *model = effect->model;
-    struct model_stock *stock = apply_stock(model, line);
+    struct model_stock *stock = apply_stock(effect, line);
 
     switch (effect->call->kind) {
     case MODEL_RECEIVE:
@@ -128,7 +125,7 @@ static void apply_lines(const struct effect *effect, const struct model_call *of
 
 static bool apply_single(const struct effect *effect) {
     const struct model_line *line = &effect->call->few[0];
-    struct model_stock *stock = apply_stock(effect->model, line);
+    struct model_stock *stock = apply_stock(effect, line);
     cellar_totals *totals = &effect->model->totals;
     int64_t change = 0;
 
@@ -143,6 +140,21 @@ static bool apply_single(const struct effect *effect) {
     }
     apply_movement(effect, stock, apply_kind(effect->call->kind), change);
     return apply_expect(effect, effect->answer->ticket.remaining == stock->available, "remaining");
+}
+
+static bool apply_opening(const struct effect *effect) {
+    const struct model_line *line = &effect->call->few[0];
+    struct model_product *product = &effect->model->products[line->sku];
+    struct model_stock *stock = &product->stocks[line->location];
+
+    if (!apply_expect(effect, product->exists && !stock->exists, "opening")) {
+        return false;
+    }
+    stock->exists = true;
+    effect->model->totals.stocks++;
+    apply_movement(effect, stock, CELLAR_MOVEMENT_OPENED, 0);
+    product->stocks[0].version = stock->version;
+    return true;
 }
 
 /* ---- Documents ---- */
@@ -399,6 +411,38 @@ static bool apply_ticket(const struct effect *effect) {
            apply_expect(effect, effect->call->kind == MODEL_PUT || ticket->object == 0, "object");
 }
 
+static bool apply_call(const struct effect *effect) {
+    switch (effect->call->kind) {
+    case MODEL_PUT:
+        return apply_put(effect);
+    case MODEL_TAKE:
+    case MODEL_COUNT:
+    case MODEL_SAFETY:
+        return apply_single(effect);
+    case MODEL_MOVE:
+        return apply_move(effect);
+    case MODEL_OPEN:
+    case MODEL_FLOOR:
+        return apply_account(effect);
+    case MODEL_CREDIT:
+    case MODEL_DEBIT:
+    case MODEL_TRANSFER:
+        return apply_entry(effect);
+    case MODEL_PLACE:
+        return apply_place(effect);
+    case MODEL_RETURN:
+        return apply_return(effect);
+    case MODEL_PAY:
+    case MODEL_FULFIL:
+    case MODEL_CANCEL:
+        return apply_step(effect);
+    case MODEL_OPENING:
+        return apply_opening(effect);
+    default:
+        return apply_change(effect);
+    }
+}
+
 bool model_apply(struct model *model, const struct model_call *call,
                  const struct model_answer *answer) {
     const struct effect effect = {.model = model, .call = call, .answer = answer};
@@ -407,31 +451,54 @@ bool model_apply(struct model *model, const struct model_call *call,
         return false;
     }
     model->last_lsn = answer->ticket.lsn;
-    switch (call->kind) {
-    case MODEL_PUT:
-        return apply_put(&effect);
-    case MODEL_TAKE:
-    case MODEL_COUNT:
-    case MODEL_SAFETY:
-        return apply_single(&effect);
-    case MODEL_MOVE:
-        return apply_move(&effect);
-    case MODEL_OPEN:
-    case MODEL_FLOOR:
-        return apply_account(&effect);
-    case MODEL_CREDIT:
-    case MODEL_DEBIT:
-    case MODEL_TRANSFER:
-        return apply_entry(&effect);
-    case MODEL_PLACE:
-        return apply_place(&effect);
-    case MODEL_RETURN:
-        return apply_return(&effect);
-    case MODEL_PAY:
-    case MODEL_FULFIL:
-    case MODEL_CANCEL:
-        return apply_step(&effect);
-    default:
-        return apply_change(&effect);
+    return apply_call(&effect) && model->problem[0] == '\0';
+}
+
+/* ---- Locations ---- */
+
+bool model_opening(cellar *store, uint32_t sku, uint32_t location, cellar_movement *opening) {
+    const cellar_line line = {.sku = model_sku(sku), .location = location};
+    cellar_movement page[100];
+    uint64_t before = 0;
+    size_t count;
+
+    *opening = (cellar_movement){0};
+    do {
+        cellar_status status = cellar_stock_history(store, &line, before, page, 100, &count);
+        if (status != CELLAR_OK || count == 0) {
+            break;
+        }
+        *opening = page[count - 1];
+        before = opening->lsn;
+    } while (count == 100);
+    return opening->kind == CELLAR_MOVEMENT_OPENED;
+}
+
+static bool apply_needed(struct model *model, cellar *store, const struct model_line *line) {
+    bool there = model->products[line->sku].stocks[line->location].exists;
+    struct model_call call = {.kind = MODEL_OPENING, .line_count = 1, .few = {*line}};
+    struct model_answer answer = {.status = CELLAR_OK};
+
+    cellar_movement opening;
+
+    if (there || line->location == 0) {
+        return true;
     }
+    if (!model_opening(store, line->sku, line->location, &opening)) {
+        return model_wrong(model, "%s at %u: no opening", model_sku(line->sku), line->location);
+    }
+    answer.ticket.lsn = opening.lsn;
+    answer.ticket.time_ns = opening.time_ns;
+    return model_apply(model, &call, &answer);
+}
+
+bool model_apply_openings(struct model *model, cellar *store, const struct model_call *call) {
+    for (uint32_t i = 0; i < call->line_count; i++) {
+        if (!apply_needed(model, store, &model_lines(call)[i])) {
+            return false;
+        }
+    }
+    struct model_line to = call->few[0];
+    to.location = call->to;
+    return call->kind != MODEL_MOVE || apply_needed(model, store, &to);
 }

@@ -1,6 +1,6 @@
-/* Is a node found from the moment its addition returned until its removal, while the table grows
- * and others add, remove and destroy? Does exactly one of several equal keys get in, and exactly
- * one thread take a node out? */
+/* Is an object found from the moment its addition returned until its removal, whatever is added to
+ * and removed from its chain meanwhile? Does exactly one of several equal keys get in? Does an
+ * object that was found stay what it is until the section ends? */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "base/atomic.h"
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "commit/commit.h"
@@ -17,30 +16,29 @@
 #include "support/random.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define THREADS 4
-#define MANY 1000000
-/* Of these, every thread tries to add and to remove each. */
+#ifdef __SANITIZE_THREAD__
+#define SLOT_MAX 200000
+#else
+#define SLOT_MAX 1000000
+#endif
+/* Of these, every thread tries to add each. */
 #define CONTENDED 20000
-#define GROWN 400000
-#define REUSED 64
-#define REUSES_PER_THREAD 200
-#define ROUNDS 200
-#define POISON UINT64_C(0xdeaddeaddeaddead)
+#define ADDED (SLOT_MAX / 2)
 
 struct item {
-    struct table_node node;
+    struct table_link link;
     uint64_t key;
     uint64_t check; /* ~key while the item is in a table */
 };
 
 static uint64_t seed;
 static struct memory *memory;
-static struct table *table;
-static struct item *items;
+static struct table table;
+static struct item *items; /* by slot */
 /* What threads find wrong; asserted by the main thread. */
 static _Atomic uint64_t failures;
 
@@ -48,33 +46,38 @@ static uint64_t hash_of(uint64_t key) {
     return hash_seeded(seed, &key, sizeof key);
 }
 
-static bool match_item(const struct table_node *node, const void *key) {
-    return ((const struct item *)node)->key == *(const uint64_t *)key;
+static bool match_item(const void *object, const void *key) {
+    return ((const struct item *)object)->key == *(const uint64_t *)key;
 }
 
-static struct item *find(uint64_t key) {
-    return (struct item *)table_find(table, hash_of(key), &key);
+static uint32_t find(uint64_t key) {
+    return table_find(&table, hash_of(key), &key);
 }
 
-static struct item *add(struct item *item, uint64_t key) {
-    item->key = key;
-    item->check = ~key;
-    return (struct item *)table_add(table, hash_of(key), &key, &item->node);
+static uint32_t add(uint32_t slot, uint64_t key) {
+    items[slot].key = key;
+    items[slot].check = ~key;
+    return table_add(&table, hash_of(key), &key, slot);
+}
+
+static void take_out(uint32_t slot) {
+    table_remove(&table, hash_of(items[slot].key), slot);
 }
 
 static int set_up(void **unused) {
     (void)unused;
     memory = memory_create();
-    items = memory_allocate_zeroed(memory, MEMORY_SCRATCH, MANY * sizeof *items);
-    table = table_create(MANY, match_item);
+    items = memory_allocate_zeroed(memory, MEMORY_SCRATCH, (SLOT_MAX + 1) * sizeof *items);
     atomic_store(&failures, 0);
-    return items == NULL || table == NULL;
+    return items == NULL ||
+           !table_create(&table, memory, items, sizeof *items, SLOT_MAX, match_item);
 }
 
 static int tear_down(void **unused) {
     (void)unused;
-    table_destroy(table);
-    memory_release(memory, MEMORY_SCRATCH, items, MANY * sizeof *items);
+    table_destroy(&table);
+    assert_int_equal(memory_used(memory, MEMORY_TABLES), 0);
+    memory_release(memory, MEMORY_SCRATCH, items, (SLOT_MAX + 1) * sizeof *items);
     memory_destroy(memory);
     return 0;
 }
@@ -97,331 +100,383 @@ static void expect(bool held) {
     }
 }
 
-static void test_find_add_remove(void **unused) {
-    struct item *first = &items[0];
-    struct item *second = &items[1];
+/* ---- One thread ---- */
 
+static void test_find_add_remove(void **unused) {
     (void)unused;
     commit_enter();
-    assert_null(find(7));
-    assert_ptr_equal(add(first, 7), first);
-    assert_ptr_equal(find(7), first);
-    assert_ptr_equal(add(second, 7), first);
-    assert_ptr_equal(find(7), first);
-    assert_null(find(8));
-    assert_ptr_equal(add(second, 8), second);
-    assert_true(table_remove(table, &first->node));
-    assert_false(table_remove(table, &first->node));
-    assert_null(find(7));
-    assert_ptr_equal(find(8), second);
+    assert_int_equal(find(7), 0);
+    assert_int_equal(add(1, 7), 1);
+    assert_int_equal(find(7), 1);
+    assert_int_equal(add(SLOT_MAX, 7), 1);
+    assert_int_equal(find(7), 1);
+    assert_int_equal(find(8), 0);
+    assert_int_equal(add(SLOT_MAX, 8), SLOT_MAX);
+    take_out(1);
+    assert_int_equal(find(7), 0);
+    assert_int_equal(find(8), SLOT_MAX);
     commit_leave();
 
     commit_grace_period();
     commit_enter();
-    assert_ptr_equal(add(first, 7), first);
-    assert_ptr_equal(find(7), first);
+    assert_int_equal(add(1, 7), 1);
+    assert_int_equal(find(7), 1);
+    assert_int_equal(find(8), SLOT_MAX);
     commit_leave();
 }
 
 struct text {
-    struct table_node node;
+    struct table_link link;
     size_t bytes;
     char text[8];
 };
 
-static bool match_text(const struct table_node *node, const void *key) {
-    const struct text *left = (const struct text *)node;
+static bool match_text(const void *object, const void *key) {
+    const struct text *left = object;
     const struct text *right = key;
 
     return left->bytes == right->bytes && memcmp(left->text, right->text, left->bytes) == 0;
 }
 
-/* The hash decides nothing: here it is the same for all. */
+/* The hash decides nothing: here it is the same for all, or differs in the part that is not the
+ * chain. */
 static void test_keys_are_byte_exact(void **unused) {
     static struct text texts[] = {
-        {.bytes = 0, .text = ""},     {.bytes = 1, .text = "\0"},    {.bytes = 2, .text = "\0"},
-        {.bytes = 3, .text = "abc"},  {.bytes = 3, .text = "ABC"},   {.bytes = 3, .text = "aBc"},
-        {.bytes = 4, .text = "abc"},  {.bytes = 5, .text = "abc d"}, {.bytes = 4, .text = "abc\r"},
+        {.bytes = 0},
+        {.bytes = 0, .text = ""},
+        {.bytes = 1, .text = "\0"},
+        {.bytes = 2, .text = "\0"},
+        {.bytes = 3, .text = "abc"},
+        {.bytes = 3, .text = "ABC"},
+        {.bytes = 3, .text = "aBc"},
+        {.bytes = 4, .text = "abc"},
+        {.bytes = 5, .text = "abc d"},
+        {.bytes = 4, .text = "abc\r"},
         {.bytes = 2, .text = "\xc3"},
     };
-    const size_t count = sizeof texts / sizeof texts[0];
-    struct table *exact = table_create(16, match_text);
+    const uint32_t slot_max = sizeof texts / sizeof texts[0] - 1;
+    const uint64_t other_tag = UINT64_C(1) << 63;
+    struct table exact;
 
     (void)unused;
-    assert_non_null(exact);
+    assert_true(table_create(&exact, memory, texts, sizeof texts[0], slot_max, match_text));
     commit_enter();
-    for (size_t i = 0; i < count; i++) {
-        assert_null(table_find(exact, 5, &texts[i]));
-        assert_ptr_equal(table_add(exact, 5, &texts[i], &texts[i].node), &texts[i].node);
+    for (uint32_t slot = 1; slot <= slot_max; slot++) {
+        assert_int_equal(table_find(&exact, 5, &texts[slot]), 0);
+        assert_int_equal(table_add(&exact, 5, &texts[slot], slot), slot);
     }
-    for (size_t i = 0; i < count; i++) {
-        struct text again = texts[i];
-        assert_ptr_equal(table_find(exact, 5, &again), &texts[i].node);
-        assert_ptr_equal(table_add(exact, 5, &again, &again.node), &texts[i].node);
-        assert_null(table_find(exact, 6, &again));
+    for (uint32_t slot = 1; slot <= slot_max; slot++) {
+        struct text again = texts[slot];
+        assert_int_equal(table_find(&exact, 5, &again), slot);
+        assert_int_equal(table_find(&exact, 5 | other_tag, &again), 0);
+        assert_int_equal(table_find(&exact, 6, &again), 0);
     }
-    for (size_t i = 0; i < count; i += 2) {
-        assert_true(table_remove(exact, &texts[i].node));
+    for (uint32_t slot = 1; slot <= slot_max; slot += 2) {
+        table_remove(&exact, 5, slot);
     }
-    for (size_t i = 0; i < count; i++) {
-        assert_ptr_equal(table_find(exact, 5, &texts[i]), i % 2 == 0 ? NULL : &texts[i].node);
+    for (uint32_t slot = 1; slot <= slot_max; slot++) {
+        assert_int_equal(table_find(&exact, 5, &texts[slot]), slot % 2 == 1 ? 0 : slot);
     }
     commit_leave();
-    table_destroy(exact);
+    table_destroy(&exact);
 }
 
-/* The thread that grows tables has ten seconds to catch up. */
-static void assert_grown(const struct table *growing, uint64_t nodes) {
-    const int64_t deadline_ns = clock_monotonic_ns() + 10 * NANOSECONDS_PER_SECOND;
-
-    while (4 * table_buckets(growing) < nodes && clock_monotonic_ns() < deadline_ns) {
-        sched_yield();
-    }
-    assert_true(4 * table_buckets(growing) >= nodes);
-    assert_true(table_buckets(growing) <= 8 * nodes + 256);
-}
-
-static void test_a_growth_to_a_million(void **unused) {
+/* Every order of removal from a chain of four. */
+static void test_removal_from_every_place_of_a_chain(void **unused) {
     (void)unused;
-    for (uint64_t key = 0; key < MANY; key++) {
-        commit_enter();
-        assert_ptr_equal(add(&items[key], key), &items[key]);
-        commit_leave();
-    }
-    assert_grown(table, MANY);
-    for (uint64_t key = 0; key < MANY; key++) {
-        commit_enter();
-        assert_ptr_equal(find(key), &items[key]);
-        assert_null(find(key + MANY));
-        commit_leave();
-    }
-    for (uint64_t key = 0; key < MANY; key++) {
-        commit_enter();
-        assert_true(key % 16 == 0 || table_remove(table, &items[key].node));
-        commit_leave();
-    }
-    for (uint64_t key = 0; key < MANY; key++) {
-        commit_enter();
-        assert_ptr_equal(find(key), key % 16 == 0 ? &items[key] : NULL);
-        commit_leave();
-    }
-}
+    for (uint32_t order = 0; order < 4 * 4 * 4 * 4; order++) {
+        const uint32_t places[4] = {order & 3, order >> 2 & 3, order >> 4 & 3, order >> 6};
+        bool in[4] = {true, true, true, true};
+        bool repeated = false;
 
-/* No growth is lost, however short it is, and none goes on when the table is destroyed. */
-static void test_every_table_grows(void **unused) {
-    (void)unused;
-    for (uint64_t round = 0; round < ROUNDS; round++) {
-        const uint64_t count = 1000 + 10 * round;
-        struct table *growing = table_create(2 * count, match_item);
-        assert_non_null(growing);
-        for (uint64_t i = 0; i < count; i++) {
-            uint64_t key = round * MANY + i;
-            items[i].key = key;
-            commit_enter();
-            assert_ptr_equal(table_add(growing, hash_of(key), &key, &items[i].node),
-                             &items[i].node);
-            commit_leave();
+        commit_enter();
+        for (uint32_t i = 0; i < 4; i++) {
+            uint64_t key = items[i + 1].key = i;
+            assert_int_equal(table_add(&table, 9, &key, i + 1), i + 1);
         }
-        if (round % 2 == 0) {
-            assert_grown(growing, count);
+        for (uint32_t step = 0; step < 4; step++) {
+            repeated = repeated || !in[places[step]];
+            if (!repeated) {
+                table_remove(&table, 9, places[step] + 1);
+                in[places[step]] = false;
+            }
+            for (uint64_t key = 0; key < 4; key++) {
+                assert_int_equal(table_find(&table, 9, &key), in[key] ? key + 1 : 0);
+            }
         }
-        table_destroy(growing);
-    }
-}
-
-static _Atomic uint64_t grown; /* keys below have been added */
-
-static void *grow_or_find(void *argument) {
-    uint64_t number = (uint64_t)(intptr_t)argument;
-    struct random random = {seed + number};
-
-    for (uint64_t key = 0; number == 0 && key < GROWN; key++) {
-        commit_enter();
-        expect(add(&items[key], key) == &items[key]);
-        commit_leave();
-        ATOMIC_STORE(&grown, key + 1, relaxed);
-    }
-    for (uint64_t known = 0; number > 0 && known < GROWN;) {
-        /* Relaxed on both sides: that the items are seen as they were added is for the table. */
-        known = ATOMIC_LOAD(&grown, relaxed);
-        commit_enter();
-        for (int i = 0; i < 16 && known > 0; i++) {
-            uint64_t key = random_below(&random, known);
-            const struct item *item = find(key);
-            expect(item == &items[key] && item->check == ~key);
-            expect(find(key + GROWN) == NULL);
+        for (uint32_t i = 0; i < 4; i++) {
+            if (in[i]) {
+                table_remove(&table, 9, i + 1);
+            }
         }
         commit_leave();
     }
-    return NULL;
 }
 
-static void test_a_found_while_growing(void **unused) {
+static void test_a_as_many_as_there_are_slots(void **unused) {
     (void)unused;
-    atomic_store(&grown, 0);
-    run_threads(grow_or_find);
-}
-
-static _Atomic uint32_t taken[CONTENDED];
-
-/* Each thread has an item of its own for each key; even threads go up, odd ones down. */
-static void *add_contended(void *argument) {
-    uint64_t number = (uint64_t)(intptr_t)argument;
-
-    for (uint64_t i = 0; i < CONTENDED; i++) {
-        uint64_t key = number % 2 == 0 ? i : CONTENDED - 1 - i;
-        struct item *own = &items[key * THREADS + number];
+    for (uint32_t slot = 1; slot <= SLOT_MAX; slot++) {
         commit_enter();
-        const struct item *in = add(own, key);
-        expect(in->key == key && in->check == ~key);
-        expect(find(key) == in);
-        commit_leave();
-        if (in == own) {
-            atomic_fetch_add(&taken[key], 1);
-        }
-    }
-    return NULL;
-}
-
-static void *remove_contended(void *argument) {
-    uint64_t number = (uint64_t)(intptr_t)argument;
-
-    for (uint64_t i = 0; i < CONTENDED; i++) {
-        uint64_t key = number % 2 == 0 ? i : CONTENDED - 1 - i;
-        commit_enter();
-        struct item *in = find(key);
-        if (in != NULL && table_remove(table, &in->node)) {
-            atomic_fetch_add(&taken[key], 1);
-        }
-        expect(find(key) == NULL);
+        assert_int_equal(add(slot, slot), slot);
         commit_leave();
     }
-    return NULL;
-}
-
-static void test_b_one_of_equal_keys_gets_in_and_one_thread_takes_it_out(void **unused) {
-    (void)unused;
-    memset(taken, 0, sizeof taken);
-    run_threads(add_contended);
-    for (uint64_t key = 0; key < CONTENDED; key++) {
-        assert_int_equal(atomic_load(&taken[key]), 1);
-    }
-    run_threads(remove_contended);
-    for (uint64_t key = 0; key < CONTENDED; key++) {
-        assert_int_equal(atomic_load(&taken[key]), 2);
-    }
-}
-
-static _Atomic uint32_t reusing;
-
-/* Half of the threads take nodes out and put them in again, under another key, after a grace
- * period; the others look at what they find for as long as their section lasts. */
-static void *reuse_or_look(void *argument) {
-    uint64_t number = (uint64_t)(intptr_t)argument;
-    struct random random = {seed + number};
-
-    for (int i = 0; number % 2 == 0 && i < REUSES_PER_THREAD; i++) {
-        struct item *item = &items[number * REUSED + random_below(&random, REUSED)];
-        uint64_t key = item->key;
+    for (uint32_t slot = 1; slot <= SLOT_MAX; slot++) {
         commit_enter();
-        expect(table_remove(table, &item->node));
-        commit_leave();
-        commit_grace_period();
-        item->key = item->check = POISON;
-        commit_enter();
-        expect(add(item, key ^ 1) == item);
+        assert_int_equal(find(slot), slot);
+        assert_int_equal(find(slot + SLOT_MAX), 0);
         commit_leave();
     }
-    if (number % 2 == 0) {
-        atomic_fetch_sub(&reusing, 1);
-    }
-    while (number % 2 == 1 && atomic_load(&reusing) > 0) {
-        uint64_t key = random_below(&random, UINT64_C(2) * THREADS * REUSED);
+    for (uint32_t slot = 1; slot <= SLOT_MAX; slot++) {
         commit_enter();
-        const struct item *item = find(key);
-        for (int i = 0; i < 16 && item != NULL; i++) {
-            expect(item->key == key && item->check == ~key);
-            expect(find(random_next(&random) | 1 << 20) == NULL);
+        if (slot % 16 != 0) {
+            take_out(slot);
         }
         commit_leave();
     }
-    return NULL;
-}
-
-static void test_c_what_is_found_stays_until_the_section_ends(void **unused) {
-    (void)unused;
-    commit_enter();
-    for (uint64_t i = 0; i < (uint64_t)THREADS * REUSED; i++) {
-        assert_ptr_equal(add(&items[i], 2 * i), &items[i]);
-    }
-    commit_leave();
-    atomic_store(&reusing, THREADS / 2);
-    run_threads(reuse_or_look);
-}
-
-/* The nodes' memory goes at once after the table. */
-static void test_destroy_forgets_nodes(void **unused) {
-    static const size_t counts[] = {0, 1, 2, 1023, 1024, 1025, 2048, 100000};
-
-    (void)unused;
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        struct table *doomed = table_create(counts[i], match_item);
-        struct item *own = memory_allocate(memory, MEMORY_SCRATCH, counts[i] * sizeof *own);
-        assert_non_null(doomed);
-        assert_non_null(own);
-        for (uint64_t key = 0; key < counts[i]; key++) {
-            own[key].key = key;
-            commit_enter();
-            /* In chains of equal hashes, too. */
-            struct table_node *in = table_add(doomed, hash_of(key / 4), &key, &own[key].node);
-            assert_ptr_equal(in, &own[key].node);
-            commit_leave();
-        }
-        table_destroy(doomed);
-        memset(own, 0xff, counts[i] * sizeof *own);
-        memory_release(memory, MEMORY_SCRATCH, own, counts[i] * sizeof *own);
-    }
-}
-
-static void test_any_size_can_be_asked_for(void **unused) {
-    static const uint64_t sizes[] = {0, 1, 255, 256, 257, UINT64_C(1) << 26, UINT64_MAX};
-
-    (void)unused;
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct table *sized = table_create(sizes[i], match_item);
-        uint64_t key = 1;
-        assert_non_null(sized);
+    for (uint32_t slot = 1; slot <= SLOT_MAX; slot++) {
         commit_enter();
-        items[0].key = key;
-        assert_ptr_equal(table_add(sized, 1, &key, &items[0].node), &items[0].node);
-        assert_ptr_equal(table_find(sized, 1, &key), &items[0].node);
+        assert_int_equal(find(slot), slot % 16 == 0 ? slot : 0);
         commit_leave();
-        table_destroy(sized);
+    }
+}
+
+/* A slot beyond the configured number makes chains longer, no more. */
+static void test_any_number_of_slots(void **unused) {
+    static const uint32_t numbers[] = {1, 2, 1023, 1024, 4096, 4097, UINT32_C(1) << 26};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct table sized;
+        uint64_t key = 5;
+        assert_true(table_create(&sized, memory, items, sizeof *items, numbers[i], match_item));
+        commit_enter();
+        items[1].key = key;
+        assert_int_equal(table_add(&sized, UINT64_MAX, &key, 1), 1);
+        assert_int_equal(table_find(&sized, UINT64_MAX, &key), 1);
+        assert_int_equal(table_find(&sized, UINT64_MAX / 2, &key), 0);
+        commit_leave();
+        table_destroy(&sized);
     }
 }
 
 static void test_no_memory_no_table(void **unused) {
+    struct table none;
+
     (void)unused;
+    int64_t used = memory_used(memory, MEMORY_TABLES);
     memory_fail_after(NULL, 0, 1);
-    struct table *none = table_create(16, match_item);
+    bool created = table_create(&none, memory, items, sizeof *items, SLOT_MAX, match_item);
     memory_fail_after(NULL, -1, 0);
-    assert_null(none);
+    assert_false(created);
+    assert_int_equal(memory_used(memory, MEMORY_TABLES), used);
+    /* Whoever did not get it may still destroy it. */
+    table_destroy(&none);
+}
+
+/* ---- Several threads ---- */
+
+static _Atomic uint32_t added; /* slots up to this one are in, under their own number as the key */
+
+static void *add_or_find(void *argument) {
+    uint64_t number = (uint64_t)(intptr_t)argument;
+    struct random random = {seed + number};
+
+    for (uint32_t slot = 1; number == 0 && slot <= ADDED; slot++) {
+        commit_enter();
+        expect(add(slot, slot) == slot);
+        commit_leave();
+        ATOMIC_STORE(&added, slot, relaxed);
+    }
+    for (uint32_t known = 0; number > 0 && known < ADDED;) {
+        /* Relaxed on both sides: that items are seen as they were added is for the table. */
+        known = ATOMIC_LOAD(&added, relaxed);
+        commit_enter();
+        for (int i = 0; i < 16 && known > 0; i++) {
+            uint32_t key = 1 + (uint32_t)random_below(&random, known);
+            expect(find(key) == key);
+            expect(items[key].check == ~(uint64_t)key);
+            expect(find(key + ADDED) == 0);
+        }
+        commit_leave();
+    }
+    return NULL;
+}
+
+static void test_a_found_as_soon_as_added(void **unused) {
+    (void)unused;
+    atomic_store(&added, 0);
+    run_threads(add_or_find);
+}
+
+static _Atomic uint32_t got_in[CONTENDED];
+
+/* Each thread has a slot of its own for each key; even threads go up, odd ones down. */
+static void *add_contended(void *argument) {
+    uint32_t number = (uint32_t)(intptr_t)argument;
+
+    for (uint32_t i = 0; i < CONTENDED; i++) {
+        uint32_t key = number % 2 == 0 ? i : CONTENDED - 1 - i;
+        uint32_t own = 1 + key * THREADS + number;
+        commit_enter();
+        uint32_t in = add(own, key);
+        expect(items[in].key == key && items[in].check == ~(uint64_t)key);
+        expect(find(key) == in);
+        commit_leave();
+        if (in == own) {
+            atomic_fetch_add(&got_in[key], 1);
+        }
+    }
+    return NULL;
+}
+
+static void test_b_one_of_equal_keys_gets_in(void **unused) {
+    (void)unused;
+    memset(got_in, 0, sizeof got_in);
+    run_threads(add_contended);
+    for (uint32_t key = 0; key < CONTENDED; key++) {
+        assert_int_equal(atomic_load(&got_in[key]), 1);
+    }
+}
+
+/* Three chains. Slots up to STAYING stay in; the others belong to one adding thread each and come
+ * and go. */
+#define CHAINS 3
+#define STAYING 30
+#define CHANGING 64
+#define REMOVALS 5000
+#define REMOVALS_PER_GRACE_PERIOD 32
+
+enum place {
+    OUT,
+    IN,
+    LEAVING
+};
+static _Atomic uint32_t places[1 + STAYING + 2 * CHANGING];
+static _Atomic uint32_t removing;
+
+static uint64_t chain_hash(uint64_t key) {
+    return key % CHAINS | (key / 2) << 32;
+}
+
+static uint32_t chain_find(uint64_t key) {
+    return table_find(&table, chain_hash(key), &key);
+}
+
+/* A slot of the thread's, with one of two keys. */
+static void chain_add(struct random *random, uint32_t number) {
+    uint32_t slot = 1 + STAYING + number * CHANGING + (uint32_t)random_below(random, CHANGING);
+    uint64_t key = 2 * slot + random_below(random, 2);
+
+    /* Acquire: pairs with the release in chain_remove(). */
+    if (ATOMIC_LOAD(&places[slot], acquire) == OUT) {
+        commit_enter();
+        items[slot].key = key;
+        items[slot].check = ~key;
+        expect(table_add(&table, chain_hash(key), &key, slot) == slot);
+        commit_leave();
+        /* Release: pairs with the acquire in chain_remove(). */
+        ATOMIC_STORE(&places[slot], IN, release);
+    }
+}
+
+/* Takes some out, and after a grace period overwrites them. */
+static uint32_t chain_remove(struct random *random) {
+    uint32_t removed[REMOVALS_PER_GRACE_PERIOD];
+    uint32_t count = 0;
+
+    for (int i = 0; i < REMOVALS_PER_GRACE_PERIOD; i++) {
+        uint32_t slot = 1 + STAYING + (uint32_t)random_below(random, UINT64_C(2) * CHANGING);
+        /* Acquire: pairs with the release in chain_add(). */
+        if (ATOMIC_LOAD(&places[slot], acquire) == IN) {
+            uint64_t key = items[slot].key;
+            commit_enter();
+            table_remove(&table, chain_hash(key), slot);
+            expect(chain_find(key) == 0);
+            commit_leave();
+            ATOMIC_STORE(&places[slot], LEAVING, relaxed);
+            removed[count++] = slot;
+        }
+    }
+    commit_grace_period();
+    for (uint32_t i = 0; i < count; i++) {
+        memset(&items[removed[i]], 0xff, sizeof items[0]);
+        /* Release: pairs with the acquire in chain_add(). */
+        ATOMIC_STORE(&places[removed[i]], OUT, release);
+    }
+    return count;
+}
+
+static void chain_look(struct random *random) {
+    uint32_t staying = 1 + (uint32_t)random_below(random, STAYING);
+    uint64_t key = 2 * (1 + random_below(random, UINT64_C(1) + STAYING + 2 * CHANGING));
+
+    key += random_below(random, 2);
+    commit_enter();
+    uint32_t slot = chain_find(key);
+    for (int i = 0; i < 8; i++) {
+        expect(chain_find(UINT64_C(2) * staying) == staying);
+        expect(slot == 0 || (items[slot].key == key && items[slot].check == ~key));
+    }
+    commit_leave();
+}
+
+/* Two threads add, one removes, one only looks. */
+static void *change_chains(void *argument) {
+    uint32_t number = (uint32_t)(intptr_t)argument;
+    struct random random = {seed + number};
+
+    for (uint32_t removed = 0; number == 3 && removed < REMOVALS;) {
+        removed += chain_remove(&random);
+    }
+    if (number == 3) {
+        ATOMIC_STORE(&removing, 0, relaxed);
+    }
+    while (number < 3 && ATOMIC_LOAD(&removing, relaxed) != 0) {
+        if (number < 2) {
+            chain_add(&random, number);
+        } else {
+            chain_look(&random);
+        }
+    }
+    return NULL;
+}
+
+static void test_a_c_chains_change_around_what_stays(void **unused) {
+    (void)unused;
+    memset(places, 0, sizeof places);
+    atomic_store(&removing, 1);
+    commit_enter();
+    for (uint32_t slot = 1; slot <= STAYING; slot++) {
+        uint64_t key = UINT64_C(2) * slot;
+        items[slot].key = key;
+        items[slot].check = ~key;
+        assert_int_equal(table_add(&table, chain_hash(key), &key, slot), slot);
+    }
+    commit_leave();
+    run_threads(change_chains);
+    /* What is in is what was added and not removed. */
+    commit_enter();
+    for (uint32_t slot = 1 + STAYING; slot < 1 + STAYING + 2 * CHANGING; slot++) {
+        bool in = atomic_load(&places[slot]) == IN;
+        uint64_t key = items[slot].key;
+        assert_int_equal(chain_find(UINT64_C(2) * slot), in && key % 2 == 0 ? slot : 0);
+        assert_int_equal(chain_find(UINT64_C(2) * slot + 1), in && key % 2 == 1 ? slot : 0);
+    }
+    commit_leave();
 }
 
 int main(void) {
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_find_add_remove, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_keys_are_byte_exact, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_growth_to_a_million, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_every_table_grows, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_found_while_growing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(
-            test_b_one_of_equal_keys_gets_in_and_one_thread_takes_it_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_c_what_is_found_stays_until_the_section_ends, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(test_destroy_forgets_nodes, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_any_size_can_be_asked_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_memory_no_table, set_up, tear_down),
+        TEST(test_find_add_remove),
+        TEST(test_keys_are_byte_exact),
+        TEST(test_removal_from_every_place_of_a_chain),
+        TEST(test_a_as_many_as_there_are_slots),
+        TEST(test_any_number_of_slots),
+        TEST(test_no_memory_no_table),
+        TEST(test_a_found_as_soon_as_added),
+        TEST(test_b_one_of_equal_keys_gets_in),
+        TEST(test_a_c_chains_change_around_what_stays),
     };
 
     seed = random_seed_of_run();
