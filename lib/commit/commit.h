@@ -226,6 +226,13 @@ void commit_follower_kick(struct commit *commit);
 /* Sleeps until something was reserved beyond `decided`, the epoch was kicked, or the timeout. */
 void commit_writer_sleep(struct commit *commit, uint64_t decided, int64_t timeout_ns);
 void commit_writer_kick(struct commit *commit);
+/* After a record was published or given up: wakes the log writer if it sleeps. */
+static inline void commit_writer_wake(struct commit *commit) {
+    /* Sequentially consistent: the reservation, also so, came before; see commit_writer_sleep(). */
+    if (ATOMIC_LOAD(&commit->writer_sleeps, seq_cst) != 0) {
+        commit_writer_kick(commit);
+    }
+}
 /* Fail-stop. Wakes everyone who waits for space. */
 void commit_stop(struct commit *commit);
 

@@ -38,14 +38,6 @@ void space_raise_limit(struct commit *commit);
 /* Wakes all who wait for space. */
 void space_wake(struct commit *commit);
 
-/* decide.c. After a record was published or given up: wakes the log writer if it sleeps. */
-static inline void commit_writer_wake(struct commit *commit) {
-    /* Sequentially consistent: the reservation, also so, came before; see commit_writer_sleep(). */
-    if (ATOMIC_LOAD(&commit->writer_sleeps, seq_cst) != 0) {
-        commit_writer_kick(commit);
-    }
-}
-
 /* reclaim.c */
 cellar_status reclaim_start(struct commit *commit);
 void reclaim_stop(struct commit *commit);

@@ -15,6 +15,8 @@
 /* Records taken at once, and how many times so before `projected` is published. */
 #define FOLLOWER_BATCH 16
 #define FOLLOWER_BATCHES 16
+/* Records between the second hint and the applying. */
+#define FOLLOWER_AHEAD 3
 
 static void follower_publish(cellar *engine, uint64_t lsn) {
     commit_advance_projected(engine->commit, lsn);
@@ -58,6 +60,9 @@ static uint64_t follower_batch(cellar *engine, uint64_t lsn, uint64_t end) {
         lsn += space;
     }
     for (uint32_t i = 0; i < count; i++) {
+        if (i + FOLLOWER_AHEAD < count) {
+            store_fetch_more(engine->store, records[i + FOLLOWER_AHEAD]);
+        }
         follower_apply(engine, records[i]);
     }
     return lsn;

@@ -155,9 +155,13 @@ static cellar_status open_visit(void *context, const struct record_header *recor
     }
 }
 
-static void open_look_ahead(void *context, const struct record_header *record) {
+static void open_look_ahead(void *context, const struct record_header *record, bool soon) {
     const cellar *engine = context;
-    store_fetch(engine->store, record, true);
+    if (soon) {
+        store_fetch_more(engine->store, record);
+    } else {
+        store_fetch(engine->store, record, true);
+    }
 }
 
 static cellar_status open_recover(cellar *engine, const struct engine_options *options,

@@ -43,9 +43,9 @@ cellar_status log_open(struct log **log_out, const struct log_config *config,
 typedef cellar_status log_visit_function(void *context, const struct record_header *record,
                                          cellar_problem *problem);
 
-/* A hint given some records before log_replay() visits one: the memory it needs may be asked for.
- */
-typedef void log_ahead_function(void *context, const struct record_header *record);
+/* A hint, given twice before log_replay() visits a record: some records ahead, and again, `soon`,
+ * fewer. The memory it needs may be asked for. */
+typedef void log_ahead_function(void *context, const struct record_header *record, bool soon);
 /* Before log_replay(), with the same context. */
 void log_look_ahead(struct log *log, log_ahead_function *ahead);
 /* Reads the log from its start, finds its end, tells a torn tail from damage. Changes nothing.

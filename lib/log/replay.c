@@ -15,8 +15,9 @@
 
 #include <inttypes.h>
 
-/* Records between the hint and the visit. */
+/* Records between the first hint and the visit, and the second. */
 #define REPLAY_AHEAD 8
+#define REPLAY_SOON 3
 
 struct replay {
     struct log *log;
@@ -82,7 +83,11 @@ static cellar_status replay_add(struct replay *replay, const struct record_heade
         return CELLAR_OK;
     }
     if (replay->log->ahead != NULL) {
-        replay->log->ahead(replay->context, record);
+        replay->log->ahead(replay->context, record, false);
+        if (replay->ahead_count > REPLAY_SOON) {
+            uint32_t soon = (replay->ahead_first + REPLAY_SOON) % REPLAY_AHEAD;
+            replay->log->ahead(replay->context, replay->ahead[soon], true);
+        }
     }
     if (replay->ahead_count == REPLAY_AHEAD) {
         status = replay_visit(replay);

@@ -117,6 +117,11 @@ cellar_status log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns) {
     }
     /* Sequentially consistent: see wait_publish(). */
     ATOMIC_ADD(&word->waiters, 1, seq_cst);
+    /* The record may have been finished by a helper, and its owner stopped before it woke the
+     * writer. */
+    if (ATOMIC_LOAD(&log->commit->decided.lsn, acquire) <= lsn) {
+        commit_writer_wake(log->commit);
+    }
     cellar_status status = wait_sleep(log, word, lsn, deadline_ns);
     ATOMIC_SUB(&word->waiters, 1, relaxed);
     return status;

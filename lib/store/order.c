@@ -143,6 +143,7 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
     const cellar_order_request *order = request->order;
     cellar_order_state state = order_placed_state(order);
     bool quote = order->id.high == 0 && order->id.low == 0;
+    table_fetch_head(&plan->store->order_table, store_hash_id(plan->store, order->id));
     plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
     enum plan_result result =
         quote ? PLAN_COMMIT : plan_document(plan, order->id, request->fingerprint, state);

@@ -238,6 +238,13 @@ enum store_apply_result store_apply(struct store *store, const struct record_hea
     }
 }
 
+/* The document of an order that is placed, else NULL. */
+static const struct payload_document *store_fetched_order(const struct record_header *record) {
+    bool placed = record->kind == STORE_ORDER_PLACE &&
+                  record_payload_bytes(record) >= sizeof(struct payload_document);
+    return placed ? record_payload(record) : NULL;
+}
+
 void store_fetch(const struct store *store, const struct record_header *record, bool cells) {
     const uint32_t *indexes = record_cells(record);
     uint32_t count = record->cell_count < STORE_FETCH_MAX ? record->cell_count : STORE_FETCH_MAX;
@@ -253,13 +260,20 @@ void store_fetch(const struct store *store, const struct record_header *record, 
             __builtin_prefetch(&store->orders[slot], 1);
         }
     }
-    if (record->kind == STORE_ORDER_PLACE &&
-        record_payload_bytes(record) >= sizeof(struct payload_document)) {
-        const struct payload_document *document = record_payload(record);
+    const struct payload_document *document = store_fetched_order(record);
+    if (document != NULL) {
         table_fetch_head(&store->customer_table, store_hash_number(store, document->customer));
         if (cells) {
             table_fetch_head(&store->order_table, store_hash_id(store, document->id));
         }
+    }
+}
+
+void store_fetch_more(const struct store *store, const struct record_header *record) {
+    const struct payload_document *document = store_fetched_order(record);
+    if (document != NULL) {
+        table_fetch_first(&store->customer_table, store_hash_number(store, document->customer));
+        table_fetch_first(&store->order_table, store_hash_id(store, document->id));
     }
 }
 

@@ -63,8 +63,9 @@ struct store_attributes {
     char text[]; /* name, category, attributes */
 };
 
+/* On cache lines of its own: a look-up by a short SKU touches one. */
 struct store_product {
-    struct table_link link;
+    _Alignas(CACHE_LINE_BYTES) struct table_link link;
     uint32_t slot;
     uint32_t stock;               /* of location 0 */
     _Atomic uint32_t more_stocks; /* other locations, linked by store_stock.next */
@@ -101,8 +102,9 @@ struct store_detail {
 #define STORE_ORDER_SUSPECT 1u /* in the queue of refused creations */
 #define STORE_ORDER_LINKED 2u  /* in the table, by a call and not by recovery; not retired */
 
+/* Two cache lines: what a look-up needs, and the content. */
 struct store_order {
-    struct table_link link;
+    _Alignas(CACHE_LINE_BYTES) struct table_link link;
     cellar_id id;
     uint32_t slot;
     uint32_t generation;           /* minus the cell's value while it does not exist */
@@ -182,8 +184,10 @@ enum store_apply_result {
  * applies. */
 bool store_record_check(const struct store *store, const struct record_header *record);
 enum store_apply_result store_apply(struct store *store, const struct record_header *record);
-/* A hint: the record is applied soon. With `cells` its cells are redone, too. */
+/* Two hints, some time apart: the record is applied soon. With `cells` its cells are redone, too.
+ * The second asks for what the first has led to. */
 void store_fetch(const struct store *store, const struct record_header *record, bool cells);
+void store_fetch_more(const struct store *store, const struct record_header *record);
 /* After the last record of recovery: makes the lists of free slots. */
 void store_recovered(struct store *store);
 /* Any thread: the order's entry was linked by a call that was then refused. */

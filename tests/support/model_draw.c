@@ -201,7 +201,10 @@ static void draw_step(struct random *random, const struct model_mix *mix, struct
     static const uint32_t weights[] = {3, 2, 3};
 
     call->kind = kinds[draw_weighted(random, weights, 3)];
-    call->id = mix->id_first + draw_below(random, mix->id_count);
+    /* Rather one that has been in use for a while. */
+    uint32_t a = draw_below(random, mix->id_count);
+    uint32_t b = draw_below(random, mix->id_count);
+    call->id = mix->id_first + (a < b ? a : b);
     if (call->kind == MODEL_PAY && draw_one_in(random, 2)) {
         /* One account to an order, so that the step repeated is the same one. */
         call->account = 1 + call->id % mix->accounts;

@@ -14,8 +14,7 @@ struct reason {
     int64_t needed;
     uint64_t version; /* or, repeated, the LSN */
     uint32_t state;
-    int64_t time_ns;   /* repeated */
-    int64_t remaining; /* repeated */
+    int64_t time_ns; /* repeated */
 };
 
 struct verdict {
@@ -45,8 +44,7 @@ static void judge_add(struct verdict *verdict, struct reason reason) {
         verdict->matched =
             verdict->matched ||
             (answer->status == CELLAR_OK && answer->ticket.repeated &&
-             answer->ticket.lsn == reason.version && answer->ticket.time_ns == reason.time_ns &&
-             answer->ticket.remaining == reason.remaining);
+             answer->ticket.lsn == reason.version && answer->ticket.time_ns == reason.time_ns);
         return;
     }
     verdict->matched = verdict->matched ||
@@ -296,9 +294,7 @@ static void judge_open(struct verdict *verdict) {
     const struct model_account *account = &verdict->model->accounts[verdict->call->account];
 
     if (account->exists && account->floor == verdict->call->amount) {
-        judge_add(verdict, (struct reason){.status = CELLAR_OK,
-                                           .version = account->version,
-                                           .remaining = account->balance});
+        judge_add(verdict, (struct reason){.status = CELLAR_OK, .version = account->version});
     } else if (account->exists) {
         judge_add(verdict, (struct reason){.status = CELLAR_ALREADY_EXISTS,
                                            .line = CELLAR_NO_LINE,

@@ -23,14 +23,15 @@ static bool read_snapshot(const struct model *model, const struct model_call *ca
                           const struct model_answer *answer) {
     for (uint32_t i = 0; i < call->line_count; i++) {
         const struct model_line *line = &call->few[i];
-        bool there = line->sku < MODEL_SKUS && model->products[line->sku].exists &&
-                     model->products[line->sku].stocks[line->location].exists;
-        if (!there) {
-            return answer->status == CELLAR_NOT_FOUND && answer->refusal.line == i;
+        bool product = line->sku < MODEL_SKUS && model->products[line->sku].exists;
+        const struct model_stock *stock =
+            product ? &model->products[line->sku].stocks[line->location] : NULL;
+        if (answer->status == CELLAR_NOT_FOUND && answer->refusal.line == i) {
+            return stock == NULL || !stock->exists;
         }
-        if (answer->status == CELLAR_OK &&
-            answer->snapshot.available[i] !=
-                model->products[line->sku].stocks[line->location].available) {
+        /* A location that has come into being since reads as empty. */
+        if (!product ||
+            (answer->status == CELLAR_OK && answer->snapshot.available[i] != stock->available)) {
             return false;
         }
     }

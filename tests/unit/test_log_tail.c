@@ -17,6 +17,13 @@
 
 #define SEGMENT_BYTES 32768
 
+/* Under ThreadSanitizer, which is slow, not every one. */
+#ifdef __SANITIZE_THREAD__
+#define STRIDE 7
+#else
+#define STRIDE 1
+#endif
+
 static struct random numbers;
 
 static bool keep_all(void *context, uint64_t item) {
@@ -103,7 +110,7 @@ static void every_subset_of_unsynced_sectors_is_cut_right(void **state) {
     (void)state;
     assert_true(pieces >= 9);
     assert_true(pieces <= 12);
-    for (uint64_t mask = 0; mask < UINT64_C(1) << pieces; mask++) {
+    for (uint64_t mask = 0; mask < UINT64_C(1) << pieces; mask += STRIDE) {
         struct memory_disk *image = memory_disk_power_cut(disk, keep_mask, &mask);
         uint64_t count;
         assert_true(log_fixture_disk_is_right(image, SEGMENT_BYTES, acknowledged, &count));

@@ -207,6 +207,65 @@ static void d_a_gap_longer_than_a_segment_is_split(void **state) {
     pass_over(20480, HOSTAGES, 8192 - sizeof(struct record_header));
 }
 
+/* ---- LSNs never come back ---- */
+
+static _Atomic uint32_t batches_allowed;
+static _Atomic uint32_t batches_written;
+
+/* Stops the writer between writing and syncing. */
+static void stop_before_sync(const char *point, uint64_t lsn) {
+    (void)lsn;
+    if (strcmp(point, "log-written") != 0) {
+        return;
+    }
+    uint32_t number = ATOMIC_ADD(&batches_written, 1, acq_rel);
+    while (ATOMIC_LOAD(&batches_allowed, acquire) <= number) {
+        clock_sleep_ns(100000);
+    }
+}
+
+static void await_batches(uint32_t count) {
+    while (ATOMIC_LOAD(&batches_written, acquire) < count) {
+        clock_sleep_ns(10000);
+    }
+}
+
+/* What is reclaimed may be written only, not synced: the ring can reach a whole batch further
+ * beyond what is on disk. */
+static void an_lsn_handed_out_never_comes_back(void **state) {
+    struct memory_disk *disk = memory_disk_create();
+    struct log_fixture fixture;
+
+    (void)state;
+    open_on(&fixture, disk, SEGMENT_BYTES);
+    uint64_t durable = durable_of(&fixture);
+    ATOMIC_STORE(&batches_allowed, 0, release);
+    ATOMIC_STORE(&batches_written, 0, release);
+    atomic_store(&probe_installed, stop_before_sync);
+    assert_int_not_equal(log_fixture_commit(&fixture), 0);
+    await_batches(1);
+    /* The ring fills behind the first batch, becomes the second, and fills again. */
+    fixture.patience_ns = 200 * MILLISECOND;
+    while (log_fixture_commit(&fixture) != 0) {
+    }
+    ATOMIC_STORE(&batches_allowed, 1, release);
+    await_batches(2);
+    uint64_t synced = durable_of(&fixture);
+    assert_true(synced > durable);
+    while (log_fixture_commit(&fixture) != 0) {
+    }
+    uint64_t reserved = ATOMIC_LOAD(&fixture.commit->reserved.lsn, acquire);
+    assert_true(reserved > synced + fixture.config.ring_bytes + 1024);
+    struct memory_disk *image = memory_disk_power_cut(disk, NULL, NULL);
+    atomic_store(&probe_installed, NULL);
+    ATOMIC_STORE(&batches_allowed, UINT32_MAX, release);
+    close_and_forget(&fixture, disk);
+
+    open_on(&fixture, image, SEGMENT_BYTES);
+    assert_true(log_start_lsn(fixture.log) >= reserved);
+    close_and_forget(&fixture, image);
+}
+
 /* ---- E proven ---- */
 
 /* The last valid record in the file. */
@@ -362,6 +421,7 @@ int main(void) {
         cmocka_unit_test(b_a_batch_is_synced_once),
         cmocka_unit_test(d_a_stopped_publisher_becomes_padding),
         cmocka_unit_test(d_a_gap_longer_than_a_segment_is_split),
+        cmocka_unit_test(an_lsn_handed_out_never_comes_back),
         cmocka_unit_test(e_an_idle_log_ends_with_a_mark),
         cmocka_unit_test(e_a_closed_log_ends_with_a_mark),
         cmocka_unit_test(time_never_falls_not_even_over_openings),

@@ -342,9 +342,9 @@ static void test_b_one_of_equal_keys_gets_in(void **unused) {
  * and go. */
 #define CHAINS 3
 #define STAYING 30
-#define CHANGING 64
-#define REMOVALS 5000
-#define REMOVALS_PER_GRACE_PERIOD 32
+#define CHANGING 256
+#define REMOVALS 15000
+#define REMOVALS_PER_GRACE_PERIOD 128
 
 enum place {
     OUT,
@@ -352,6 +352,7 @@ enum place {
     LEAVING
 };
 static _Atomic uint32_t places[1 + STAYING + 2 * CHANGING];
+static _Atomic uint32_t latest[2]; /* slot that each adding thread has used last */
 static _Atomic uint32_t removing;
 
 static uint64_t chain_hash(uint64_t key) {
@@ -376,6 +377,7 @@ static void chain_add(struct random *random, uint32_t number) {
         commit_leave();
         /* Release: pairs with the acquire in chain_remove(). */
         ATOMIC_STORE(&places[slot], IN, release);
+        ATOMIC_STORE(&latest[number], slot, relaxed);
     }
 }
 
@@ -386,6 +388,10 @@ static uint32_t chain_remove(struct random *random) {
 
     for (int i = 0; i < REMOVALS_PER_GRACE_PERIOD; i++) {
         uint32_t slot = 1 + STAYING + (uint32_t)random_below(random, UINT64_C(2) * CHANGING);
+        /* At the head of its chain, as likely as not, where the other threads add. */
+        if (i % 4 != 0) {
+            slot = ATOMIC_LOAD(&latest[i % 2], relaxed);
+        }
         /* Acquire: pairs with the release in chain_add(). */
         if (ATOMIC_LOAD(&places[slot], acquire) == IN) {
             uint64_t key = items[slot].key;
@@ -444,6 +450,8 @@ static void *change_chains(void *argument) {
 static void test_a_c_chains_change_around_what_stays(void **unused) {
     (void)unused;
     memset(places, 0, sizeof places);
+    atomic_store(&latest[0], 1);
+    atomic_store(&latest[1], 1);
     atomic_store(&removing, 1);
     commit_enter();
     for (uint32_t slot = 1; slot <= STAYING; slot++) {

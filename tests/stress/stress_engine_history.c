@@ -1,0 +1,225 @@
+/* Is what many threads do at once as if they had done it one after the other, in the order of the
+ * LSNs?
+ *
+ * Threads make random calls on a few products, accounts and ids, so that most calls meet others in
+ * flight and requests are repeated while the first one is still running. Then the history is
+ * replayed on the model (see support/history.h), the whole store is compared with what the model
+ * has become, is opened again and compared again. The lock-free commit, with and without
+ * preemption imitated at its probe points, and the oracle under one mutex are held to the same.
+ *
+ * SEED= repeats the random choices (the interleaving is the machine's), STRESS=n makes it n times
+ * as long. */
+#include "cellar.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/probe.h"
+#include "support/history.h"
+#include "support/model_files.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define CALLS 5000
+#else
+#define CALLS 14000
+#endif
+#define SKUS 8
+#define ACCOUNTS 4
+#define IDS_OPEN 12
+/* Calls of all threads for each id. */
+#define CALLS_PER_ID 6
+#define THREADS_MAX 300
+#define UNITS 60
+
+enum mode {
+    CALM,
+    CHAOS,
+    ORACLE
+};
+static const char *const mode_names[] = {"calm", "chaos", "oracle"};
+
+struct run {
+    struct model model;
+    struct random random;
+    cellar *store;
+    char path[MODEL_PATH_BYTES];
+    uint64_t seed;
+    uint64_t numbers[MODEL_SKUS];
+    _Atomic uint32_t calls;
+    pthread_barrier_t start;
+    struct history histories[THREADS_MAX];
+};
+
+struct worker {
+    struct run *run;
+    struct history *history;
+    uint32_t number;
+    uint32_t calls;
+    pthread_t thread;
+};
+
+/* ---- Preemption, imitated ---- */
+
+static _Atomic uint64_t chaos_seed;
+static _Thread_local struct random chaos_random;
+
+static void chaos(const char *point, uint64_t argument) {
+    (void)point;
+    (void)argument;
+    if (chaos_random.state == 0) {
+        chaos_random.state = atomic_fetch_add(&chaos_seed, UINT64_C(0x9e3779b9)) | 1;
+    }
+    uint64_t dice = random_below(&chaos_random, 1024);
+    if (dice < 40) {
+        (void)sched_yield();
+    } else if (dice < 44) {
+        clock_sleep_ns((int64_t)random_below(&chaos_random, 300 * 1000));
+    }
+}
+
+/* ---- Threads ---- */
+
+static void *worker_run(void *argument) {
+    struct worker *worker = argument;
+    struct run *run = worker->run;
+    struct random random = {run->seed + worker->number * UINT64_C(1000003)};
+    struct model_mix mix = {.skus = SKUS,
+                            .locations = MODEL_LOCATIONS,
+                            .accounts = ACCOUNTS,
+                            .id_count = IDS_OPEN,
+                            .salt = run->seed,
+                            .reads = true,
+                            .units = UNITS};
+
+    pthread_barrier_wait(&run->start);
+    for (uint32_t i = 0; i < worker->calls; i++) {
+        struct model_call call;
+        uint32_t made = atomic_fetch_add_explicit(&run->calls, 1, memory_order_relaxed);
+        mix.id_first = 1 + made / CALLS_PER_ID;
+        model_draw(&random, &mix, &call);
+        history_run(worker->history, run->store, run->numbers, NULL, &call);
+    }
+    return NULL;
+}
+
+/* One call before the threads begin, on the model as well. */
+static bool run_prepare_call(struct run *run, struct model_call call) {
+    struct model_answer answer;
+
+    model_run(run->store, run->model.numbers, NULL, &call, &answer);
+    return answer.status == CELLAR_OK && model_judge(&run->model, &call, &answer) &&
+           model_apply(&run->model, &call, &answer);
+}
+
+static bool run_prepare(struct run *run) {
+    bool right = true;
+
+    for (uint32_t sku = 0; sku < SKUS; sku++) {
+        struct model_call put = {.kind = MODEL_PUT, .line_count = 1, .few = {{.sku = sku}}};
+        struct model_call receive = {
+            .kind = MODEL_RECEIVE, .line_count = 1, .few = {{.sku = sku, .quantity = UNITS}}};
+        right = right && run_prepare_call(run, put) && run_prepare_call(run, receive);
+        run->numbers[sku] = run->model.numbers[sku];
+    }
+    for (uint64_t account = 1; account <= ACCOUNTS; account++) {
+        struct model_call open = {.kind = MODEL_OPEN, .account = account, .amount = -1000};
+        right = right && run_prepare_call(run, open);
+    }
+    /* Snapshots are of what the log writer has met: of nothing before this. */
+    return right && cellar_wait(run->store, run->model.last_lsn, -1) == CELLAR_OK;
+}
+
+static void run_threads(struct run *run, uint32_t threads, uint32_t calls) {
+    struct worker *workers = calloc(threads, sizeof *workers);
+
+    ASSERT(workers != NULL);
+    pthread_barrier_init(&run->start, NULL, threads);
+    for (uint32_t i = 0; i < threads; i++) {
+        workers[i] = (struct worker){
+            .run = run, .history = &run->histories[i], .number = i, .calls = calls / threads};
+        history_create(workers[i].history, workers[i].calls);
+        int failed = pthread_create(&workers[i].thread, NULL, worker_run, &workers[i]);
+        ASSERT(failed == 0);
+    }
+    for (uint32_t i = 0; i < threads; i++) {
+        pthread_join(workers[i].thread, NULL);
+    }
+    pthread_barrier_destroy(&run->start);
+    free(workers);
+}
+
+/* ---- One case ---- */
+
+static void set_chaos(bool on) {
+#ifdef CELLAR_PROBES
+    atomic_store(&probe_installed, on ? chaos : NULL);
+#else
+    (void)on;
+    (void)chaos;
+#endif
+}
+
+static bool run_check(struct run *run, uint32_t threads, bool oracle,
+                      struct history_report *report) {
+    if (!history_check(run->histories, threads, &run->model, run->store, report) ||
+        !model_compare(&run->model, run->store, &run->random)) {
+        return false;
+    }
+    model_files_close(run->store);
+    run->store = model_files_open(run->path, 0, false, oracle);
+    return model_compare(&run->model, run->store, &run->random);
+}
+
+static bool run_case(int number, uint64_t seed, uint32_t threads, enum mode mode) {
+    struct run *run = calloc(1, sizeof *run);
+    struct history_report report = {0};
+    uint32_t calls = (uint32_t)(CALLS * model_files_stress());
+
+    ASSERT(run != NULL);
+    run->seed = seed + (uint64_t)number * 7919;
+    run->random.state = run->seed;
+    model_create(&run->model);
+    model_files_path(run->path, "engine-history");
+    run->store = model_files_open(run->path, 0, false, mode == ORACLE);
+    bool right = run_prepare(run);
+    set_chaos(mode == CHAOS);
+    run_threads(run, threads, mode == CHAOS ? calls / 2 : calls);
+    set_chaos(false);
+    right = right && run_check(run, threads, mode == ORACLE, &report);
+    if (!right) {
+        (void)printf("# %s\n", run->model.problem);
+    }
+    model_files_close(run->store);
+    model_files_remove(run->path);
+    (void)printf("%s %d - %u threads, %s: %llu changes, %llu others, %llu looks, %llu unanswered\n",
+                 right ? "ok" : "not ok", number, threads, mode_names[mode],
+                 (unsigned long long)report.changes, (unsigned long long)report.others,
+                 (unsigned long long)report.looks, (unsigned long long)report.unanswered);
+    (void)fflush(stdout);
+    for (uint32_t i = 0; i < threads; i++) {
+        history_destroy(&run->histories[i]);
+    }
+    model_destroy(&run->model);
+    free(run);
+    return right;
+}
+
+int main(void) {
+    static const uint32_t threads[] = {1, 2, 3, 7, 16, 64, 300};
+    uint64_t seed = random_seed_of_run();
+    int number = 0;
+    bool right = true;
+
+    (void)printf("1..%d\n", 7 * 3);
+    for (size_t i = 0; i < 7; i++) {
+        for (enum mode mode = CALM; mode <= ORACLE; mode++) {
+            right = run_case(++number, seed, threads[i], mode) && right;
+        }
+    }
+    return right ? 0 : 1;
+}
