@@ -167,7 +167,8 @@ step_of_tests() {
 # --- Steps, quick ones first -------------------------------------------------------------------
 
 steps=(format layers layers-self-test limits limits-self-test shellcheck build symbols clang
-    aarch64 unit flow stress asan tsan install clang-tidy cppcheck)
+    aarch64 unit flow replay-totals replay-hostile replay-kill demo stress asan tsan install
+    clang-tidy cppcheck)
 
 make_step() {
     local name=$1
@@ -188,6 +189,8 @@ run_step() {
     clang) make_step clang lib-clang ;;
     aarch64) make_step aarch64 lib-aarch64 ;;
     unit | flow | stress) step_of_tests "$1" test "$1" ;;
+    replay-*) step_with_cases "$1" "tests/flow/${1//-/_}.sh" ;;
+    demo) step demo "$MAKE" --no-print-directory demo ;;
     asan | tsan) step_of_tests "$1" "$1" unit flow stress ;;
     install) step_with_cases install tests/install/run.sh ;;
     clang-tidy) make_step clang-tidy clang-tidy ;;

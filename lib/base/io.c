@@ -85,7 +85,12 @@ static int posix_open(void *context, const char *path, int flags) {
 }
 
 static int posix_close(void *context, int file) {
+    struct flock whole_file = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
     (void)context;
+    /* A lock belongs to the open file, which a forked child may still have: it would live on with
+     * the child. Without a lock this does nothing. */
+    (void)fcntl(file, F_OFD_SETLK, &whole_file);
     /* Linux has released the descriptor even when it reports an interruption; another thread may
      * own the number by now, so it counts as closed. */
     if (close(file) != 0 && errno != EINTR) {

@@ -175,6 +175,10 @@ static enum plan_result call_attempt(cellar *engine, struct plan *plan, plan_fun
     plan_reset(plan, engine_now(engine));
     commit_enter();
     enum plan_result result = function(plan, request);
+    if (result == PLAN_REFUSED && !plan_refusal_stands(plan)) {
+        plan->wait_lsn = 0;
+        result = PLAN_WAIT;
+    }
     if (result == PLAN_COMMIT) {
         *bytes_out = commit_request_bytes(engine->commit, plan->change_count, plan->payload_bytes);
         if (*bytes_out == 0) {

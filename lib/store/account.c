@@ -64,7 +64,6 @@ enum plan_result plan_account_open(struct plan *plan, void *argument) {
     struct cell_content floor = plan_read(plan, floor_cell);
     if (room.version != 0) {
         plan->ticket.lsn = room.version;
-        plan->ticket.remaining = room.value + floor.value;
         plan->ticket.repeated = true;
         plan->refusal.version = room.version;
         return floor.value == request->amount
@@ -115,14 +114,6 @@ enum plan_result plan_account_entry(struct plan *plan, void *argument) {
     if (request->id.high != 0 || request->id.low != 0) {
         enum plan_result result =
             plan_document(plan, request->id, request->fingerprint, STORE_STATE_OTHER);
-        struct store_account *account;
-        struct cell_content room;
-        struct cell_content floor;
-        if (result == PLAN_REPEATED &&
-            account_read(plan, request->account, 0, &account, &room, &floor) == PLAN_COMMIT) {
-            /* The balance is told as of now, also the second time. */
-            plan->ticket.remaining = room.value + floor.value;
-        }
         if (result != PLAN_COMMIT) {
             return result;
         }

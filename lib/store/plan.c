@@ -112,6 +112,15 @@ void plan_sort(struct plan *plan) {
     }
 }
 
+bool plan_refusal_stands(const struct plan *plan) {
+    /* The document comes first in every plan that has one. */
+    const struct commit_change *first = plan->changes;
+    if (plan->change_count == 0 || CELL_CLASS(first->cell) != STORE_CELLS_DOCUMENT) {
+        return true;
+    }
+    return commit_read(plan->store->commit, first->cell).version == first->update.expected;
+}
+
 enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t line) {
     plan->refusal.status = status;
     plan->refusal.line = line;

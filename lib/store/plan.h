@@ -80,6 +80,11 @@ void *plan_append(struct plan *plan, uint32_t bytes);
 /* Puts the changes into the global order of cells. */
 void plan_sort(struct plan *plan);
 
+/* Whether a refusal may be told. A plan whose document was to be made, or to make a step, says
+ * nothing when the document has changed since: perhaps the same request, in flight twice, has just
+ * taken what this one lacks. */
+bool plan_refusal_stands(const struct plan *plan);
+
 /* Shorthands that fill in the refusal. */
 enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t line);
 enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t line);

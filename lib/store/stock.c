@@ -166,15 +166,7 @@ static enum plan_result stock_plan_identity(struct plan *plan,
     if (id.high == 0 && id.low == 0) {
         return PLAN_COMMIT;
     }
-    enum plan_result result = plan_document(plan, id, request->fingerprint, STORE_STATE_OTHER);
-    if (result == PLAN_REPEATED && request->change->line_count == 1) {
-        /* What is available is told as of now, also the second time. */
-        struct stock_view view;
-        if (stock_plan_one(plan, &request->change->lines[0], &view) == PLAN_COMMIT) {
-            plan->ticket.remaining = view.available;
-        }
-    }
-    return result;
+    return plan_document(plan, id, request->fingerprint, STORE_STATE_OTHER);
 }
 
 /* What one merged line of a change does to its cells. */

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "support/history_bounds.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,9 @@ const struct model_answer *history_run(struct history *history, cellar *store,
     model_run(store, numbers, options, call, &entry->answer);
     entry->end_ns = clock_monotonic_ns();
     entry->call = *call;
+    entry->order = NULL;
+    entry->account = 0;
+    entry->status_changed = false;
     return &entry->answer;
 }
 
@@ -89,80 +93,11 @@ static int history_by_lsn(const void *a, const void *b) {
     return left < right ? -1 : left > right;
 }
 
-static int history_by_start(const void *a, const void *b) {
-    int64_t left = (*(struct history_entry *const *)a)->start_ns;
-    int64_t right = (*(struct history_entry *const *)b)->start_ns;
-
-    return left < right ? -1 : left > right;
-}
-
-static int history_by_end(const void *a, const void *b) {
-    int64_t left = (*(struct history_entry *const *)a)->end_ns;
-    int64_t right = (*(struct history_entry *const *)b)->end_ns;
-
-    return left < right ? -1 : left > right;
-}
-
 static int history_by_low(const void *a, const void *b) {
     uint64_t left = (*(struct history_entry *const *)a)->low;
     uint64_t right = (*(struct history_entry *const *)b)->low;
 
     return left < right ? -1 : left > right;
-}
-
-/* ---- Bounds in time ---- */
-
-/* Goes through `entries` by their starts, and through the changes by their ends: `low` of an entry
- * is the highest LSN that had ended before. */
-static void history_set_low(struct replay *replay, struct history_entry **entries, size_t count) {
-    uint64_t low = 0;
-    size_t at = 0;
-
-    qsort(entries, count, sizeof *entries, history_by_start);
-    for (size_t i = 0; i < count; i++) {
-        while (at < replay->change_count && replay->changes[at]->end_ns < entries[i]->start_ns) {
-            uint64_t lsn = replay->changes[at++]->answer.ticket.lsn;
-            low = lsn > low ? lsn : low;
-        }
-        entries[i]->low = low;
-    }
-}
-
-/* The same from the other side: `high` is the highest LSN that had begun before the end. */
-static void history_set_high(struct replay *replay, struct history_entry **entries, size_t count) {
-    uint64_t high = 0;
-    size_t at = 0;
-
-    qsort(entries, count, sizeof *entries, history_by_end);
-    for (size_t i = 0; i < count; i++) {
-        while (at < replay->change_count && replay->changes[at]->start_ns <= entries[i]->end_ns) {
-            uint64_t lsn = replay->changes[at++]->answer.ticket.lsn;
-            high = lsn > high ? lsn : high;
-        }
-        entries[i]->high = high;
-    }
-}
-
-static void history_set_bounds(struct replay *replay) {
-    size_t bytes = (replay->change_count + 1) * sizeof *replay->changes;
-    struct history_entry **sorted = malloc(bytes);
-
-    ASSERT(sorted != NULL);
-    memcpy(sorted, replay->changes, replay->change_count * sizeof *sorted);
-    qsort(replay->changes, replay->change_count, sizeof *sorted, history_by_end);
-    history_set_low(replay, sorted, replay->change_count);
-    history_set_low(replay, replay->others, replay->other_count);
-    qsort(replay->changes, replay->change_count, sizeof *sorted, history_by_start);
-    history_set_high(replay, replay->others, replay->other_count);
-    free(sorted);
-    for (size_t i = 0; i < replay->other_count; i++) {
-        struct history_entry *entry = replay->others[i];
-        if (entry->call.kind == MODEL_SNAPSHOT && entry->answer.status == CELLAR_OK) {
-            /* Of its own instant, which may lie before its call. */
-            entry->low = entry->answer.snapshot.lsn - 64;
-            entry->high = entry->low;
-        }
-    }
 }
 
 /* ---- Replaying ---- */
@@ -190,7 +125,11 @@ static bool history_look(struct replay *replay, size_t *first, size_t *end, uint
             continue;
         }
         if (entry->high < next_lsn) {
-            return history_wrong(replay, entry, "right at no instant");
+            if (!history_is_excused(replay->changes, replay->change_count, entry)) {
+                return history_wrong(replay, entry, "right at no instant");
+            }
+            replay->report->excused++;
+            continue;
         }
         replay->others[*end - ++kept] = entry;
     }
@@ -241,12 +180,12 @@ bool history_check(const struct history *histories, size_t count, struct model *
     ASSERT(replay.others != NULL);
     ASSERT(replay.openings != NULL);
     history_gather(&replay, histories, count);
-    history_set_bounds(&replay);
     history_find_openings(&replay, store);
     for (size_t i = 0; i < replay.opening_count; i++) {
         replay.changes[replay.change_count++] = &replay.openings[i];
     }
     qsort(replay.changes, replay.change_count, sizeof(struct history_entry *), history_by_lsn);
+    history_set_bounds(replay.changes, replay.change_count, replay.others, replay.other_count);
     qsort(replay.others, replay.other_count, sizeof(struct history_entry *), history_by_low);
     bool right = history_replay(&replay);
     report->changes = replay.change_count;

@@ -26,6 +26,7 @@ clang-tidy-14|clang-tidy-14
 cppcheck|cppcheck
 shellcheck|shellcheck
 pkg-config|pkg-config
+python3|python3
 libcmocka-dev|/usr/include/cmocka.h
 '
 # On an aarch64 machine the native compiler is the one that is needed.

@@ -97,8 +97,8 @@ static const struct refused refused[] = {
     /* sku  location  quantity  price  state  account  answer  line  available  needed */
     {"b", 0, 11, 1, 0, 0, CELLAR_OUT_OF_STOCK, 1, 10, 11},
     {"a", 0, 6, 1, 0, 0, CELLAR_OUT_OF_STOCK, 0, 6, 7}, /* 1 + 6: the first line names it */
-    {"b", 0, MAX, 1, 0, 0, CELLAR_OUT_OF_STOCK, 1, 10, MAX},
-    {"a", 0, MAX, 1, 0, 0, CELLAR_OVERFLOW, 0, 0, 0}, /* 1 + MAX */
+    {"b", 0, MAX, 0, 0, 0, CELLAR_OUT_OF_STOCK, 1, 10, MAX},
+    {"a", 0, MAX, 0, 0, 0, CELLAR_OVERFLOW, 0, 0, 0}, /* 1 + MAX */
     {"b", 5, 1, 1, 0, 0, CELLAR_NOT_FOUND, 1, 0, 0},
     {"ghost", 0, 1, 1, 0, 0, CELLAR_NOT_FOUND, 1, 0, 0},
     {"old", 0, 1, 1, 0, 0, CELLAR_NOT_SELLABLE, 1, 0, 0},

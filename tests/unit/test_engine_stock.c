@@ -355,7 +355,7 @@ static void test_ids(void **state) {
                 assert_true(again.repeated);
                 assert_int_equal(again.lsn, ticket.lsn);
                 assert_int_equal(again.time_ns, ticket.time_ns);
-                assert_int_equal(again.remaining, 0); /* of two lines */
+                assert_int_equal(again.remaining, 0);
             } else {
                 shop_check_refusal(&refusal, CELLAR_ID_REUSED, CELLAR_NO_LINE, 0, 0);
             }
