@@ -50,7 +50,7 @@ $(foreach v,release test asan tsan,$(eval CC_OF_$v = $(CC)))
 CC_OF_clang      = $(CLANG)
 CC_OF_aarch64    = $(AARCH64_CC)
 
-LIBS         := -lurcu-bp -lurcu-cds -lurcu-common -pthread
+LIBS         := -lurcu-bp -lurcu-common -pthread
 ALLOCATOR    := -ljemalloc
 TEST_LIBS_test := $(ALLOCATOR)
 
@@ -226,7 +226,7 @@ includedir=@includedir@
 Name: cellar
 Description: Stock, coupons, balances and orders in memory, every commit logged
 Version: $(VERSION)
-Requires.private: liburcu-bp liburcu-cds
+Requires.private: liburcu-bp
 Libs: -L$${libdir} -lcellar
 Libs.private: -lurcu-common -pthread
 Cflags: -I$${includedir}

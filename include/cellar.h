@@ -71,7 +71,7 @@ extern "C" {
 #define CELLAR_PAGE_MAX 1000  /* entries of one page of a list */
 #define CELLAR_AMOUNT_MAX                                                                          \
     INT64_C(1000000000000000) /* 10^15, for money and quantities, of either sign */
-#define CELLAR_PRODUCTS_MAX (1u << 26)
+#define CELLAR_PRODUCTS_MAX ((1u << 26) - 1)
 #define CELLAR_STOCKS_MAX ((1u << 26) - 1)
 #define CELLAR_ACCOUNTS_MAX ((1u << 27) - 1)
 #define CELLAR_ORDERS_MAX (1u << 27)

@@ -15,6 +15,8 @@
 
 #define ENGINE_RING_BYTES_DEFAULT (UINT64_C(32) << 20)
 #define ENGINE_SEGMENT_BYTES_DEFAULT (UINT64_C(64) << 20)
+/* More than the log itself asks for. */
+#define ENGINE_SEGMENT_BYTES_MIN (UINT64_C(1) << 20)
 #define ENGINE_PRODUCTS_DEFAULT (1u << 20)
 #define ENGINE_STOCKS_DEFAULT (1u << 21)
 #define ENGINE_ACCOUNTS_DEFAULT (1u << 24)

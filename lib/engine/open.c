@@ -73,7 +73,7 @@ static const char *open_check_config(const cellar_config *config) {
         (config->ring_bytes & (config->ring_bytes - 1)) != 0) {
         return "ring_bytes: a power of two from 64 KiB to 4 GiB";
     }
-    if (config->segment_bytes < LOG_SEGMENT_BYTES_MIN ||
+    if (config->segment_bytes < ENGINE_SEGMENT_BYTES_MIN ||
         config->segment_bytes > LOG_SEGMENT_BYTES_MAX ||
         config->segment_bytes < config->ring_bytes / 2) {
         return "segment_bytes: 1 MiB to 16 GiB and at least half of ring_bytes";

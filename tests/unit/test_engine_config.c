@@ -123,7 +123,10 @@ static void test_beyond_the_limits(void **unused) {
         cellar_config config = small_config();
         cellar_problem problem;
         set(&config, rows[i].member, rows[i].value);
-        assert_int_equal(try_config(&config, &problem), CELLAR_INVALID_ARGUMENT);
+        cellar_status status = try_config(&config, &problem);
+        if (status != CELLAR_INVALID_ARGUMENT) {
+            fail_msg("row %zu: %s", i, cellar_status_name(status));
+        }
         if (strncmp(problem.text, rows[i].name, strlen(rows[i].name)) != 0) {
             fail_msg("row %zu: \"%s\" is not about %s", i, problem.text, rows[i].name);
         }
@@ -190,7 +193,7 @@ static void test_defaults(void **unused) {
     assert_int_equal(used->products_max, 1048576);
     assert_int_equal(used->stocks_max, 2097152);
     assert_int_equal(used->accounts_max, 16777216);
-    assert_int_equal(used->orders_max, 67108864);
+    assert_int_equal(used->orders_max, 16777216);
     assert_int_equal(used->durability, CELLAR_DURABLE);
     /* Durable by default: the commit is on disk when the call returns. */
     cellar_product product = {.sku = "a"};
