@@ -10,8 +10,7 @@
 
 #include "base/assert.h"
 #include "base/futex.h"
-
-#include <signal.h>
+#include "base/thread.h"
 
 /* A ring filled to a quarter is worth a grace period; so is memory that has waited this long. */
 #define RECLAIM_SHARE 4
@@ -109,13 +108,7 @@ cellar_status reclaim_start(struct commit *commit) {
         return CELLAR_OUT_OF_MEMORY;
     }
     commit->reclaimer = reclaimer;
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&reclaimer->thread, NULL, reclaim_run, commit);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0) {
+    if (!thread_start(&reclaimer->thread, "cellar-reclaim", reclaim_run, commit)) {
         memory_release(commit->memory, MEMORY_ENGINE, reclaimer, sizeof *reclaimer);
         commit->reclaimer = NULL;
         return CELLAR_OUT_OF_MEMORY;

@@ -6,8 +6,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/futex.h"
-
-#include <signal.h>
+#include "base/thread.h"
 
 /* How long it sleeps when nobody wakes it, and while it lacks memory. */
 #define FOLLOWER_IDLE_NS (100 * NANOSECONDS_PER_MILLISECOND)
@@ -106,14 +105,8 @@ static void *follower_run(void *argument) {
 }
 
 cellar_status follower_start(cellar *engine) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&engine->follower, NULL, follower_run, engine);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    engine->follower_runs = failed == 0;
-    return failed == 0 ? CELLAR_OK : CELLAR_OUT_OF_MEMORY;
+    engine->follower_runs = thread_start(&engine->follower, "cellar-follow", follower_run, engine);
+    return engine->follower_runs ? CELLAR_OK : CELLAR_OUT_OF_MEMORY;
 }
 
 void follower_stop(cellar *engine) {

@@ -9,20 +9,7 @@
 #include "log/state.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-
-bool state_start_thread(pthread_t *thread, void *(*run)(void *argument), struct log *log) {
-    sigset_t all;
-    sigset_t before;
-
-    /* A new thread inherits the mask: the host's signals are not for it. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(thread, NULL, run, log);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed == 0;
-}
 
 /* ---- Failure ---- */
 

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/thread.h"
 #include "log/report.h"
 #include "log/state.h"
 
@@ -276,7 +277,7 @@ bool prepare_start(struct log *log) {
     pthread_mutex_lock(&prepare->lock);
     commit_advance_disk_end(log->commit, prepare_promise(log));
     pthread_mutex_unlock(&prepare->lock);
-    prepare->running = state_start_thread(&prepare->thread, prepare_run, log);
+    prepare->running = thread_start(&prepare->thread, "cellar-prepare", prepare_run, log);
     return prepare->running;
 }
 

@@ -48,7 +48,4 @@ struct log {
  * outcome is unknown. */
 void fail_log(struct log *log, const char *what, const char *verb, int64_t error);
 
-/* Starts a thread of the log, with all signals blocked. */
-bool state_start_thread(pthread_t *thread, void *(*run)(void *argument), struct log *log);
-
 #endif

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/probe.h"
+#include "base/thread.h"
 #include "log/report.h"
 #include "log/state.h"
 
@@ -181,6 +182,7 @@ static bool writer_flush(struct log *log) {
         fail_log(log, "the log", "sync", result);
         return false;
     }
+    PROBE("log-synced", end);
     /* Acquire: pairs with the exchange in fail_log(). Whoever failed elsewhere: nothing is
      * published any more (guarantee C). */
     if (ATOMIC_LOAD(&log->failed, acquire) != 0) {
@@ -305,6 +307,8 @@ static bool writer_step(struct log *log) {
 static void *writer_run(void *argument) {
     struct log *log = argument;
 
+    /* All who wait for the disk wait for this thread's turn after it. */
+    thread_wake_soon();
     /* Acquire: pairs with the exchange in fail_log(). */
     while (ATOMIC_LOAD(&log->failed, acquire) == 0 && writer_step(log)) {
     }
@@ -326,7 +330,7 @@ bool writer_start(struct log *log, uint64_t lsn) {
     writer->batch.seed = segment.seed;
     writer->batch.time_ns = log->end_time_ns;
     batch_begin(&writer->batch, lsn);
-    writer->running = state_start_thread(&writer->thread, writer_run, log);
+    writer->running = thread_start(&writer->thread, "cellar-log", writer_run, log);
     return writer->running;
 }
 

@@ -2,12 +2,14 @@
  * one array of fixed size.
  *
  * A   an object that was added and not removed is found by every look-up that starts after the
- * addition returned B   of several objects with equal keys that are added at the same time, exactly
- * one gets in C   a removed object may still be met by look-ups under way: its slot is used again
- * after a grace period only Progress: look-ups take as many steps as the chain is long and never
- * wait; an addition fails an attempt only because another one on the same chain succeeded. Look-ups
- * and additions: any thread, inside a read section. Removals: one thread at a time, inside a read
- * section.
+ *     addition returned
+ * B   of several objects with equal keys that are added at the same time, exactly one gets in
+ * C   a removed object may still be met by look-ups under way: its slot is used again after a grace
+ *     period only
+ *
+ * Progress: look-ups take as many steps as the chain is long and never wait; an addition fails an
+ * attempt only because another one on the same chain succeeded. Look-ups and additions: any thread,
+ * inside a read section. Removals: one thread at a time, inside a read section.
  *
  * Why not a library's table: see "The hash table" in docs/ARCHITECTURE.md. */
 #ifndef CELLAR_STORE_TABLE_H
@@ -54,8 +56,8 @@ void table_fetch_head(const struct table *table, uint64_t hash);
 void table_fetch_first(const struct table *table, uint64_t hash);
 /* 0: there is none. */
 uint32_t table_find(const struct table *table, uint64_t hash, const void *key);
-/* Adds the object in `slot` and returns `slot`, or returns the slot that was there with this key.
- */
+/* Adds the object in `slot` and returns `slot`, or returns the slot that was there with this
+ * key. */
 uint32_t table_add(struct table *table, uint64_t hash, const void *key, uint32_t slot);
 /* The object must be in the table, with this hash. */
 void table_remove(struct table *table, uint64_t hash, uint32_t slot);

@@ -76,6 +76,7 @@ struct memory_disk {
     size_t short_max;
     bool interrupt_next;
     bool hold_syncs;
+    bool hold_writes;
 };
 
 /* memory_disk.c. Ends the test program. */

@@ -102,6 +102,13 @@ void memory_disk_hold_syncs(struct memory_disk *disk, bool hold) {
     pthread_mutex_unlock(&disk->lock);
 }
 
+void memory_disk_hold_writes(struct memory_disk *disk, bool hold) {
+    pthread_mutex_lock(&disk->lock);
+    disk->hold_writes = hold;
+    pthread_cond_broadcast(&disk->released);
+    pthread_mutex_unlock(&disk->lock);
+}
+
 /* How much a transfer moves; -EINTR before every second one. */
 static int64_t transfer_bytes(struct memory_disk *disk, size_t bytes) {
     if (disk->short_max == 0) {
@@ -207,6 +214,12 @@ static ssize_t memory_pwrite(void *context, int file, const void *buffer, size_t
     int64_t result = call_begin(disk, MEMORY_PWRITE);
     struct node *node = handle_node(disk, file);
 
+    while (result == 0 && disk->hold_writes && !disk->dead) {
+        pthread_cond_wait(&disk->released, &disk->lock);
+    }
+    if (disk->dead) {
+        result = -EIO;
+    }
     if (result == 0) {
         result = transfer_bytes(disk, bytes);
     }

@@ -143,14 +143,17 @@ static void every_call_of_a_first_life(void **state) {
     assert_true(calls > 2 * ROUNDS);
 }
 
-/* A log with a torn tail, so that opening it has something to mend. */
-static struct memory_disk *make_torn(uint64_t *acknowledged_out) {
+/* A log with a tail to be mended: torn by a power cut, or, when `killed`, in part in the page cache
+ * only.
+ */
+static struct memory_disk *make_torn(bool killed, uint64_t *acknowledged_out) {
     for (;;) {
         struct memory_disk *disk = memory_disk_create();
         struct choice choice = {.of_sixteen = 8};
         bool died;
         *acknowledged_out = run_until_power_fails(disk, 45, &died);
-        struct memory_disk *image = memory_disk_power_cut(disk, keep_some, &choice);
+        struct memory_disk *image =
+            killed ? memory_disk_kill(disk) : memory_disk_power_cut(disk, keep_some, &choice);
         bool torn = died && *acknowledged_out > 3 && memory_disk_unsynced(disk) > 2;
         memory_disk_destroy(disk);
         if (torn) {
@@ -160,19 +163,28 @@ static struct memory_disk *make_torn(uint64_t *acknowledged_out) {
     }
 }
 
-static void every_call_of_a_second_life(void **state) {
+static void live_again(bool killed) {
     bool died = true;
 
-    (void)state;
     for (int64_t calls = 0; died; calls += STRIDE) {
         uint64_t before;
-        struct memory_disk *disk = make_torn(&before);
+        struct memory_disk *disk = make_torn(killed, &before);
         uint64_t acknowledged = run_until_power_fails(disk, calls, &died);
         acknowledged = acknowledged > before ? acknowledged : before;
         check_images(disk, acknowledged);
         check_kill(disk, acknowledged);
         memory_disk_destroy(disk);
     }
+}
+
+static void every_call_of_a_life_after_a_power_cut(void **state) {
+    (void)state;
+    live_again(false);
+}
+
+static void every_call_of_a_life_after_a_kill(void **state) {
+    (void)state;
+    live_again(true);
 }
 
 /* The sync of a batch fails, the process ends. The kernel calls the pages clean and still shows
@@ -197,11 +209,44 @@ static void what_a_failed_sync_left_in_the_cache_is_not_trusted(void **state) {
     }
 }
 
+/* The same, where the unsynced batch fills the segment to its last byte: the file then ends with a
+ * valid record as a closed one does, and is not to be trusted all the same. */
+static void a_segment_full_to_its_last_byte_is_not_taken_for_closed(void **state) {
+    (void)state;
+    for (int tries = 0; tries < 100; tries++) {
+        struct memory_disk *disk = memory_disk_create();
+        struct log_fixture fixture;
+        log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+        assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+        log_fixture_settle(&fixture, disk);
+        uint64_t end = log_start_lsn(fixture.log) + SEGMENT_BYTES - 4096;
+        fixture.payload_bytes = 4000;
+        uint64_t acknowledged = log_fixture_commit_many(&fixture, 3);
+        log_fixture_quiesce(&fixture);
+        uint64_t left = end - ATOMIC_LOAD(&fixture.commit->reserved.lsn, acquire);
+        memory_disk_fail_after(disk, MEMORY_FDATASYNC, 0, EIO, true);
+        fixture.payload_bytes = left - sizeof(struct record_header);
+        uint64_t lsn = log_fixture_commit(&fixture);
+        assert_int_equal(log_fixture_wait(&fixture, lsn), CELLAR_OUTCOME_UNKNOWN);
+        assert_int_equal(log_fixture_close(&fixture), CELLAR_OUTCOME_UNKNOWN);
+        log_fixture_destroy(&fixture);
+        memory_disk_fail_after(disk, 0, -1, 0, false);
+        check_kill(disk, acknowledged);
+        memory_disk_destroy(disk);
+        if (lsn + left == end) {
+            return;
+        }
+    }
+    fail_msg("the segment was never filled exactly");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_call_of_a_first_life),
-        cmocka_unit_test(every_call_of_a_second_life),
+        cmocka_unit_test(every_call_of_a_life_after_a_power_cut),
+        cmocka_unit_test(every_call_of_a_life_after_a_kill),
         cmocka_unit_test(what_a_failed_sync_left_in_the_cache_is_not_trusted),
+        cmocka_unit_test(a_segment_full_to_its_last_byte_is_not_taken_for_closed),
     };
     numbers.state = random_seed_of_run();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * own? */
 #include "log/log.h"
 
+#include "base/checksum.h"
 #include "log/segment.h"
 #include "support/log_fixture.h"
 
@@ -201,6 +202,51 @@ static void a_missing_segment_is_refused(void **state) {
     }
 }
 
+/* field, what is added to it, what the text says: a header that is valid in itself and fits no
+ * longer */
+static const struct {
+    size_t offset;
+    size_t bytes;
+    uint64_t added;
+    const char *text;
+} misfits[] = {
+    {offsetof(struct segment_header, incarnation), 4, 1, "does not continue"},
+    {offsetof(struct segment_header, incarnation), 4, (uint32_t)-1, "does not continue"},
+    {offsetof(struct segment_header, previous_end_lsn), 8, 64, "does not continue"},
+    {offsetof(struct segment_header, previous_end_lsn), 8, (uint64_t)-64, "does not continue"},
+    {offsetof(struct segment_header, previous_end_lsn), 8, 65536, "is missing"},
+    {offsetof(struct segment_header, database_high), 8, 1, "another database"},
+    {offsetof(struct segment_header, database_low), 8, 1, "another database"},
+    {offsetof(struct segment_header, first_lsn), 8, 64, "another name"},
+};
+
+static void a_segment_that_does_not_fit_is_refused(void **state) {
+    struct memory_disk *disk = make_log(2, 5);
+    unsigned char before[SEGMENT_HEADER_BYTES];
+    char path[80];
+
+    (void)state;
+    assert_true(log_fixture_segment(disk, 1, path));
+    memory_disk_peek(disk, path, 0, before, sizeof before);
+    for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
+        unsigned char block[SEGMENT_HEADER_BYTES];
+        uint64_t value = 0;
+        uint32_t crc = 0;
+        memcpy(block, before, sizeof block);
+        memcpy(&value, block + misfits[i].offset, misfits[i].bytes);
+        value += misfits[i].added;
+        memcpy(block + misfits[i].offset, &value, misfits[i].bytes);
+        memcpy(block + offsetof(struct segment_header, crc), &crc, sizeof crc);
+        crc = checksum_crc32c(0, block, sizeof block);
+        memcpy(block + offsetof(struct segment_header, crc), &crc, sizeof crc);
+        memory_disk_poke(disk, path, 0, block, sizeof block);
+        assert_refused(disk, CELLAR_CORRUPT, misfits[i].text);
+    }
+    memory_disk_poke(disk, path, 0, before, sizeof before);
+    assert_right(disk, 10);
+    memory_disk_destroy(disk);
+}
+
 static void a_segment_under_another_name_is_refused(void **state) {
     struct memory_disk *disk = make_log(1, 20);
     const struct io *io = memory_disk_io(disk);
@@ -247,6 +293,8 @@ static void leftovers_are_removed_and_strangers_left_alone(void **state) {
     assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
     assert_int_equal(fixture.replayed, 40);
     assert_int_equal(memory_disk_file_bytes(disk, "/db/mend.tmp"), -1);
+    log_fixture_settle(&fixture, disk);
+    assert_true(memory_disk_file_bytes(disk, "/db/spare.tmp") > 100);
     assert_int_equal(log_fixture_close(&fixture), CELLAR_OK);
     assert_int_equal(memory_disk_file_bytes(disk, "/db/spare.tmp"), -1);
     assert_int_equal(memory_disk_file_bytes(disk, "/db/0000000000000004096.log"), 100);
@@ -354,6 +402,7 @@ int main(void) {
         cmocka_unit_test(an_unknown_format_is_refused),
         cmocka_unit_test(a_segment_of_another_database_is_refused),
         cmocka_unit_test(a_missing_segment_is_refused),
+        cmocka_unit_test(a_segment_that_does_not_fit_is_refused),
         cmocka_unit_test(a_segment_under_another_name_is_refused),
         cmocka_unit_test(a_segment_cut_short_is_refused),
         cmocka_unit_test(leftovers_are_removed_and_strangers_left_alone),

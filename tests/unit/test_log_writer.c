@@ -67,6 +67,26 @@ static void b_durable_waits_for_the_sync(void **state) {
     close_and_forget(&fixture, disk);
 }
 
+/* `written` promises that the record can be read from the file. */
+static void b_written_waits_for_the_write(void **state) {
+    struct memory_disk *disk = memory_disk_create();
+    struct log_fixture fixture;
+    struct record_header *record;
+
+    (void)state;
+    open_on(&fixture, disk, SEGMENT_BYTES);
+    memory_disk_hold_writes(disk, true);
+    uint64_t lsn = log_fixture_commit(&fixture);
+    clock_sleep_ns(5 * MILLISECOND);
+    assert_int_equal(ATOMIC_LOAD(&fixture.commit->written.lsn, acquire), lsn);
+    assert_int_equal(log_read(fixture.log, lsn, &record), CELLAR_NOT_FOUND);
+    memory_disk_hold_writes(disk, false);
+    assert_int_equal(log_fixture_wait(&fixture, lsn), CELLAR_OK);
+    assert_int_equal(log_read(fixture.log, lsn, &record), CELLAR_OK);
+    log_release_record(fixture.log, record);
+    close_and_forget(&fixture, disk);
+}
+
 /* While one batch is synced the next one grows: many commits, few syncs. */
 static void b_a_batch_is_synced_once(void **state) {
     struct memory_disk *disk = memory_disk_create();
@@ -99,6 +119,48 @@ static void b_a_batch_is_synced_once(void **state) {
     assert_int_equal(histogram_count(statistics.lag_ns), 3);
     assert_int_equal(histogram_percentile(statistics.group_records, 1.0), 100);
     close_and_forget(&fixture, disk);
+}
+
+/* ---- C fail-stop ---- */
+
+static struct log_fixture *failing_fixture;
+static struct memory_disk *failing_disk;
+
+/* Between a successful sync and its publication, the preparing thread, which tries again every 100
+ * ms, meets a disk that fails. */
+static void fail_elsewhere(const char *point, uint64_t lsn) {
+    (void)lsn;
+    if (strcmp(point, "log-synced") != 0) {
+        return;
+    }
+    memory_disk_fail_after(failing_disk, MEMORY_PWRITE, 0, EIO, false);
+    while (log_health(failing_fixture->log) != CELLAR_FAILED) {
+        clock_sleep_ns(MILLISECOND);
+    }
+}
+
+static void c_nothing_is_published_after_a_failure_elsewhere(void **state) {
+    struct memory_disk *disk = memory_disk_create();
+    struct log_fixture fixture;
+
+    (void)state;
+    log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+    memory_disk_set_capacity(disk, SEGMENT_BYTES + 1000);
+    assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+    while (!log_fixture_was_told(&fixture, "No space left on device")) {
+        clock_sleep_ns(MILLISECOND);
+    }
+    uint64_t durable = durable_of(&fixture);
+    failing_fixture = &fixture;
+    failing_disk = disk;
+    atomic_store(&probe_installed, fail_elsewhere);
+    uint64_t lsn = log_fixture_commit(&fixture);
+    assert_int_equal(log_fixture_wait(&fixture, lsn), CELLAR_OUTCOME_UNKNOWN);
+    assert_int_equal(log_fixture_close(&fixture), CELLAR_OUTCOME_UNKNOWN);
+    atomic_store(&probe_installed, NULL);
+    assert_int_equal(durable, lsn);
+    log_fixture_destroy(&fixture);
+    memory_disk_destroy(disk);
 }
 
 /* ---- D no hostage ---- */
@@ -289,6 +351,13 @@ static struct record_header last_record(struct memory_disk *disk) {
     }
 }
 
+static uint64_t record_offset(struct memory_disk *disk, const char *path, uint64_t lsn) {
+    struct segment_header header;
+
+    memory_disk_peek(disk, path, 0, &header, sizeof header);
+    return SEGMENT_HEADER_BYTES + (lsn - header.first_lsn);
+}
+
 static void e_an_idle_log_ends_with_a_mark(void **state) {
     struct memory_disk *disk = memory_disk_create();
     struct log_fixture fixture;
@@ -328,6 +397,21 @@ static void e_a_closed_log_ends_with_a_mark(void **state) {
         struct record_header mark = last_record(disk);
         assert_int_equal(mark.kind, RECORD_MARK);
         assert_true(mark.lsn - (uint64_t)mark.durable_lag * RECORD_LINE_BYTES > lsn);
+        /* The file ends with it, on disk too, so the next opening has nothing to mend. */
+        char path[80];
+        int last = 0;
+        while (log_fixture_segment(disk, last + 1, path)) {
+            last++;
+        }
+        struct memory_disk *image = memory_disk_power_cut(disk, NULL, NULL);
+        assert_true(log_fixture_segment(image, last, path));
+        assert_int_equal(memory_disk_file_bytes(image, path),
+                         record_offset(image, path, mark.lsn) + RECORD_LINE_BYTES);
+        assert_int_equal(memory_disk_file_bytes(image, "/db/spare.tmp"), -1);
+        memory_disk_destroy(image);
+        assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+        assert_false(log_fixture_was_told(&fixture, "not closed cleanly"));
+        assert_int_equal(log_fixture_close(&fixture), CELLAR_OK);
         log_fixture_destroy(&fixture);
     }
     memory_disk_destroy(disk);
@@ -418,7 +502,9 @@ static void the_event_descriptor_tells_of_progress_and_failure(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(b_durable_waits_for_the_sync),
+        cmocka_unit_test(b_written_waits_for_the_write),
         cmocka_unit_test(b_a_batch_is_synced_once),
+        cmocka_unit_test(c_nothing_is_published_after_a_failure_elsewhere),
         cmocka_unit_test(d_a_stopped_publisher_becomes_padding),
         cmocka_unit_test(d_a_gap_longer_than_a_segment_is_split),
         cmocka_unit_test(an_lsn_handed_out_never_comes_back),

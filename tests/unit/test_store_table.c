@@ -347,7 +347,7 @@ static void test_b_one_of_equal_keys_gets_in(void **unused) {
 #ifdef __SANITIZE_THREAD__
 #define REMOVALS 10000
 #else
-#define REMOVALS 100000
+#define REMOVALS 40000
 #endif
 #define REMOVALS_PER_GRACE_PERIOD 128
 

@@ -1,0 +1,293 @@
+/* Does every call refuse at the door when there is no handle, while the store is being closed, and
+ * in a forked child, and does closing wait for the calls that are inside? */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/shop.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const cellar_id id = {1, 1};
+static const cellar_line line = {.sku = "a", .quantity = 1, .unit_price = 1};
+static const cellar_stock_change change = {.lines = &line, .line_count = 1};
+static const cellar_order_request request = {.id = {1, 2}, .lines = &line, .line_count = 1};
+
+/* Everything that takes a handle, with arguments that are all right. */
+#define CALLS(X)                                                                                   \
+    X(wait, cellar_wait(store, 64, 0))                                                             \
+    X(wait_listed, cellar_wait_listed(store, 64, 0))                                               \
+    X(durable_fd, cellar_durable_fd(store, &file))                                                 \
+    X(product_put, cellar_product_put(store, NULL, &product, 0, &ticket, &refusal))                \
+    X(product_put_many, cellar_product_put_many(store, NULL, &product, 1, NULL, NULL))             \
+    X(product_get, cellar_product_get(store, "a", 0, &product))                                    \
+    X(product_attributes, cellar_product_attributes(store, &found, buffer, sizeof buffer))         \
+    X(product_list, cellar_product_list(store, &products, &summary, 1, &count))                    \
+    X(stock_receive, cellar_stock_receive(store, NULL, &change, &ticket, &refusal))                \
+    X(stock_adjust, cellar_stock_adjust(store, NULL, &change, &ticket, &refusal))                  \
+    X(stock_set_aside, cellar_stock_set_aside(store, NULL, &change, &ticket, &refusal))            \
+    X(stock_announce, cellar_stock_announce(store, NULL, &change, &ticket, &refusal))              \
+    X(stock_take, cellar_stock_take(store, NULL, &line, &ticket, &refusal))                        \
+    X(stock_count, cellar_stock_count(store, NULL, &line, 0, &ticket, &refusal))                   \
+    X(stock_move, cellar_stock_move(store, NULL, id, &line, 1, &ticket, &refusal))                 \
+    X(stock_set_safety, cellar_stock_set_safety(store, NULL, &line, 0, &ticket, &refusal))         \
+    X(stock_get, cellar_stock_get(store, &line, &stock))                                           \
+    X(stock_snapshot, cellar_stock_snapshot(store, &line, 1, &number, NULL, &refusal))             \
+    X(stock_history, cellar_stock_history(store, &line, 0, &movement, 1, &count))                  \
+    X(account_open, cellar_account_open(store, NULL, 1, 0, &ticket, &refusal))                     \
+    X(account_credit, cellar_account_credit(store, NULL, id, 1, 1, &ticket, &refusal))             \
+    X(account_debit, cellar_account_debit(store, NULL, id, 1, 1, &ticket, &refusal))               \
+    X(account_transfer, cellar_account_transfer(store, NULL, id, 1, 2, 1, &ticket, &refusal))      \
+    X(account_set_floor, cellar_account_set_floor(store, NULL, 1, 0, 0, &ticket, &refusal))        \
+    X(account_get, cellar_account_get(store, 1, &account))                                         \
+    X(order_place, cellar_order_place(store, NULL, &request, &ticket, &refusal))                   \
+    X(order_quote, cellar_order_quote(store, &request, &number, &refusal))                         \
+    X(order_pay, cellar_order_pay(store, NULL, id, 0, &ticket, &refusal))                          \
+    X(order_fulfil, cellar_order_fulfil(store, NULL, id, &ticket, &refusal))                       \
+    X(order_cancel, cellar_order_cancel(store, NULL, id, &ticket, &refusal))                       \
+    X(order_return, cellar_order_return(store, NULL, &request, false, &ticket, &refusal))          \
+    X(order_get, cellar_order_get(store, id, &order, NULL, 0))                                     \
+    X(order_list, cellar_order_list(store, &orders, &order, 1, &count, NULL, 0))                   \
+    X(audit_run, cellar_audit_run(store, &audit))                                                  \
+    X(statistics_get, cellar_statistics_get(store, &statistics))                                   \
+    X(memory_get, cellar_memory_get(store, 0, &name, &number))
+
+static const struct {
+    const char *name;
+} calls[] = {
+#define CALL_NAME(name, expression) {#name},
+    CALLS(CALL_NAME)
+#undef CALL_NAME
+};
+#define CALL_COUNT (sizeof calls / sizeof *calls)
+
+enum call {
+#define CALL_NUMBER(name, expression) CALL_##name,
+    CALLS(CALL_NUMBER)
+#undef CALL_NUMBER
+};
+
+static cellar_status call_store(cellar *store, size_t number_of_call) {
+    static cellar_product product;
+    cellar_product found = {.id = 1, .version = 64};
+    cellar_product_query products = {.status = CELLAR_PRODUCT_ACTIVE};
+    cellar_product_summary summary;
+    cellar_order_query orders = {.state = CELLAR_ORDER_PLACED};
+    cellar_ticket ticket;
+    cellar_refusal refusal;
+    cellar_stock stock;
+    cellar_movement movement;
+    cellar_account account;
+    cellar_order order;
+    cellar_audit audit;
+    cellar_statistics statistics;
+    char buffer[8];
+    const char *name;
+    int64_t number;
+    size_t count;
+    int file;
+    product = (cellar_product){.sku = "a"};
+    switch ((enum call)number_of_call) {
+#define CALL_IT(name, expression)                                                                  \
+    case CALL_##name:                                                                              \
+        return expression;
+        CALLS(CALL_IT)
+#undef CALL_IT
+    }
+    return CELLAR_OK;
+}
+
+/* Is it in cellar.h and not in the table? Counted by hand: 36 calls take a handle and answer with a
+ * status, besides cellar_close() and cellar_retry(). */
+static void test_every_call_is_here(void **unused) {
+    (void)unused;
+    assert_int_equal(CALL_COUNT, 36);
+}
+
+static void test_no_handle(void **unused) {
+    (void)unused;
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        if (call_store(NULL, i) != CELLAR_INVALID_ARGUMENT) {
+            fail_msg("%s without a handle", calls[i].name);
+        }
+    }
+    assert_int_equal(cellar_durable_lsn(NULL), 0);
+    assert_int_equal(cellar_close(NULL), CELLAR_OK);
+}
+
+static void test_every_call_answers(void **state) {
+    struct shop *shop = *state;
+    shop_goods(shop, "a", 10);
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        cellar_status status = call_store(shop->store, i);
+        if (status == CELLAR_CLOSED || status == CELLAR_FORKED) {
+            fail_msg("%s: %s", calls[i].name, cellar_status_name(status));
+        }
+    }
+}
+
+/* ---- A forked child ---- */
+
+static cellar_status retried(cellar *store, void *context) {
+    (void)context;
+    return call_store(store, CALL_product_get);
+}
+
+static int child_of(cellar *store) {
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        if (call_store(store, i) != CELLAR_FORKED) {
+            return (int)i + 1;
+        }
+    }
+    if (cellar_durable_lsn(store) != 0) {
+        return 101;
+    }
+    if (cellar_retry(store, retried, NULL, 3) != CELLAR_FORKED) {
+        return 102;
+    }
+    if (cellar_close(store) != CELLAR_FORKED) {
+        return 103;
+    }
+    return 0;
+}
+
+static void test_forked(void **state) {
+    struct shop *shop = *state;
+    shop_goods(shop, "a", 10);
+    shop_freeze(shop);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(child_of(shop->store));
+    }
+    int outcome = 0;
+    assert_int_equal(waitpid(child, &outcome, 0), child);
+    assert_true(WIFEXITED(outcome));
+    int number = WEXITSTATUS(outcome);
+    if (number != 0) {
+        fail_msg("call %d: %s", number,
+                 number <= (int)CALL_COUNT ? calls[number - 1].name : "(not in the table)");
+    }
+    /* The parent's store has not noticed. */
+    shop_check_frozen(shop, "after a fork");
+    shop_receive(shop, "a", 0, 5);
+}
+
+/* ---- Closing ---- */
+
+struct waiter {
+    struct shop *shop;
+    uint64_t lsn;
+    cellar_status status;
+    _Atomic uint32_t inside;
+    pthread_t thread;
+};
+
+static void *waiter_run(void *argument) {
+    struct waiter *waiter = argument;
+    ATOMIC_STORE(&waiter->inside, 1, release);
+    waiter->status = cellar_wait(waiter->shop->store, waiter->lsn, -1);
+    return NULL;
+}
+
+static void *closer_run(void *argument) {
+    struct waiter *closer = argument;
+    closer->status = cellar_close(closer->shop->store);
+    ATOMIC_STORE(&closer->inside, 2, release);
+    return NULL;
+}
+
+/* With a sync that does not return, a call is inside cellar_wait() as long as it takes. */
+static void test_close_waits_and_refuses(void **state) {
+    struct shop *shop = *state;
+    struct waiter waiter = {.shop = shop};
+    struct waiter closer = {.shop = shop};
+    shop_goods(shop, "a", 10);
+    shop_settle(shop);
+    memory_disk_hold_syncs(shop->disk, true);
+    waiter.lsn = shop_receive(shop, "a", 0, 1);
+    assert_int_equal(pthread_create(&waiter.thread, NULL, waiter_run, &waiter), 0);
+    int64_t inside = 0;
+    while (ATOMIC_LOAD(&waiter.inside, acquire) == 0 || inside == 0) {
+        inside = 0;
+        for (size_t i = 0; i < ENGINE_CALL_SHARDS; i++) {
+            inside += ATOMIC_LOAD(&shop->store->calls[i].count, acquire);
+        }
+        clock_sleep_ns(1000);
+    }
+    assert_int_equal(pthread_create(&closer.thread, NULL, closer_run, &closer), 0);
+    while (ATOMIC_LOAD(&shop->store->closing, acquire) == 0) {
+        clock_sleep_ns(1000);
+    }
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        if (call_store(shop->store, i) != CELLAR_CLOSED) {
+            fail_msg("%s while the store is being closed", calls[i].name);
+        }
+    }
+    assert_int_equal(cellar_durable_lsn(shop->store), 0);
+    assert_int_equal(cellar_close(shop->store), CELLAR_CLOSED);
+    clock_sleep_ns(5 * NANOSECONDS_PER_MILLISECOND);
+    assert_int_equal(ATOMIC_LOAD(&closer.inside, acquire), 0);
+    memory_disk_hold_syncs(shop->disk, false);
+    assert_int_equal(pthread_join(waiter.thread, NULL), 0);
+    assert_int_equal(pthread_join(closer.thread, NULL), 0);
+    assert_int_equal(waiter.status, CELLAR_OK);
+    assert_int_equal(closer.status, CELLAR_OK);
+    shop_open(shop);
+    assert_int_equal(shop_available(shop, "a", 0), 11);
+}
+
+/* What was only visible is made durable by closing. */
+static void test_close_makes_durable(void **state) {
+    struct shop *shop = *state;
+    shop_product(shop, "a");
+    for (int i = 0; i < 500; i++) {
+        shop_receive(shop, "a", 0, 1);
+    }
+    shop_close(shop);
+    struct memory_disk *cut = memory_disk_power_cut(shop->disk, NULL, NULL);
+    memory_disk_destroy(shop->disk);
+    shop->disk = cut;
+    shop->options.io = memory_disk_io(cut);
+    shop_open(shop);
+    assert_int_equal(shop_available(shop, "a", 0), 500);
+}
+
+static void test_close_after_a_failure(void **unused) {
+    struct shop shop;
+    (void)unused;
+    shop_prepare(&shop);
+    shop_open(&shop);
+    shop_goods(&shop, "a", 10);
+    shop_settle(&shop);
+    memory_disk_fail_after(shop.disk, MEMORY_FDATASYNC, 0, 5, true);
+    shop_receive(&shop, "a", 0, 1);
+    assert_int_equal(cellar_close(shop.store), CELLAR_OUTCOME_UNKNOWN);
+    shop.store = NULL;
+    memory_disk_fail_after(shop.disk, MEMORY_FDATASYNC, -1, 0, false);
+    /* The next open tells. */
+    shop_open(&shop);
+    int64_t available = shop_available(&shop, "a", 0);
+    assert_true(available == 10 || available == 11);
+    shop_finish(&shop);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_call_is_here),    cmocka_unit_test(test_no_handle),
+        SHOP_TEST(test_every_call_answers),           SHOP_TEST(test_forked),
+        SHOP_TEST(test_close_waits_and_refuses),      SHOP_TEST(test_close_makes_durable),
+        cmocka_unit_test(test_close_after_a_failure),
+    };
+    (void)alarm(100);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
