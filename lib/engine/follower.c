@@ -121,6 +121,7 @@ void follower_stop(cellar *engine) {
 cellar_status follower_wait(cellar *engine, uint64_t lsn, int64_t deadline_ns) {
     struct commit *commit = engine->commit;
     cellar_status status = CELLAR_OK;
+    log_hurry(engine->log);
     ATOMIC_ADD(&engine->listed_waiters, 1, seq_cst);
     for (;;) {
         uint32_t epoch = ATOMIC_LOAD(&engine->listed_epoch, seq_cst);
@@ -139,5 +140,6 @@ cellar_status follower_wait(cellar *engine, uint64_t lsn, int64_t deadline_ns) {
         futex_wait(&engine->listed_epoch, epoch, left < FOLLOWER_IDLE_NS ? left : FOLLOWER_IDLE_NS);
     }
     ATOMIC_SUB(&engine->listed_waiters, 1, relaxed);
+    log_hurry_end(engine->log);
     return status;
 }

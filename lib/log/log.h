@@ -63,6 +63,11 @@ cellar_status log_start(struct log *log, struct commit *commit, cellar_problem *
 /* Waits until the record at `lsn` is on disk. `deadline_ns` is monotonic, INT64_MAX for none.
  * CELLAR_OK, TIMEOUT, OUTCOME_UNKNOWN (the log failed). Never inside a read section. */
 cellar_status log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns);
+/* While somebody counts on the writer it does not wait for its next batch to grow: whoever waits
+ * for `written` says so before and after. */
+void log_hurry(struct log *log);
+void log_hurry_end(struct log *log);
+
 /* An eventfd that becomes readable whenever `durable` has advanced; made at the first call, closed
  * with the log. -errno on failure. */
 int log_event_descriptor(struct log *log);

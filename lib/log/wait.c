@@ -11,12 +11,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* See wait_rest(). A batch that comes in meanwhile at full speed is some 200 KB. */
+#define WAIT_REST_NS NANOSECONDS_PER_MILLISECOND
+
 void wait_create(struct wait *wait) {
     for (int i = 0; i < WAIT_WORDS; i++) {
         ATOMIC_STORE(&wait->words[i].epoch, 0, relaxed);
         ATOMIC_STORE(&wait->words[i].waiters, 0, relaxed);
     }
     ATOMIC_STORE(&wait->event, -1, relaxed);
+    ATOMIC_STORE(&wait->hurried, 0, relaxed);
+    ATOMIC_STORE(&wait->rests, 0, relaxed);
 }
 
 void wait_destroy(struct wait *wait) {
@@ -81,6 +86,35 @@ void wait_fail(struct log *log) {
     wait_signal_event(&log->wait);
 }
 
+void log_hurry(struct log *log) {
+    struct wait *wait = &log->wait;
+
+    /* Sequentially consistent: wait_rest() says that it rests and then looks for us, we count
+     * ourselves and then look whether it rests; one of the two sees the other. */
+    ATOMIC_ADD(&wait->hurried, 1, seq_cst);
+    if (ATOMIC_LOAD(&wait->rests, seq_cst) != 0) {
+        ATOMIC_STORE(&wait->rests, 0, seq_cst);
+        futex_wake(&wait->rests, 1);
+    }
+}
+
+void log_hurry_end(struct log *log) {
+    ATOMIC_SUB(&log->wait.hurried, 1, relaxed);
+}
+
+void wait_rest(struct log *log) {
+    struct wait *wait = &log->wait;
+
+    ATOMIC_STORE(&wait->rests, 1, seq_cst);
+    /* Whoever waits for ring space waits for us, too; who has the event descriptor always does. */
+    if (ATOMIC_LOAD(&wait->hurried, seq_cst) == 0 &&
+        ATOMIC_LOAD(&log->commit->space_waiters, seq_cst) == 0 &&
+        ATOMIC_LOAD(&wait->event, relaxed) < 0) {
+        futex_wait(&wait->rests, 1, WAIT_REST_NS);
+    }
+    ATOMIC_STORE(&wait->rests, 0, relaxed);
+}
+
 /* Sleeps until the record is durable, the log has failed, or the deadline. */
 static cellar_status wait_sleep(struct log *log, struct wait_word *word, uint64_t lsn,
                                 int64_t deadline_ns) {
@@ -115,6 +149,7 @@ cellar_status log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns) {
     if (ATOMIC_LOAD(&log->commit->durable.lsn, acquire) > lsn) {
         return CELLAR_OK;
     }
+    log_hurry(log);
     /* Sequentially consistent: see wait_publish(). */
     ATOMIC_ADD(&word->waiters, 1, seq_cst);
     /* The record may have been finished by a helper, and its owner stopped before it woke the
@@ -124,6 +159,7 @@ cellar_status log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns) {
     }
     cellar_status status = wait_sleep(log, word, lsn, deadline_ns);
     ATOMIC_SUB(&word->waiters, 1, relaxed);
+    log_hurry_end(log);
     return status;
 }
 

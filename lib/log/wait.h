@@ -24,13 +24,18 @@ struct wait_word {
 
 struct wait {
     struct wait_word words[WAIT_WORDS];
-    _Alignas(CACHE_LINE_BYTES) _Atomic int event; /* eventfd, -1 while nobody asked for it */
+    _Alignas(CACHE_LINE_BYTES) _Atomic int event;        /* eventfd, -1 while nobody asked for it */
+    _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t hurried; /* callers of log_hurry() */
+    _Atomic uint32_t rests;                              /* futex: 1 while the writer rests */
 };
 
 void wait_create(struct wait *wait);
 void wait_destroy(struct wait *wait);
 /* The writer: everything below `durable` is on disk; `before` was so at the last call. */
 void wait_publish(struct log *log, uint64_t before, uint64_t durable);
+/* The writer, after a small batch: rests for a moment, so that the next one grows, unless somebody
+ * counts on it. */
+void wait_rest(struct log *log);
 /* The log has failed: wakes everyone. */
 void wait_fail(struct log *log);
 

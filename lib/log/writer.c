@@ -11,6 +11,10 @@
 #include <sched.h>
 #include <string.h>
 
+/* A batch smaller than this cost more to sync than to write: when nobody waits, the next may grow.
+ */
+#define WRITER_SMALL_BYTES (UINT64_C(256) << 10)
+
 /* Why no more was added to the batch. */
 enum writer_gathered {
     WRITER_IDLE,        /* nothing is reserved */
@@ -287,7 +291,12 @@ static bool writer_step(struct log *log) {
     writer->taken_ns = clock_monotonic_ns();
     enum writer_gathered gathered = writer_gather(log);
     if (writer->batch.used != 0) {
-        return writer_flush(log);
+        bool small = writer->batch.used < WRITER_SMALL_BYTES;
+        bool flushed = writer_flush(log);
+        if (flushed && small && !writer_is_stopping(log)) {
+            wait_rest(log);
+        }
+        return flushed;
     }
     switch (gathered) {
     case WRITER_SEGMENT_END:

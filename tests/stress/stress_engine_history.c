@@ -13,12 +13,11 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/probe.h"
+#include "support/chaos.h"
 #include "support/history.h"
 #include "support/model_files.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,25 +62,6 @@ struct worker {
     uint32_t calls;
     pthread_t thread;
 };
-
-/* ---- Preemption, imitated ---- */
-
-static _Atomic uint64_t chaos_seed;
-static _Thread_local struct random chaos_random;
-
-static void chaos(const char *point, uint64_t argument) {
-    (void)point;
-    (void)argument;
-    if (chaos_random.state == 0) {
-        chaos_random.state = atomic_fetch_add(&chaos_seed, UINT64_C(0x9e3779b9)) | 1;
-    }
-    uint64_t dice = random_below(&chaos_random, 1024);
-    if (dice < 40) {
-        (void)sched_yield();
-    } else if (dice < 44) {
-        clock_sleep_ns((int64_t)random_below(&chaos_random, 300 * 1000));
-    }
-}
 
 /* ---- Threads ---- */
 
@@ -170,15 +150,6 @@ static void run_threads(struct run *run, uint32_t threads, uint32_t calls) {
 
 /* ---- One case ---- */
 
-static void set_chaos(bool on) {
-#ifdef CELLAR_PROBES
-    atomic_store(&probe_installed, on ? chaos : NULL);
-#else
-    (void)on;
-    (void)chaos;
-#endif
-}
-
 static bool run_check(struct run *run, uint32_t threads, struct history_report *report) {
     if (!history_check(run->histories, threads, &run->model, run->store, report) ||
         !model_compare(&run->model, run->store, &run->random)) {
@@ -202,9 +173,11 @@ static bool run_case(int number, uint64_t seed, uint32_t threads, enum mode mode
     model_files_path(run->path, "engine-history");
     run->store = model_files_open(run->path, 0, false, run->oracle);
     bool right = run_prepare(run);
-    set_chaos(mode == CHAOS);
+    if (mode == CHAOS) {
+        chaos_start(160, 16);
+    }
     run_threads(run, threads, mode == CHAOS ? calls / 2 : calls);
-    set_chaos(false);
+    chaos_stop();
     right = right && run_check(run, threads, &report);
     if (!right) {
         (void)printf("# %s\n", run->model.problem);

@@ -11,12 +11,11 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/probe.h"
+#include "support/chaos.h"
 #include "support/model_files.h"
 #include "support/random.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -430,29 +429,6 @@ static void *reader_run(void *argument) {
 
 /* ---- One case ---- */
 
-static _Atomic uint64_t chaos_seed;
-static _Thread_local struct random chaos_random;
-
-static void chaos(const char *point, uint64_t argument) {
-    (void)point;
-    (void)argument;
-    if (chaos_random.state == 0) {
-        chaos_random.state = atomic_fetch_add(&chaos_seed, UINT64_C(0x9e3779b9)) | 1;
-    }
-    if (random_below(&chaos_random, 64) == 0) {
-        (void)sched_yield();
-    }
-}
-
-static void set_chaos(bool on) {
-#ifdef CELLAR_PROBES
-    atomic_store(&probe_installed, on ? chaos : NULL);
-#else
-    (void)on;
-    (void)chaos;
-#endif
-}
-
 static void run_prepare(struct run *run) {
     for (uint64_t i = 0; i < STEADY; i++) {
         struct text sku = text_of("steady-%llu", i);
@@ -485,7 +461,9 @@ static bool run_case(int number, uint64_t seed, uint32_t writers, uint32_t reade
     model_files_path(run.path, "shop-churn");
     run.store = model_files_open(run.path, ring_bytes, false, false);
     run_prepare(&run);
-    set_chaos(chaotic);
+    if (chaotic) {
+        chaos_start(64, 0);
+    }
     for (uint32_t i = 0; i < writers + readers; i++) {
         workers[i] = (struct worker){.run = &run, .random = {seed + i * UINT64_C(86028121)}};
         int failed = pthread_create(&workers[i].thread, NULL, i < writers ? writer_run : reader_run,
@@ -497,7 +475,7 @@ static bool run_case(int number, uint64_t seed, uint32_t writers, uint32_t reade
     for (uint32_t i = 0; i < writers + readers; i++) {
         pthread_join(workers[i].thread, NULL);
     }
-    set_chaos(false);
+    chaos_stop();
     cellar_status status = cellar_audit_run(run.store, &audit);
     bool right = status == CELLAR_OK && audit.violations == 0 && run.wrong == 0 && run.looks > 0;
     if (status == CELLAR_OK && audit.violations != 0) {

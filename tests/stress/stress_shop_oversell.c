@@ -12,7 +12,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/probe.h"
+#include "support/chaos.h"
 #include "support/model_files.h"
 #include "support/random.h"
 
@@ -303,32 +303,6 @@ enum mode {
 };
 static const char *const mode_names[] = {"calm", "chaos", "oracle"};
 
-static _Atomic uint64_t chaos_seed;
-static _Thread_local struct random chaos_random;
-
-static void chaos(const char *point, uint64_t argument) {
-    (void)point;
-    (void)argument;
-    if (chaos_random.state == 0) {
-        chaos_random.state = atomic_fetch_add(&chaos_seed, UINT64_C(0x9e3779b9)) | 1;
-    }
-    uint64_t dice = random_below(&chaos_random, 2048);
-    if (dice < 80) {
-        (void)sched_yield();
-    } else if (dice < 82) {
-        clock_sleep_ns((int64_t)random_below(&chaos_random, 200 * 1000));
-    }
-}
-
-static void set_chaos(bool on) {
-#ifdef CELLAR_PROBES
-    atomic_store(&probe_installed, on ? chaos : NULL);
-#else
-    (void)on;
-    (void)chaos;
-#endif
-}
-
 static void run_prepare(struct run *run, enum mode mode) {
     model_files_path(run->path, "shop-oversell");
     run->store = model_files_open(run->path, 0, false, mode == ORACLE);
@@ -370,9 +344,11 @@ static bool run_case(int number, uint64_t seed, uint32_t threads, enum mode mode
 
     ASSERT(tellers != NULL);
     run_prepare(&run, mode);
-    set_chaos(mode == CHAOS);
+    if (mode == CHAOS) {
+        chaos_start(160, 4);
+    }
     run_tellers(&run, tellers, threads);
-    set_chaos(false);
+    chaos_stop();
     book_all(&run, tellers, threads, &books);
     bool right = book_check(&run, &books);
     model_files_close(run.store);

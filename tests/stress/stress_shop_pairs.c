@@ -12,12 +12,11 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/probe.h"
+#include "support/chaos.h"
 #include "support/model_files.h"
 #include "support/random.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,32 +222,6 @@ static void *reader_run(void *argument) {
 
 /* ---- One case ---- */
 
-static _Atomic uint64_t chaos_seed;
-static _Thread_local struct random chaos_random;
-
-static void chaos(const char *point, uint64_t argument) {
-    (void)point;
-    (void)argument;
-    if (chaos_random.state == 0) {
-        chaos_random.state = atomic_fetch_add(&chaos_seed, UINT64_C(0x9e3779b9)) | 1;
-    }
-    uint64_t dice = random_below(&chaos_random, 1024);
-    if (dice < 40) {
-        (void)sched_yield();
-    } else if (dice < 42) {
-        clock_sleep_ns((int64_t)random_below(&chaos_random, 200 * 1000));
-    }
-}
-
-static void set_chaos(bool on) {
-#ifdef CELLAR_PROBES
-    atomic_store(&probe_installed, on ? chaos : NULL);
-#else
-    (void)on;
-    (void)chaos;
-#endif
-}
-
 static void expect(cellar_status status) {
     ASSERT(status == CELLAR_OK);
 }
@@ -298,9 +271,11 @@ static bool run_case(int number, uint64_t seed, uint32_t writers, enum mode mode
     struct run run;
 
     run_prepare(&run);
-    set_chaos(mode == CHAOS);
+    if (mode == CHAOS) {
+        chaos_start(160, 8);
+    }
     run_threads(&run, seed, writers);
-    set_chaos(false);
+    chaos_stop();
     look_audit(&run);
     model_files_close(run.store);
     run.store = model_files_open(run.path, 0, false, false);

@@ -11,12 +11,11 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "base/probe.h"
+#include "support/chaos.h"
 #include "support/model_files.h"
 #include "support/random.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,32 +187,6 @@ static void buyer_run(struct run *run, uint32_t rounds) {
 
 /* ---- One case ---- */
 
-static _Atomic uint64_t chaos_seed;
-static _Thread_local struct random chaos_random;
-
-static void chaos(const char *point, uint64_t argument) {
-    (void)point;
-    (void)argument;
-    if (chaos_random.state == 0) {
-        chaos_random.state = atomic_fetch_add(&chaos_seed, UINT64_C(0x9e3779b9)) | 1;
-    }
-    uint64_t dice = random_below(&chaos_random, 8192);
-    if (dice < 80) {
-        (void)sched_yield();
-    } else if (dice < 82) {
-        clock_sleep_ns((int64_t)random_below(&chaos_random, 200 * 1000));
-    }
-}
-
-static void set_chaos(bool on) {
-#ifdef CELLAR_PROBES
-    atomic_store(&probe_installed, on ? chaos : NULL);
-#else
-    (void)on;
-    (void)chaos;
-#endif
-}
-
 static void run_prepare(struct run *run, enum mode mode) {
     model_files_path(run->path, "shop-wide");
     run->store = model_files_open(run->path, RING_BYTES, false, mode == ORACLE);
@@ -269,9 +242,11 @@ static bool run_case(int number, uint64_t seed, uint32_t skus, uint32_t lines, u
     run.skus = skus;
     run.lines = lines;
     run_prepare(&run, mode);
-    set_chaos(mode == CHAOS);
+    if (mode == CHAOS) {
+        chaos_start(40, 1);
+    }
     run_threads(&run, rivals, lines > 2000 ? rounds / 2 : rounds);
-    set_chaos(false);
+    chaos_stop();
     model_files_close(run.store);
     model_files_remove(run.path);
     bool right = run.wrong == 0 && run.snapshots > 0 && run.taken > 0;

@@ -66,7 +66,7 @@ static void insert_object(uint64_t key, uint64_t which) {
 /* One page; `known` is a multiple of SPAN that was in, with all lower ones, before. */
 static void read_page(struct random *random, uint64_t known) {
     struct index_entry page[PAGE_MAX];
-    uint64_t before = random_below(random, 8) == 0 ? UINT64_MAX : random_below(random, known + 2);
+    uint64_t before = random_below(random, 3) == 0 ? UINT64_MAX : random_below(random, known + 2);
     size_t capacity = 1 + random_below(random, PAGE_MAX);
 
     commit_enter();
@@ -111,11 +111,6 @@ static void *read_until_written(void *argument) {
     return NULL;
 }
 
-/* A key that may come and go. */
-static uint64_t random_churned_key(struct random *random, uint64_t highest) {
-    return random_below(random, highest / SPAN) * SPAN + 2 + random_below(random, SPAN - 2);
-}
-
 /* A span of entries above all others, a little out of order. Returns the new highest key. */
 static uint64_t append_span(struct random *random, uint64_t highest) {
     uint64_t disorder = random_below(random, 8);
@@ -129,35 +124,40 @@ static uint64_t append_span(struct random *random, uint64_t highest) {
     return highest + SPAN;
 }
 
-/* Fills and empties ranges, so that chunks are split, emptied and merged; inserts again what was
- * just removed, under another slot; and appends. */
+/* Inserts, removes, or inserts again under another slot what comes and goes in a range. Returns the
+ * number of steps. */
+static int churn_range(struct random *random, uint64_t first, uint64_t end, uint64_t what) {
+    for (uint64_t key = first; key < end; key++) {
+        if (key % SPAN < 2) {
+            continue;
+        }
+        if (what < 3) {
+            insert_object(key, random_next(random));
+        } else if (what < 7) {
+            (void)index_remove(shared, key);
+        } else if (index_remove(shared, key)) {
+            insert_object(key, random_next(random));
+        }
+    }
+    return (int)(end - first);
+}
+
+/* Chunks are split and emptied, and now and then, when all that comes and goes is gone, merged. */
 static void churn(struct random *random) {
     uint64_t highest = ATOMIC_LOAD(&newest, relaxed);
 
     for (int step = 0; step < STEPS;) {
-        uint64_t first = random_churned_key(random, highest);
-        uint64_t length = random_below(random, 40 * SPAN);
-        uint64_t what = random_below(random, 8);
-        for (uint64_t key = first; key < first + length && key < highest; key++, step++) {
-            if (key % SPAN < 2) {
-                continue;
-            }
-            if (what < 3) {
-                insert_object(key, random_next(random));
-            } else if (what < 7) {
-                (void)index_remove(shared, key);
-            } else if (index_remove(shared, key)) {
-                insert_object(key, random_next(random));
-            }
+        uint64_t first = random_below(random, highest);
+        uint64_t end = first + random_below(random, 60 * SPAN);
+        step += churn_range(random, first, end < highest ? end : highest, random_below(random, 8));
+        if (random_below(random, 80) == 0) {
+            step += churn_range(random, 0, highest, 3);
+            index_validate(shared);
         }
-        step++;
-        if (highest < SPAN * SPANS_MAX) {
+        for (int i = 0; i < 4 && highest < SPAN * SPANS_MAX; i++) {
             highest = append_span(random, highest);
             /* Release: pairs with the acquire in read_until_written(). */
             ATOMIC_STORE(&newest, highest, release);
-        }
-        if (random_below(random, 64) == 0) {
-            index_validate(shared);
         }
     }
 }
