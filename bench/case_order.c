@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "limits.h"
+#include "limits_wake.h"
 #include "measure.h"
 
 #include <stdio.h>
@@ -68,6 +69,7 @@ static bool order_measure(struct shop *shop, struct crew *crew, const struct ben
                           struct bench_result *result) {
     struct limits_commit commit;
     struct limits_disk disk;
+    struct limits_wake wake;
     uint64_t bytes = shop_order_bytes(shop);
 
     if (bytes == 0) {
@@ -82,12 +84,21 @@ static bool order_measure(struct shop *shop, struct crew *crew, const struct ben
                               .seconds = options->seconds,
                               .count_max = shop_orders_max(options->lines)};
     measure_add_load(&measure, &commit.load, false);
+    if (options->wait) {
+        if (!limits_wake_start(&wake, &disk, options->threads)) {
+            return bench_fail(result, "no memory or no threads");
+        }
+        measure_add_rate(&measure, "one sync, then a wake-up each", limits_wake_rate, &wake);
+    }
     measure_add_rate(&measure,
                      options->wait ? "one sync for all threads" : "disk bandwidth / record",
                      limits_disk_rate, &disk);
     bool ok = measure_run(&measure, result);
     bench_figure_add(result, "record", (double)bytes, "B");
     limits_commit_end(&commit);
+    if (options->wait) {
+        limits_wake_end(&wake);
+    }
     limits_disk_end(&disk);
     return ok;
 }

@@ -56,7 +56,10 @@ static uint64_t run_until_power_fails(struct memory_disk *disk, int64_t countdow
                 (void)log_fixture_commit(&fixture);
             }
             uint64_t number = log_fixture_commit_many(&fixture, 1);
-            acknowledged = number != 0 ? number : acknowledged;
+            if (number == 0) {
+                break;
+            }
+            acknowledged = number;
         }
         (void)log_fixture_close(&fixture);
     }
