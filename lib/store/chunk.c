@@ -74,7 +74,8 @@ uint32_t chunk_keys_below(const struct chunk *chunk, uint64_t limit) {
     }
     while (count > 1) {
         uint32_t half = count / 2;
-        base += base[half - 1] < limit ? half : 0;
+        /* No branch, which would be taken as often as not. */
+        base += half & (0U - (uint32_t)(base[half - 1] < limit));
         count -= half;
     }
     return (uint32_t)(base - chunk->keys) + (*base < limit);
@@ -166,10 +167,14 @@ uint32_t chunk_gather(const struct chunk *chunk, uint32_t first, uint32_t end,
                       struct index_entry *entries_out) {
     const _Atomic uint32_t *slots = chunk_slots(chunk);
     uint32_t count = 0;
+    uint64_t bits = 0;
 
     ASSERT(end <= chunk_count(chunk));
     for (uint32_t i = first; i < end; i++) {
-        if (chunk_is_live(chunk, i)) {
+        if (i == first || i % 64 == 0) {
+            bits = ATOMIC_LOAD(&chunk->bits[i / 64], relaxed);
+        }
+        if ((bits >> (i % 64) & 1) != 0) {
             entries_out[count].key = chunk->keys[i];
             entries_out[count].slot = ATOMIC_LOAD(&slots[i], relaxed);
             count++;

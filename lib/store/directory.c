@@ -100,7 +100,8 @@ uint32_t directory_places_below(const struct directory *directory, uint64_t limi
     }
     while (count > 1) {
         uint32_t half = count / 2;
-        base += base[half - 1].floor < limit ? half : 0;
+        /* No branch, which would be taken as often as not. */
+        base += half & (0U - (uint32_t)(base[half - 1].floor < limit));
         count -= half;
     }
     return (uint32_t)(base - directory->places) + (base->floor < limit);
@@ -196,36 +197,52 @@ static struct chunk *run_merge(const struct directory *directory, struct memory 
     return chunk_create(memory, entries, count);
 }
 
-struct directory *directory_merge(const struct directory *directory, struct memory *memory) {
-    struct commit_deferred *merged = NULL; /* chunks made here */
-    struct directory *copy = NULL;
+static uint32_t directory_runs(const struct directory *directory) {
     uint32_t runs = 0;
+
+    for (uint32_t start = 0; start < directory_count(directory); runs++) {
+        start = directory_run(directory, start).end;
+    }
+    return runs;
+}
+
+static void release_all(struct commit_deferred *chunks, struct memory *memory) {
+    while (chunks != NULL) {
+        struct commit_deferred *next = chunks->next;
+        chunk_release(chunks, memory);
+        chunks = next;
+    }
+}
+
+/* False when there is no memory: what was made here has been given back. */
+static bool directory_fill(struct directory *copy, const struct directory *directory,
+                           struct memory *memory) {
+    struct commit_deferred *merged = NULL;
     struct run run;
 
     for (uint32_t start = 0; start < directory_count(directory); start = run.end) {
-        run = directory_run(directory, start);
-        runs++;
-    }
-    copy = directory_create(memory, runs);
-    for (uint32_t start = 0; copy != NULL && start < directory_count(directory); start = run.end) {
         run = directory_run(directory, start);
         struct chunk *chunk = run.first;
         if (run.chunks > 1) {
             chunk = run_merge(directory, memory, start, run);
             if (chunk == NULL) {
-                directory_release(&copy->deferred, memory);
-                copy = NULL;
-                break;
+                release_all(merged, memory);
+                return false;
             }
             chunk->deferred.next = merged;
             merged = &chunk->deferred;
         }
         directory_append(copy, directory->places[start].floor, chunk);
     }
-    while (copy == NULL && merged != NULL) {
-        struct commit_deferred *next = merged->next;
-        chunk_release(merged, memory);
-        merged = next;
+    return true;
+}
+
+struct directory *directory_merge(const struct directory *directory, struct memory *memory) {
+    struct directory *copy = directory_create(memory, directory_runs(directory));
+
+    if (copy != NULL && !directory_fill(copy, directory, memory)) {
+        directory_release(&copy->deferred, memory);
+        return NULL;
     }
     return copy;
 }

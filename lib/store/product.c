@@ -111,14 +111,33 @@ static enum plan_result product_plan_payload(struct plan *plan,
     return PLAN_COMMIT;
 }
 
+/* A record that makes a category takes so much of the log at least. */
+#define PRODUCT_CATEGORY_SPACE (2 * RECORD_LINE_BYTES)
+/* Puts that may be asking at the same time. */
+#define PRODUCT_CATEGORY_MARGIN 1024
+
 /* Categories are made by the thread that follows the log, which cannot refuse: so it is done here.
- */
-static bool product_category_allowed(struct store *store,
-                                     const struct plan_product_request *request) {
-    const char *name = request->product->category;
-    return request->category_bytes == 0 ||
-           slots_end(&store->category_slots) <= CELLAR_CATEGORIES_MAX ||
-           store_find_category(store, name, request->category_bytes) != NULL;
+ * How many are on their way to it is not known; while they could be more than it has room for, the
+ * call waits for it. */
+static enum plan_result product_check_category(struct plan *plan,
+                                               const struct plan_product_request *request) {
+    const struct store *store = plan->store;
+    /* In this order: what is made later than seen here lies between the two positions. */
+    uint64_t projected = ATOMIC_LOAD(&store->commit->projected.lsn, acquire);
+    uint64_t made = slots_end(&store->category_slots) - 1;
+    uint64_t reserved = ATOMIC_LOAD(&store->commit->reserved.lsn, acquire);
+    uint64_t under_way = (reserved - projected) / PRODUCT_CATEGORY_SPACE + PRODUCT_CATEGORY_MARGIN;
+    bool room = made + under_way <= store->category_slots.limit;
+    if (request->category_bytes == 0 || (made < CELLAR_CATEGORIES_MAX && room) ||
+        store_find_category(plan->store, request->product->category, request->category_bytes) !=
+            NULL) {
+        return PLAN_COMMIT;
+    }
+    if (made >= CELLAR_CATEGORIES_MAX) {
+        return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
+    }
+    plan->wait_lsn = reserved == projected ? 0 : reserved - RECORD_LINE_BYTES;
+    return PLAN_WAIT;
 }
 
 enum plan_result plan_product_put(struct plan *plan, void *argument) {
@@ -129,10 +148,12 @@ enum plan_result plan_product_put(struct plan *plan, void *argument) {
         store_find_product(store, request->product->sku, 0) == NULL) {
         return plan_refuse(plan, CELLAR_VERSION_CHANGED, CELLAR_NO_LINE);
     }
-    struct store_product *product = NULL;
-    if (product_category_allowed(store, request)) {
-        product = store_ensure_product(store, request->product->sku, request->sku_bytes);
+    enum plan_result result = product_check_category(plan, request);
+    if (result != PLAN_COMMIT) {
+        return result;
     }
+    struct store_product *product =
+        store_ensure_product(store, request->product->sku, request->sku_bytes);
     if (product == NULL) {
         return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
     }
@@ -157,7 +178,6 @@ enum plan_result plan_product_put(struct plan *plan, void *argument) {
     if (!plan_write(plan, cell, content, request->number)) {
         return PLAN_NO_MEMORY;
     }
-    enum plan_result result = PLAN_COMMIT;
     if (!exists) {
         uint32_t stock = store_stock_cell(product->stock, STORE_STOCK_SELLABLE);
         struct cell_content fresh = plan_read(plan, stock);
@@ -222,7 +242,7 @@ static enum store_apply_result product_restore_block(struct store *store,
 
 /* The index of the category, made when it is new. False: no memory. There is none (NULL) for a
  * category beyond the limit, which only thousands of products put at once can reach past
- * product_category_allowed(): such a product stands in no category's list. */
+ * product_check_category(): such a product stands in no category's list. */
 static bool product_category_index(struct store *store, const struct store_attributes *block,
                                    struct index **index_out) {
     char name[CELLAR_CATEGORY_BYTES_MAX + 1];

@@ -21,7 +21,7 @@
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define STEPS 3000
 #else
-#define STEPS 8000
+#define STEPS 6000
 #endif
 #define STEPS_BETWEEN_OPENINGS 1500
 /* Ids in use at a time, and how many calls it takes until the next one is. */

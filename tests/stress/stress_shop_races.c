@@ -209,7 +209,9 @@ static void *refuser_run(void *argument) {
         if (status != CELLAR_OUT_OF_STOCK && status != CELLAR_STORE_FULL) {
             note_wrong(run, "a refused order", status, (int64_t)id);
         }
-        run->told[1] += worker->number == 0 && status == CELLAR_STORE_FULL;
+        if (worker->number == 0) {
+            run->told[1] += status == CELLAR_STORE_FULL;
+        }
     }
     return NULL;
 }

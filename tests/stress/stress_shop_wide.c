@@ -31,7 +31,7 @@
 /* Of each product in one line of the order; rivals hold fewer at a time. */
 #define LINE_UNITS 1000
 #define RECEIVED INT64_C(1000000)
-#define SKU_BYTES 12
+#define SKU_BYTES 16
 /* No load at all explains a longer time for one call. */
 #define CALL_NS_MAX (30 * NANOSECONDS_PER_SECOND)
 

@@ -200,11 +200,24 @@ void log_fixture_settle(struct log_fixture *fixture, struct memory_disk *disk) {
     }
 }
 
+/* Is the last record before `end` a mark? */
+static bool ends_with_mark(struct log_fixture *fixture, uint64_t end) {
+    commit_enter();
+    const struct record_header *record =
+        end > RECORD_LINE_BYTES ? commit_record(fixture->commit, end - RECORD_LINE_BYTES) : NULL;
+    bool mark = record != NULL && record->kind == RECORD_MARK;
+    commit_leave();
+    return mark;
+}
+
 void log_fixture_quiesce(struct log_fixture *fixture) {
     uint64_t seen = 0;
     int quiet = 0;
 
-    while (quiet < 10) {
+    /* A mark comes after 5 ms, unless the threads do not get their turn, or there is no space for
+     * it. */
+    while (quiet < 3 ||
+           (quiet < 150 && seen != log_start_lsn(fixture->log) && !ends_with_mark(fixture, seen))) {
         uint64_t reserved = ATOMIC_LOAD(&fixture->commit->reserved.lsn, acquire);
         uint64_t durable = ATOMIC_LOAD(&fixture->commit->durable.lsn, acquire);
         quiet = durable == reserved && reserved == seen ? quiet + 1 : 0;

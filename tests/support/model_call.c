@@ -339,3 +339,52 @@ void model_run(cellar *store, const uint64_t numbers[MODEL_SKUS], const cellar_c
     }
     free(prepared.many);
 }
+
+/* ---- Locations ---- */
+
+bool model_opening(cellar *store, uint32_t sku, uint32_t location, cellar_movement *opening) {
+    const cellar_line line = {.sku = model_sku(sku), .location = location};
+    cellar_movement page[100];
+    uint64_t before = 0;
+    size_t count;
+
+    *opening = (cellar_movement){0};
+    do {
+        cellar_status status = cellar_stock_history(store, &line, before, page, 100, &count);
+        if (status != CELLAR_OK || count == 0) {
+            break;
+        }
+        *opening = page[count - 1];
+        before = opening->lsn;
+    } while (count == 100);
+    return opening->kind == CELLAR_MOVEMENT_OPENED;
+}
+
+static bool call_apply_opening(struct model *model, cellar *store, const struct model_line *line) {
+    bool there = model->products[line->sku].stocks[line->location].exists;
+    struct model_call call = {.kind = MODEL_OPENING, .line_count = 1, .few = {*line}};
+    struct model_answer answer = {.status = CELLAR_OK};
+
+    cellar_movement opening;
+
+    if (there || line->location == 0) {
+        return true;
+    }
+    if (!model_opening(store, line->sku, line->location, &opening)) {
+        return model_wrong(model, "%s at %u: no opening", model_sku(line->sku), line->location);
+    }
+    answer.ticket.lsn = opening.lsn;
+    answer.ticket.time_ns = opening.time_ns;
+    return model_apply(model, &call, &answer);
+}
+
+bool model_apply_openings(struct model *model, cellar *store, const struct model_call *call) {
+    for (uint32_t i = 0; i < call->line_count; i++) {
+        if (!call_apply_opening(model, store, &model_lines(call)[i])) {
+            return false;
+        }
+    }
+    struct model_line to = call->few[0];
+    to.location = call->to;
+    return call->kind != MODEL_MOVE || call_apply_opening(model, store, &to);
+}

@@ -146,21 +146,54 @@ static void every_call_of_a_first_life(void **state) {
     assert_true(calls > 2 * ROUNDS);
 }
 
-/* A log with a tail to be mended: torn by a power cut, or, when `killed`, in part in the page cache
- * only.
- */
+static uint64_t count_records(struct memory_disk *disk) {
+    struct log_fixture fixture;
+
+    log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+    fixture.config.read_only = true;
+    uint64_t count = log_fixture_replay(&fixture) == CELLAR_OK ? fixture.replayed : 0;
+    log_fixture_destroy(&fixture);
+    return count;
+}
+
+/* A log whose tail has to be mended: torn by a power cut, or, when `killed`, with records at its
+ * end that are in the page cache only. */
 static struct memory_disk *make_torn(bool killed, uint64_t *acknowledged_out) {
     for (;;) {
         struct memory_disk *disk = memory_disk_create();
         struct choice choice = {.of_sixteen = 8};
         bool died;
-        *acknowledged_out = run_until_power_fails(disk, 45, &died);
-        struct memory_disk *image =
-            killed ? memory_disk_kill(disk) : memory_disk_power_cut(disk, keep_some, &choice);
-        bool torn = died && *acknowledged_out > 3 && memory_disk_unsynced(disk) > 2;
+        *acknowledged_out =
+            run_until_power_fails(disk, 30 + (int64_t)random_below(&numbers, 30), &died);
+        struct memory_disk *least = memory_disk_power_cut(disk, NULL, NULL);
+        struct memory_disk *most = memory_disk_kill(disk);
+        bool torn = died && count_records(most) > count_records(least);
+        memory_disk_destroy(least);
+        if (torn && !killed) {
+            memory_disk_destroy(most);
+            most = memory_disk_power_cut(disk, keep_some, &choice);
+        }
         memory_disk_destroy(disk);
         if (torn) {
-            return image;
+            return most;
+        }
+        memory_disk_destroy(most);
+    }
+}
+
+static bool keep_mask(void *context, uint64_t item) {
+    const uint64_t *mask = context;
+
+    return item < 64 && (*mask >> item & 1) != 0;
+}
+
+/* Every combination of the first unsynced changes of the directory, with nothing else kept. */
+static void check_directory_changes(struct memory_disk *dead, uint64_t acknowledged) {
+    for (uint64_t mask = 0; mask < 64; mask++) {
+        struct memory_disk *image = memory_disk_power_cut(dead, keep_mask, &mask);
+        uint64_t count;
+        if (memory_disk_file_bytes(image, "/db/lock") >= 0) {
+            assert_true(log_fixture_disk_is_right(image, SEGMENT_BYTES, acknowledged, &count));
         }
         memory_disk_destroy(image);
     }
@@ -174,6 +207,7 @@ static void live_again(bool killed) {
         struct memory_disk *disk = make_torn(killed, &before);
         uint64_t acknowledged = run_until_power_fails(disk, calls, &died);
         acknowledged = acknowledged > before ? acknowledged : before;
+        check_directory_changes(disk, acknowledged);
         check_images(disk, acknowledged);
         check_kill(disk, acknowledged);
         memory_disk_destroy(disk);

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #define SEGMENT_BYTES 20480
-#define PATIENCE_NS (150 * NANOSECONDS_PER_MILLISECOND)
+#define PATIENCE_NS (500 * NANOSECONDS_PER_MILLISECOND)
 
 /* Commits until one is refused. Returns the number of the last acknowledged. */
 static uint64_t commit_until_refused(struct log_fixture *fixture) {

@@ -38,44 +38,59 @@ static bool keep_mask(void *context, uint64_t item) {
     return item < 64 && (*mask >> item & 1) != 0;
 }
 
+/* One record goes to the disk alone; `count` others gather behind its sync, and are written
+ * together when the power fails. Returns the LSN of the first of these, 0 when it turned out
+ * otherwise: this thread lost its turn while it published, and was passed over. */
+static uint64_t write_torn(struct log_fixture *fixture, struct memory_disk *disk, uint64_t count,
+                           uint64_t payload_bytes) {
+    struct log_statistics statistics;
+    uint64_t writes = memory_disk_calls(disk, MEMORY_PWRITE);
+
+    memory_disk_hold_syncs(disk, true);
+    uint64_t alone = log_fixture_commit(fixture);
+    while (memory_disk_calls(disk, MEMORY_PWRITE) == writes) {
+        clock_sleep_ns(10000);
+    }
+    fixture->payload_bytes = payload_bytes;
+    uint64_t first = log_fixture_commit(fixture);
+    uint64_t last = first;
+    for (uint64_t i = 1; i < count; i++) {
+        last = log_fixture_commit(fixture);
+    }
+    memory_disk_die_after(disk, 1);
+    memory_disk_hold_syncs(disk, false);
+    bool acknowledged = log_fixture_wait(fixture, alone) == CELLAR_OK;
+    assert_int_equal(log_fixture_wait(fixture, last), CELLAR_OUTCOME_UNKNOWN);
+    assert_int_equal(log_health(fixture->log), CELLAR_FAILED);
+    log_statistics_get(fixture->log, &statistics);
+    return acknowledged && statistics.padding_bytes == 0 ? first : 0;
+}
+
 /* A disk whose power was cut right after one whole batch of `count` records was written and not
  * synced. Before it, *acknowledged_out records were acknowledged. *torn_out: file offset of the
  * batch. */
 static struct memory_disk *make_torn(uint64_t count, uint64_t payload_bytes,
                                      uint64_t *acknowledged_out, uint64_t *torn_out) {
-    struct memory_disk *disk = memory_disk_create();
-    struct log_fixture fixture;
-
-    log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
-    assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
-    assert_int_equal(log_fixture_commit_many(&fixture, 5), 5);
-    log_fixture_settle(&fixture, disk);
-    log_fixture_quiesce(&fixture);
-
-    /* One record goes to the disk alone; the others gather behind its sync. */
-    uint64_t writes = memory_disk_calls(disk, MEMORY_PWRITE);
-    memory_disk_hold_syncs(disk, true);
-    uint64_t alone = log_fixture_commit(&fixture);
-    while (memory_disk_calls(disk, MEMORY_PWRITE) == writes) {
-        clock_sleep_ns(10000);
+    for (int tries = 0; tries < 20; tries++) {
+        struct memory_disk *disk = memory_disk_create();
+        struct log_fixture fixture;
+        log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+        assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+        assert_int_equal(log_fixture_commit_many(&fixture, 5), 5);
+        log_fixture_settle(&fixture, disk);
+        log_fixture_quiesce(&fixture);
+        *acknowledged_out = 6;
+        /* The first segment begins at LSN 4096: offsets and LSNs are the same in it. */
+        *torn_out = write_torn(&fixture, disk, count, payload_bytes);
+        assert_int_equal(log_fixture_close(&fixture), CELLAR_OUTCOME_UNKNOWN);
+        log_fixture_destroy(&fixture);
+        if (*torn_out != 0) {
+            return disk;
+        }
+        memory_disk_destroy(disk);
     }
-    fixture.payload_bytes = payload_bytes;
-    uint64_t first = log_fixture_commit(&fixture);
-    uint64_t last = first;
-    for (uint64_t i = 1; i < count; i++) {
-        last = log_fixture_commit(&fixture);
-    }
-    memory_disk_die_after(disk, 1);
-    memory_disk_hold_syncs(disk, false);
-    assert_int_equal(log_fixture_wait(&fixture, alone), CELLAR_OK);
-    assert_int_equal(log_fixture_wait(&fixture, last), CELLAR_OUTCOME_UNKNOWN);
-    assert_int_equal(log_health(fixture.log), CELLAR_FAILED);
-    assert_int_equal(log_fixture_close(&fixture), CELLAR_OUTCOME_UNKNOWN);
-    log_fixture_destroy(&fixture);
-    *acknowledged_out = 6;
-    /* The first segment begins at LSN 4096: offsets and LSNs are the same in it. */
-    *torn_out = first;
-    return disk;
+    fail_msg("no torn batch could be made");
+    return NULL;
 }
 
 /* Opens for writing, adds records, closes; opens again and looks. */
@@ -121,8 +136,10 @@ static void every_subset_of_unsynced_sectors_is_cut_right(void **state) {
         }
         memory_disk_destroy(image);
     }
-    /* The test reaches what it is about: none, some and all of the batch. */
-    for (uint64_t count = acknowledged; count <= acknowledged + 8; count++) {
+    /* The test reaches what it is about: none, some and all of the batch; with a stride it need not
+     * meet each number of records. */
+    assert_true(seen[acknowledged]);
+    for (uint64_t count = acknowledged; STRIDE == 1 && count <= acknowledged + 8; count++) {
         assert_true(seen[count]);
     }
     memory_disk_destroy(disk);

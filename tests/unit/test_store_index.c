@@ -245,48 +245,71 @@ static void test_every_page_size(void **state) {
     }
 }
 
-/* What the random operations do: out of a hundred, so many insertions above all keys, insertions
- * anywhere, removals from the lower end, removals anywhere, removals of ranges; the rest inserts
- * again what was removed. */
+enum action {
+    APPEND, /* above all keys */
+    INSERT, /* anywhere */
+    REMOVE_LOWEST,
+    REMOVE, /* anywhere */
+    REMOVE_RANGE,
+    INSERT_AGAIN, /* what was removed before */
+    ACTIONS
+};
+
+/* How many of a hundred random steps are which, and the range of the keys. */
 struct mixture {
-    uint32_t append;
-    uint32_t insert;
-    uint32_t remove_lowest;
-    uint32_t remove;
-    uint32_t remove_range;
+    uint32_t shares[ACTIONS];
     uint64_t keys;
 };
+
+static enum action random_action(struct random *random, const struct mixture *mixture) {
+    uint64_t left = random_below(random, 100);
+    uint32_t action = 0;
+
+    while (left >= mixture->shares[action]) {
+        left -= mixture->shares[action];
+        action++;
+        assert_true(action < ACTIONS);
+    }
+    return (enum action)action;
+}
 
 static uint64_t random_key_of_model(struct random *random) {
     return model.count == 0 ? 0 : model.entries[random_below(random, model.count)].key;
 }
 
+static void remove_some(struct index *index, size_t position, uint64_t count) {
+    for (; count > 0 && position < model.count; count--) {
+        remove_key(index, model.entries[position].key);
+    }
+}
+
 static void random_step(struct index *index, struct random *random, const struct mixture *mixture) {
     static uint64_t removed[64];
-    uint64_t what = random_below(random, 100);
     uint64_t highest = model.count == 0 ? 0 : model.entries[model.count - 1].key;
+    uint64_t anywhere = random_below(random, mixture->keys);
+    uint64_t *remembered = &removed[random_below(random, 64)];
     uint32_t slot = (uint32_t)random_next(random);
-    uint64_t key;
 
-    if (what < mixture->append) {
+    switch (random_action(random, mixture)) {
+    case APPEND:
         insert(index, highest + 1 + random_below(random, 3), slot);
-    } else if ((what -= mixture->append) < mixture->insert) {
-        insert(index, random_below(random, mixture->keys), slot);
-    } else if ((what -= mixture->insert) < mixture->remove_lowest) {
-        remove_key(index, model.count == 0 ? 0 : model.entries[0].key);
-    } else if ((what -= mixture->remove_lowest) < mixture->remove) {
-        key = random_below(random, 4) == 0 ? random_below(random, mixture->keys)
-                                           : random_key_of_model(random);
-        removed[random_below(random, 64)] = key;
-        remove_key(index, key);
-    } else if ((what -= mixture->remove) < mixture->remove_range) {
-        uint64_t position = random_below(random, model.count + 1);
-        for (uint64_t left = random_below(random, 700); left > 0 && position < model.count;
-             left--) {
-            remove_key(index, model.entries[position].key);
-        }
-    } else {
-        insert(index, removed[random_below(random, 64)], slot);
+        break;
+    case INSERT:
+        insert(index, anywhere, slot);
+        break;
+    case REMOVE_LOWEST:
+        remove_some(index, 0, 1);
+        break;
+    case REMOVE:
+        *remembered = random_below(random, 4) == 0 ? anywhere : random_key_of_model(random);
+        remove_key(index, *remembered);
+        break;
+    case REMOVE_RANGE:
+        remove_some(index, random_below(random, model.count + 1), random_below(random, 700));
+        break;
+    default:
+        insert(index, *remembered, slot);
+        break;
     }
 }
 
@@ -317,10 +340,10 @@ static void run_mixture(struct index *index, const struct mixture *mixture, uint
 
 static void test_random_operations_against_a_sorted_array(void **state) {
     static const struct mixture mixtures[] = {
-        /* append, insert, remove lowest, remove, remove range, keys */
-        {98, 0, 0, 2, 0, 100000}, {50, 0, 48, 1, 0, 100000},  {45, 3, 0, 45, 0, 30000},
-        {0, 60, 0, 30, 0, 5000},  {0, 60, 0, 35, 1, 1000000}, {30, 30, 1, 20, 1, 20000},
-        {0, 40, 5, 50, 1, 3000},  {20, 70, 0, 9, 1, 2000},
+        {{98, 0, 0, 2, 0, 0}, 100000},   {{50, 0, 48, 1, 0, 1}, 100000},
+        {{45, 3, 0, 45, 0, 7}, 30000},   {{0, 60, 0, 30, 0, 10}, 5000},
+        {{0, 60, 0, 35, 1, 4}, 1000000}, {{30, 30, 1, 20, 1, 18}, 20000},
+        {{0, 40, 5, 50, 1, 4}, 3000},    {{20, 70, 0, 9, 1, 0}, 2000},
     };
 
     for (uint64_t number = 0; number < sizeof mixtures / sizeof mixtures[0]; number++) {

@@ -131,11 +131,8 @@ static int churn_range(struct random *random, uint64_t first, uint64_t end, uint
         if (key % SPAN < 2) {
             continue;
         }
-        if (what < 3) {
-            insert_object(key, random_next(random));
-        } else if (what < 7) {
-            (void)index_remove(shared, key);
-        } else if (index_remove(shared, key)) {
+        bool insert = what < 3 || (index_remove(shared, key) && what == 7);
+        if (insert) {
             insert_object(key, random_next(random));
         }
     }

@@ -1,0 +1,416 @@
+/* Does recovery refuse every record that is not well formed, or that contradicts what came before
+ * it, and bring back exactly what a well-formed one says? */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT 20
+
+static unsigned char big[100000]; /* a payload of any size that is in question */
+
+/* A store in recovery: cells and objects, no thread. */
+static struct memory *memory;
+static struct commit *commit;
+static struct store *store;
+static uint64_t next_lsn;
+
+static int set_up(void **unused) {
+    const struct store_limits limits = {LIMIT, LIMIT, LIMIT, LIMIT};
+    struct commit_config config = {.ring_bytes = COMMIT_RING_BYTES_MIN, .followed = true};
+    (void)unused;
+    memory = memory_create();
+    config.memory = memory;
+    store_cell_limits(&limits, config.limits);
+    assert_int_equal(commit_create(&commit, &config), CELLAR_OK);
+    assert_int_equal(store_create(&store, commit, memory, &limits), CELLAR_OK);
+    next_lsn = 4096;
+    return 0;
+}
+
+static int tear_down(void **unused) {
+    (void)unused;
+    commit_halt(commit);
+    store_destroy(store);
+    commit_destroy(commit);
+    memory_destroy(memory);
+    return 0;
+}
+
+/* ---- Records ---- */
+
+struct made {
+    _Alignas(64) unsigned char bytes[200000];
+    uint32_t cells[8];
+    struct record_update updates[8];
+    uint32_t cell_count;
+};
+static struct made made;
+
+/* Changes a cell from what it holds. */
+static void change(uint32_t cell, int64_t value) {
+    struct cell_content content = cell_load(&commit->cells[cell]);
+    made.cells[made.cell_count] = cell;
+    made.updates[made.cell_count++] = (struct record_update){
+        .expected = content.version, .old_value = content.value, .new_value = value};
+}
+
+static const struct record_header *finish(uint16_t kind, const void *payload, size_t bytes) {
+    struct record_header *record = (struct record_header *)(void *)made.bytes;
+    memset(made.bytes, 0, 4096);
+    *record = (struct record_header){
+        .lsn = next_lsn, .time_ns = 7, .kind = kind, .cell_count = (uint16_t)made.cell_count};
+    record->bytes = (uint32_t)(record_payload_offset(made.cell_count) + bytes);
+    memcpy(record + 1, made.updates, made.cell_count * sizeof *made.updates);
+    memcpy((unsigned char *)(record + 1) + made.cell_count * sizeof *made.updates, made.cells,
+           made.cell_count * sizeof *made.cells);
+    if (bytes != 0) {
+        memcpy(made.bytes + record_payload_offset(made.cell_count), payload, bytes);
+    }
+    made.cell_count = 0;
+    next_lsn += 1 << 20;
+    return record;
+}
+
+/* As an opening does it. -1: not well formed. */
+static int redo(const struct record_header *record) {
+    uint32_t cell;
+    if (commit_redo(commit, record, &cell) == COMMIT_REDO_BROKEN) {
+        return STORE_APPLY_BROKEN;
+    }
+    return store_record_check(store, record) ? (int)store_apply(store, record) : -1;
+}
+
+struct product_bytes {
+    struct payload_product header;
+    char text[300];
+};
+
+static struct product_bytes product_of(uint32_t slot, uint32_t stock, uint32_t block,
+                                       const char *sku) {
+    struct product_bytes product = {
+        .header = {
+            .product = slot, .stock = stock, .block = block, .sku_bytes = (uint8_t)strlen(sku)}};
+    strcpy(product.text, sku);
+    return product;
+}
+
+static const struct record_header *product_record(const struct product_bytes *product,
+                                                  size_t bytes) {
+    change(store_product_cell(product->header.product), product->header.block);
+    change(store_stock_cell(product->header.stock, STORE_STOCK_SELLABLE), 0);
+    return finish(STORE_PRODUCT, product, bytes);
+}
+
+static int put(uint32_t slot, uint32_t stock, uint32_t block, const char *sku) {
+    struct product_bytes product = product_of(slot, stock, block, sku);
+    return redo(product_record(&product, sizeof product.header + strlen(sku)));
+}
+
+struct document_bytes {
+    struct payload_document header;
+    struct payload_line lines[2];
+    char reference[70];
+};
+
+static size_t document_size(const struct document_bytes *document) {
+    return sizeof document->header + document->header.line_count * sizeof *document->lines +
+           document->header.reference_bytes;
+}
+
+/* An order of two lines of stocks 1 and 2, placed. */
+static struct document_bytes order_of(uint64_t id) {
+    return (struct document_bytes){
+        .header = {.id = {0, id}, .line_count = 2, .type = CELLAR_ORDER_PLACED, .total = 9},
+        .lines = {{.stock = 1, .quantity = 1}, {.stock = 2, .quantity = 3}}};
+}
+
+static const struct record_header *order_record(const struct document_bytes *order, uint32_t slot,
+                                                size_t bytes) {
+    change(store_order_cell(slot), order->header.type);
+    return finish(STORE_ORDER_PLACE, order, bytes);
+}
+
+static int place(uint64_t id, uint32_t slot) {
+    struct document_bytes order = order_of(id);
+    return redo(order_record(&order, slot, document_size(&order)));
+}
+
+static int step(uint64_t id, uint32_t slot, uint8_t from, uint8_t to) {
+    struct payload_step payload = {.id = {0, id}, .order = slot, .from = from, .to = to};
+    change(store_order_cell(slot == 0 || slot > LIMIT ? 1 : slot), to);
+    return redo(finish(STORE_ORDER_STEP, &payload, sizeof payload));
+}
+
+/* ---- Well formed ---- */
+
+/* `bytes` of the payload may be told wrong by `more`. */
+static void test_products(void **unused) {
+    struct product_bytes product;
+    static const struct {
+        int more;
+        uint8_t sku_bytes, name_bytes, category_bytes, status;
+        uint32_t attributes_bytes;
+        bool right;
+    } rows[] = {
+        /* bytes more  sku  name  category  status  attributes  well formed */
+        {0, 3, 0, 0, 0, 0, true},      {0, 64, 100, 64, 2, 20, true}, {0, 0, 0, 0, 0, 0, false},
+        {0, 65, 0, 0, 0, 0, false},    {0, 3, 0, 65, 0, 0, false},    {0, 3, 0, 0, 3, 0, false},
+        {0, 3, 0, 0, 0, 65537, false}, {1, 3, 0, 0, 0, 0, false},     {-1, 3, 0, 0, 0, 0, false},
+        {-50, 3, 0, 0, 0, 0, false},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        product = product_of(1, 1, 1, "abc");
+        memset(product.text, 'x', sizeof product.text);
+        product.header.sku_bytes = rows[i].sku_bytes;
+        product.header.name_bytes = rows[i].name_bytes;
+        product.header.category_bytes = rows[i].category_bytes;
+        product.header.status = rows[i].status;
+        product.header.attributes_bytes = rows[i].attributes_bytes;
+        size_t bytes = sizeof product.header + rows[i].sku_bytes + rows[i].name_bytes +
+                       rows[i].category_bytes + rows[i].attributes_bytes;
+        memcpy(big, &product, sizeof product);
+        change(store_product_cell(1), 1);
+        const struct record_header *record = finish(STORE_PRODUCT, big, bytes);
+        ((struct record_header *)(void *)made.bytes)->bytes += (uint32_t)rows[i].more;
+        assert_int_equal(store_record_check(store, record), rows[i].right);
+    }
+}
+
+static void test_documents(void **unused) {
+    (void)unused;
+    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(put(2, 2, 2, "b"), STORE_APPLIED);
+    static const uint16_t kinds[] = {STORE_STOCK_CHANGE, STORE_ACCOUNT_ENTRY, STORE_ORDER_PLACE,
+                                     STORE_ORDER_RETURN};
+    static const struct {
+        int more;
+        uint32_t line_count, stock, cell;
+        uint8_t reference_bytes;
+        bool right;
+    } rows[] = {
+        /* bytes more  lines  stock of the second  first cell  reference  well formed */
+        {0, 2, 2, 1, 0, true},     {0, 2, 1, 1, 64, true},
+        {0, 0, 0, 1, 0, true},     {0, 2, 0, 1, 0, false},
+        {0, 2, 3, 1, 0, false},    {0, 2, UINT32_MAX, 1, 0, false},
+        {0, 2, 2, 1, 65, false},   {1, 2, 2, 1, 0, false},
+        {-1, 2, 2, 1, 0, false},   {-60, 0, 2, 1, 0, false},
+        {0, 4097, 2, 1, 0, false}, {0, 2, 2, 0, 0, false}, /* an id, and no document's cell */
+    };
+    for (size_t kind = 0; kind < 4; kind++) {
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+            struct document_bytes order = order_of(5);
+            order.header.line_count = rows[i].line_count;
+            order.header.reference_bytes = rows[i].reference_bytes;
+            order.lines[1].stock = rows[i].stock;
+            size_t bytes = document_size(&order);
+            change(rows[i].cell == 1 ? store_order_cell(3) : store_account_cell(3), 1);
+            memcpy(big, &order, sizeof order);
+            for (uint32_t line = 2; line < order.header.line_count; line++) {
+                memcpy(big + sizeof order.header + line * sizeof *order.lines, &order.lines[0],
+                       sizeof *order.lines);
+            }
+            const struct record_header *record = finish(kinds[kind], big, bytes);
+            ((struct record_header *)(void *)made.bytes)->bytes += (uint32_t)rows[i].more;
+            assert_int_equal(store_record_check(store, record), rows[i].right);
+        }
+        /* Without an id it needs no cell of its own. */
+        struct document_bytes order = order_of(0);
+        assert_true(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
+        order.header.id.high = 1;
+        assert_false(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
+    }
+}
+
+static void test_short_records(void **unused) {
+    static const unsigned char zeros[64];
+    static const struct {
+        uint16_t kind;
+        size_t bytes;
+        uint32_t cells;
+        bool right;
+    } rows[] = {
+        /* kind  payload bytes  cells  well formed */
+        {STORE_STOCK_OPEN, sizeof(struct payload_stock_open), 2, true},
+        {STORE_STOCK_OPEN, sizeof(struct payload_stock_open) + 1, 2, false},
+        {STORE_STOCK_OPEN, 0, 2, false},
+        {STORE_ACCOUNT_OPEN, sizeof(struct payload_account), 2, true},
+        {STORE_ACCOUNT_OPEN, sizeof(struct payload_account) - 1, 2, false},
+        {STORE_ORDER_STEP, sizeof(struct payload_step), 1, true},
+        {STORE_ORDER_STEP, sizeof(struct payload_step) + 8, 1, false},
+        {STORE_STOCK_TAKE, 0, 1, true},
+        {STORE_STOCK_TAKE, 1, 1, false},
+        {STORE_STOCK_TAKE, 0, 0, false},
+        {STORE_STOCK_COUNT, 0, 1, true},
+        {STORE_STOCK_COUNT, 0, 0, false},
+        {STORE_STOCK_SAFETY, 0, 2, true},
+        {STORE_STOCK_SAFETY, 8, 2, false},
+        {STORE_ACCOUNT_FLOOR, 0, 2, true},
+        {STORE_ACCOUNT_FLOOR, 0, 0, false},
+        {STORE_RETIRE, 0, 1, true},
+        {STORE_RETIRE, 0, 0, false},
+        {STORE_KIND_END, 0, 1, false},
+        {UINT16_MAX, 0, 1, false},
+        {RECORD_KIND_DOMAIN - 1, 0, 1, false},
+        {0, 0, 1, false},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (uint32_t cell = 0; cell < rows[i].cells; cell++) {
+            change(store_stock_cell(1, (enum store_stock_cell)cell), 1);
+        }
+        const struct record_header *record = finish(rows[i].kind, zeros, rows[i].bytes);
+        assert_int_equal(store_record_check(store, record), rows[i].right);
+    }
+}
+
+/* ---- Contradictions ---- */
+
+static void test_products_that_contradict(void **unused) {
+    (void)unused;
+    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(put(1, 1, 2, "a"), STORE_APPLIED);      /* put again */
+    assert_int_equal(put(1, 1, 3, "b"), STORE_APPLY_BROKEN); /* another SKU in the slot */
+    assert_int_equal(put(2, 2, 4, "a"), STORE_APPLY_BROKEN); /* the SKU in another slot */
+    assert_int_equal(put(1, 3, 5, "a"), STORE_APPLY_BROKEN); /* another stock */
+    struct product_bytes product = product_of(5, 5, 9, "e");
+    change(store_product_cell(5), 8); /* not the block that the payload names */
+    change(store_stock_cell(5, STORE_STOCK_SELLABLE), 0);
+    assert_int_equal(redo(finish(STORE_PRODUCT, &product, sizeof product.header + 1)),
+                     STORE_APPLY_BROKEN);
+    product = product_of(6, 6, 10, "f");
+    change(store_product_cell(7), 10); /* nor the product */
+    assert_int_equal(redo(finish(STORE_PRODUCT, &product, sizeof product.header + 1)),
+                     STORE_APPLY_BROKEN);
+}
+
+static void test_limits(void **unused) {
+    struct product_bytes product = product_of(LIMIT, LIMIT, 1, "a");
+    (void)unused;
+    assert_int_equal(redo(product_record(&product, sizeof product.header + 1)), STORE_APPLIED);
+    product = product_of(LIMIT + 1, 2, 2, "b");
+    change(store_stock_cell(2, STORE_STOCK_SELLABLE), 0);
+    assert_int_equal(redo(finish(STORE_PRODUCT, &product, sizeof product.header + 1)),
+                     STORE_APPLY_LIMIT);
+    product = product_of(2, LIMIT + 1, 2, "c");
+    change(store_product_cell(2), 2);
+    assert_int_equal(redo(finish(STORE_PRODUCT, &product, sizeof product.header + 1)),
+                     STORE_APPLY_LIMIT);
+    product = product_of(3, 3, UINT32_MAX, "d");
+    assert_int_equal(redo(product_record(&product, sizeof product.header + 1)), STORE_APPLY_LIMIT);
+    struct payload_account account = {.account = 4, .slot = LIMIT + 1};
+    change(store_account_cell(1), 0);
+    assert_int_equal(redo(finish(STORE_ACCOUNT_OPEN, &account, sizeof account)), STORE_APPLY_LIMIT);
+    struct payload_stock_open opened = {.product = LIMIT, .stock = LIMIT + 1, .location = 1};
+    change(store_stock_cell(4, STORE_STOCK_SELLABLE), 0);
+    assert_int_equal(redo(finish(STORE_STOCK_OPEN, &opened, sizeof opened)), STORE_APPLY_LIMIT);
+}
+
+static void test_stocks_that_contradict(void **unused) {
+    (void)unused;
+    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
+    static const struct {
+        uint32_t product, stock, location;
+        int result;
+    } rows[] = {
+        /* product  stock  location  result */
+        {1, 5, 3, STORE_APPLIED},      {1, 6, 3, STORE_APPLY_BROKEN}, /* twice at one location */
+        {1, 5, 4, STORE_APPLY_BROKEN},                                /* another location's stock */
+        {1, 1, 4, STORE_APPLY_BROKEN},                                /* that of location 0 */
+        {1, 7, 0, STORE_APPLY_BROKEN}, {0, 7, 4, STORE_APPLY_BROKEN},
+        {2, 7, 4, STORE_APPLY_BROKEN}, {UINT32_MAX, 7, 4, STORE_APPLY_BROKEN},
+        {1, 0, 4, STORE_APPLY_LIMIT},  {1, 7, 4, STORE_APPLIED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct payload_stock_open opened = {
+            .product = rows[i].product, .stock = rows[i].stock, .location = rows[i].location};
+        change(store_stock_cell(10, STORE_STOCK_SELLABLE), 0);
+        assert_int_equal(redo(finish(STORE_STOCK_OPEN, &opened, sizeof opened)), rows[i].result);
+    }
+    /* A record without a payload whose cell is no stock's. */
+    change(store_account_cell(1), 1);
+    assert_int_equal(redo(finish(STORE_STOCK_TAKE, NULL, 0)), STORE_APPLY_BROKEN);
+}
+
+static void test_accounts_that_contradict(void **unused) {
+    static const struct {
+        uint64_t account;
+        uint32_t slot;
+        int result;
+    } rows[] = {
+        /* account  slot  result */
+        {7, 1, STORE_APPLIED},      {8, 1, STORE_APPLY_BROKEN}, /* another account in the slot */
+        {7, 2, STORE_APPLY_BROKEN},                             /* the account in another slot */
+        {9, 0, STORE_APPLY_LIMIT},  {9, 3, STORE_APPLIED},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct payload_account account = {.account = rows[i].account, .slot = rows[i].slot};
+        change(store_account_cell(10), 0);
+        assert_int_equal(redo(finish(STORE_ACCOUNT_OPEN, &account, sizeof account)),
+                         rows[i].result);
+    }
+}
+
+static void test_orders_that_contradict(void **unused) {
+    (void)unused;
+    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(put(2, 2, 2, "b"), STORE_APPLIED);
+    assert_int_equal(place(1, 1), STORE_APPLIED);
+    assert_int_equal(place(2, 1), STORE_APPLY_BROKEN); /* another order in the slot */
+    assert_int_equal(place(1, 2), STORE_APPLY_BROKEN); /* the order in another slot */
+    struct document_bytes order = order_of(3);
+    for (int type = 0; type < 256; type++) {
+        if (type < CELLAR_ORDER_PLACED || type > CELLAR_ORDER_FULFILLED) {
+            order.header.type = (uint8_t)type;
+            assert_int_equal(redo(order_record(&order, 3, document_size(&order))),
+                             STORE_APPLY_BROKEN);
+        }
+    }
+    static const struct {
+        uint64_t id;
+        uint32_t slot;
+        uint8_t from, to;
+        int result;
+    } rows[] = {
+        /* id  slot  from  to  result */
+        {1, 0, 1, 2, STORE_APPLY_BROKEN},
+        {1, 9, 1, 2, STORE_APPLY_BROKEN},
+        {1, UINT32_MAX, 1, 2, STORE_APPLY_BROKEN},
+        {1, 1, 0, 2, STORE_APPLY_BROKEN},
+        {1, 1, 3, 2, STORE_APPLY_BROKEN},
+        {1, 1, 1, 1, STORE_APPLY_BROKEN},
+        {1, 1, 1, 5, STORE_APPLY_BROKEN},
+        {1, 1, 1, 255, STORE_APPLY_BROKEN},
+        {1, 1, 1, 2, STORE_APPLIED},
+        {1, 1, 2, 3, STORE_APPLIED},
+        {1, 1, 2, 4, STORE_APPLY_BROKEN}, /* it is closed */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(step(rows[i].id, rows[i].slot, rows[i].from, rows[i].to), rows[i].result);
+    }
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_products),
+        TEST(test_documents),
+        TEST(test_short_records),
+        TEST(test_products_that_contradict),
+        TEST(test_limits),
+        TEST(test_stocks_that_contradict),
+        TEST(test_accounts_that_contradict),
+        TEST(test_orders_that_contradict),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
