@@ -173,6 +173,8 @@ enum plan_result plan_product_put(struct plan *plan, void *argument) {
     if (exists) {
         const struct store_attributes *old = ATOMIC_LOAD(&store->blocks[content.value], acquire);
         created_ns = old->created_ns;
+        /* The clock was read before the section began, and the product may have been put since. */
+        plan->now_ns = plan->now_ns < old->updated_ns ? old->updated_ns : plan->now_ns;
         was_blocked = old->status == CELLAR_PRODUCT_DISCONTINUED;
     }
     if (!plan_write(plan, cell, content, request->number)) {

@@ -61,7 +61,6 @@ static void note_wrong(struct run *run, const char *what, uint64_t a, uint64_t b
 struct text {
     char of[32];
 };
-
 static struct text text_of(const char *prefix, uint64_t number) {
     struct text text;
 
@@ -217,8 +216,7 @@ static void look_product(struct run *run, struct random *random) {
         return;
     }
     if (product.updated_ns < product.created_ns) {
-        note_wrong(run, "updated before it was created", (uint64_t)product.updated_ns,
-                   (uint64_t)product.created_ns);
+        note_wrong(run, "updated before it was created", status, number);
     }
     status = cellar_product_attributes(run->store, &product, told, sizeof told);
     if (status == CELLAR_OK ? memcmp(told, wanted, bytes) != 0 : status != CELLAR_VERSION_CHANGED) {
@@ -400,7 +398,7 @@ static void look_history(struct run *run, struct random *random) {
 static void *reader_run(void *argument) {
     struct worker *reader = argument;
     struct run *run = reader->run;
-    uint64_t which = random_next(&reader->random);
+    uint64_t which = 0;
 
     while (atomic_load_explicit(&run->stopping, memory_order_relaxed) == 0) {
         switch (which++ % 5) {
@@ -492,10 +490,9 @@ static bool run_case(int number, uint64_t seed, uint32_t writers, uint32_t reade
 
 int main(void) {
     uint64_t seed = random_seed_of_run();
-    bool right = true;
 
     (void)printf("1..4\n");
-    right = run_case(1, seed, 1, 1, 0, false) && right;
+    bool right = run_case(1, seed, 1, 1, 0, false);
     right = run_case(2, seed, 2, 4, 0, false) && right;
     right = run_case(3, seed, 4, 16, UINT64_C(1) << 20, false) && right;
     right = run_case(4, seed, 8, 8, 0, true) && right;
