@@ -87,7 +87,8 @@ struct ledger_walk {
 /* Describes the record at walk->lsn and goes on to the one before. */
 static cellar_status ledger_step(struct ledger_walk *walk, cellar_movement *movement) {
     struct record_header *record;
-    cellar_status status = ledger_read(walk->engine, walk->lsn, &record);
+    /* From the file, not the ring: its time is final. */
+    cellar_status status = log_read(walk->engine->log, walk->lsn, &record);
     if (status != CELLAR_OK) {
         return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
     }
@@ -138,7 +139,8 @@ static cellar_status ledger_begin(cellar *engine, const cellar_line *line, struc
         status = CELLAR_OK;
     }
     commit_leave();
-    return status;
+    /* What the follower has applied has been written. */
+    return status == CELLAR_OK ? follower_wait(engine, walk->lsn, INT64_MAX) : status;
 }
 
 /* Goes on behind the movement `before` without walking there: by its record, and along the few
