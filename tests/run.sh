@@ -192,8 +192,8 @@ run_step() {
     replay-*) step_with_cases "$1" "tests/flow/${1//-/_}.sh" ;;
     demo) step demo "$MAKE" --no-print-directory demo ;;
     asan) step_of_tests asan asan unit flow stress ;;
-    # Without the flow tests: flow_power takes minutes there, and flow_crash_disk fails there at times,
-    # which is not understood yet.
+    # Without the flow tests: flow_power takes minutes there, and flow_crash_disk fails there at
+    # times, which is not understood yet.
     tsan) step_of_tests tsan tsan unit stress ;;
     install) step_with_cases install tests/install/run.sh ;;
     clang-tidy) make_step clang-tidy clang-tidy ;;
