@@ -209,7 +209,6 @@ static cellar_status call_loop(cellar *engine, const cellar_call *options, struc
     for (uint32_t attempt = 1; attempt <= ENGINE_ATTEMPTS_MAX; attempt++) {
         enum commit_outcome outcome = COMMIT_CONFLICT;
         uint64_t bytes = 0;
-        status = CELLAR_CONFLICT;
         commit_hold_back(engine->commit, courtesy != 0);
         enum plan_result result = call_attempt(engine, plan, function, request, &outcome, &bytes);
         if (result == PLAN_REFUSED) {
