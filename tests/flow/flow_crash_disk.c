@@ -37,11 +37,13 @@
 #define RING_BYTES (1U << 16)
 #define SEGMENT_BYTES (1U << 20)
 #define IDS_OPEN 16
+/* A call that was cut off leaves a location behind at most for each of its lines. */
+#define STEPS_MAX ((size_t)LIVES * (CALLS_MAX + MODEL_LINES_FEW))
 
 /* What was done, in order. */
 struct journal {
-    struct model_call calls[LIVES * CALLS_MAX];
-    struct model_answer answers[LIVES * CALLS_MAX];
+    struct model_call calls[STEPS_MAX];
+    struct model_answer answers[STEPS_MAX];
     size_t count;
     uint64_t acknowledged; /* LSNs below are on disk for sure */
 };
@@ -58,6 +60,13 @@ struct run {
     uint64_t lost; /* commits that were not acknowledged and are gone */
     uint64_t commits;
 };
+
+static void journal_copy(struct journal *to, const struct journal *from) {
+    memcpy(to->calls, from->calls, from->count * sizeof *to->calls);
+    memcpy(to->answers, from->answers, from->count * sizeof *to->answers);
+    to->count = from->count;
+    to->acknowledged = from->acknowledged;
+}
 
 static cellar_status run_open(struct run *run) {
     const cellar_config config = {.size = sizeof config,
@@ -124,11 +133,14 @@ static bool run_call(struct run *run, bool fat, bool *alive) {
     }
     journal->count++;
     run->commits++;
-    /* With the disk dead, histories cannot be read for the openings: the image will tell. */
-    return !*alive ||
-           (model_apply_openings(&run->model, run->store, call) &&
-            model_apply(&run->model, call, answer)) ||
-           memory_disk_is_dead(run->disk);
+    if (*alive && model_apply_openings(&run->model, run->store, call) &&
+        model_apply(&run->model, call, answer)) {
+        return true;
+    }
+    /* With the disk dead, histories cannot be read for the openings: the model stays behind, so
+     * this life ends here, and the image will tell. */
+    *alive = false;
+    return memory_disk_is_dead(run->disk);
 }
 
 static bool run_live(struct run *run) {
@@ -198,19 +210,48 @@ static size_t image_count(struct run *run, bool *right) {
     return count;
 }
 
-/* Locations whose first receipt did not make it any more. */
-static bool image_openings(struct run *run) {
+/* One step of the journal again. A location that came into being for the sake of a call is not in
+ * the journal, but for the ones of image_openings(). */
+static bool image_apply(struct run *run, size_t index) {
+    const struct model_call *call = &run->journal.calls[index];
+
+    return (call->kind == MODEL_OPENING || model_apply_openings(&run->model, run->store, call)) &&
+           model_apply(&run->model, call, &run->journal.answers[index]);
+}
+
+/* The oldest of the locations that the store has and the model lacks. */
+static bool image_find_opening(struct run *run, struct model_line *place, cellar_movement *oldest) {
+    bool found = false;
+
     for (uint32_t sku = 0; sku < MODEL_SKUS; sku++) {
         for (uint32_t location = 1; location < MODEL_LOCATIONS; location++) {
-            struct model_call call = {.kind = MODEL_RECEIVE,
-                                      .line_count = 1,
-                                      .few = {{.sku = sku, .location = location}}};
             cellar_movement opening;
             if (!run->model.products[sku].stocks[location].exists &&
                 model_opening(run->store, sku, location, &opening) &&
-                !model_apply_openings(&run->model, run->store, &call)) {
-                return false;
+                (!found || opening.lsn < oldest->lsn)) {
+                *place = (struct model_line){.sku = sku, .location = location};
+                *oldest = opening;
+                found = true;
             }
+        }
+    }
+    return found;
+}
+
+/* Locations whose first receipt did not make it any more: the later lives find them there, so they
+ * go into the journal. */
+static bool image_openings(struct run *run) {
+    struct journal *journal = &run->journal;
+    struct model_line place = {.sku = 0};
+    cellar_movement opening = {.lsn = 0};
+
+    while (image_find_opening(run, &place, &opening)) {
+        journal->calls[journal->count] =
+            (struct model_call){.kind = MODEL_OPENING, .line_count = 1, .few = {place}};
+        journal->answers[journal->count] =
+            (struct model_answer){.ticket = {.lsn = opening.lsn, .time_ns = opening.time_ns}};
+        if (!image_apply(run, journal->count++)) {
+            return false;
         }
     }
     return true;
@@ -226,8 +267,7 @@ static bool image_compare(struct run *run) {
     model_create(&run->model);
     count = image_count(run, &right);
     for (size_t i = 0; right && i < count; i++) {
-        right = model_apply_openings(&run->model, run->store, &journal->calls[i]) &&
-                model_apply(&run->model, &journal->calls[i], &journal->answers[i]);
+        right = image_apply(run, i);
     }
     run->lost += journal->count - count;
     journal->count = count;
@@ -260,8 +300,7 @@ static bool image_check(struct run *run, struct memory_disk *dead, const struct 
                         bool last) {
     run->images++;
     run->disk = memory_disk_power_cut(dead, image_keep, run);
-    run->journal.count = journal->count;
-    run->journal.acknowledged = journal->acknowledged;
+    journal_copy(&run->journal, journal);
     if (!image_open(run)) {
         return false;
     }
@@ -290,7 +329,7 @@ static bool run_line(struct run *run) {
         struct memory_disk *dead = run->disk;
         right = run_live(run);
         /* The images share the calls up to here, whatever each of them has kept. */
-        before = run->journal;
+        journal_copy(&before, &run->journal);
         for (int image = 0; right && image < IMAGES; image++) {
             right = image_check(run, dead, &before, image + 1 == IMAGES);
         }
