@@ -69,6 +69,7 @@ extern "C" {
 #define CELLAR_ATTRIBUTES_BYTES_MAX 65536
 #define CELLAR_LINES_MAX 4096 /* lines of one order, return or stock change */
 #define CELLAR_PAGE_MAX 1000  /* entries of one page of a list */
+#define CELLAR_STEPS_MAX 64   /* steps of one transaction */
 #define CELLAR_AMOUNT_MAX                                                                          \
     INT64_C(1000000000000000) /* 10^15, for money and quantities, of either sign */
 #define CELLAR_PRODUCTS_MAX ((1u << 26) - 1)
@@ -221,6 +222,10 @@ typedef struct cellar_call {
     cellar_durability durability;
     int64_t wait_ms; /* longest wait for space in the ring; 0: 10 seconds; negative: do not wait */
     int64_t durable_wait_ms; /* longest wait for durability; 0: no limit */
+    /* Noted in the ledger with the change, for audits: who made it, and the host's own words, up to
+     * 64 bytes (NULL: none). A repetition keeps the note of the first time. */
+    uint64_t actor;
+    const char *reference;
 } cellar_call;
 
 typedef struct cellar_id {
@@ -444,6 +449,8 @@ typedef struct cellar_movement {
     int64_t available; /* after it */
     cellar_id id;      /* of the order, return or change; {0, 0} when it had none */
     uint32_t reason;
+    uint64_t actor; /* of the cellar_call it was made with; 0: none */
+    /* Of the order, return or change, or else of the cellar_call. */
     char reference[CELLAR_REFERENCE_BYTES_MAX + 1];
 } cellar_movement;
 

@@ -71,7 +71,8 @@ int64_t engine_deadline(int64_t timeout_ms) {
 bool engine_call_valid(const cellar_call *options) {
     return options == NULL ||
            (options->durability >= CELLAR_DURABILITY_DEFAULT &&
-            options->durability <= CELLAR_RELAXED && options->durable_wait_ms >= 0);
+            options->durability <= CELLAR_RELAXED && options->durable_wait_ms >= 0 &&
+            plan_text_bytes(options->reference, CELLAR_REFERENCE_BYTES_MAX) != SIZE_MAX);
 }
 
 bool engine_is_durable(const cellar *engine, const cellar_call *options) {
@@ -169,15 +170,19 @@ static cellar_status call_after_plan(cellar *engine, const cellar_call *options,
 }
 
 /* One attempt in one read section, from looking up to resolving (rule 9). */
-static enum plan_result call_attempt(cellar *engine, struct plan *plan, plan_function *function,
-                                     void *request, enum commit_outcome *outcome_out,
-                                     uint64_t *bytes_out) {
+static enum plan_result call_attempt(cellar *engine, const cellar_call *options, struct plan *plan,
+                                     plan_function *function, void *request,
+                                     enum commit_outcome *outcome_out, uint64_t *bytes_out) {
     plan_reset(plan, engine_now(engine));
     commit_enter();
     enum plan_result result = function(plan, request);
     if (result == PLAN_REFUSED && !plan_refusal_stands(plan)) {
         plan->wait_lsn = 0;
         result = PLAN_WAIT;
+    }
+    if (result == PLAN_COMMIT && options != NULL &&
+        !plan_note(plan, options->actor, options->reference)) {
+        result = PLAN_NO_MEMORY;
     }
     if (result == PLAN_COMMIT) {
         *bytes_out = commit_request_bytes(engine->commit, plan->change_count, plan->payload_bytes);
@@ -210,13 +215,14 @@ static cellar_status call_loop(cellar *engine, const cellar_call *options, struc
         enum commit_outcome outcome = COMMIT_CONFLICT;
         uint64_t bytes = 0;
         commit_hold_back(engine->commit, courtesy != 0);
-        enum plan_result result = call_attempt(engine, plan, function, request, &outcome, &bytes);
+        enum plan_result result =
+            call_attempt(engine, options, plan, function, request, &outcome, &bytes);
         if (result == PLAN_REFUSED) {
             status = plan->refusal.status;
             break;
         }
         if (result == PLAN_REPEATED || (result == PLAN_COMMIT && outcome == COMMIT_DONE)) {
-            plan->suspect = result == PLAN_COMMIT ? 0 : plan->suspect;
+            plan->suspect_count = result == PLAN_COMMIT ? 0 : plan->suspect_count;
             status = CELLAR_OK;
             break;
         }
@@ -263,13 +269,15 @@ cellar_status engine_transact(cellar *engine, const cellar_call *options, struct
                               plan_function *function, void *request, cellar_ticket *ticket_out,
                               cellar_refusal *refusal_out) {
     if (!engine_call_valid(options)) {
-        plan_invalid(plan, "call: durability or durable_wait_ms is out of range", CELLAR_NO_LINE);
+        plan_invalid(plan, "call: durability, durable_wait_ms or reference is out of range",
+                     CELLAR_NO_LINE);
         return engine_refused(plan, refusal_out);
     }
     cellar_status status = call_loop(engine, options, plan, function, request);
-    if (plan->suspect != 0) {
-        store_suspect(engine->store, plan->suspect);
-        plan->suspect = 0;
+    if (plan->suspect_count != 0) {
+        while (plan->suspect_count != 0) {
+            store_suspect(engine->store, plan->suspects[--plan->suspect_count]);
+        }
         commit_follower_kick(engine->commit);
     }
     if (status != CELLAR_OK) {

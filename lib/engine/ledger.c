@@ -35,32 +35,33 @@ static void ledger_describe_document(const struct payload_document *document,
     movement->reference[document->reference_bytes] = '\0';
 }
 
-static void ledger_describe(const struct record_header *record, cellar_movement *movement) {
-    switch (record->kind) {
+static void ledger_describe_part(const struct store_part *part, cellar_movement *movement) {
+    switch (part->kind) {
     case STORE_PRODUCT:
     case STORE_STOCK_OPEN:
-        movement->kind = record_updates(record)->expected == 0 || record->kind == STORE_STOCK_OPEN
-                             ? CELLAR_MOVEMENT_OPENED
-                             : CELLAR_MOVEMENT_STATUS;
+        movement->kind =
+            record_updates(part->record)->expected == 0 || part->kind == STORE_STOCK_OPEN
+                ? CELLAR_MOVEMENT_OPENED
+                : CELLAR_MOVEMENT_STATUS;
         break;
     case STORE_STOCK_CHANGE: {
-        const struct payload_document *document = record_payload(record);
+        const struct payload_document *document = part->payload;
         movement->kind = (cellar_movement_kind)document->type;
         ledger_describe_document(document, movement);
         break;
     }
     case STORE_ORDER_PLACE:
         movement->kind = CELLAR_MOVEMENT_ORDERED;
-        ledger_describe_document(record_payload(record), movement);
+        ledger_describe_document(part->payload, movement);
         break;
     case STORE_ORDER_RETURN:
         movement->kind = CELLAR_MOVEMENT_RETURNED;
-        ledger_describe_document(record_payload(record), movement);
+        ledger_describe_document(part->payload, movement);
         movement->reason = 0;
         break;
     case STORE_ORDER_STEP:
         movement->kind = CELLAR_MOVEMENT_CANCELLED;
-        movement->id = ((const struct payload_step *)record_payload(record))->id;
+        movement->id = ((const struct payload_step *)part->payload)->id;
         break;
     case STORE_STOCK_TAKE:
         movement->kind = CELLAR_MOVEMENT_TAKEN;
@@ -71,6 +72,48 @@ static void ledger_describe(const struct record_header *record, cellar_movement 
     default:
         movement->kind = CELLAR_MOVEMENT_SAFETY;
         break;
+    }
+}
+
+/* Does the part name the stock? A step of an order may be about any. */
+static bool ledger_part_names(const struct store_part *part, uint32_t stock) {
+    switch (part->kind) {
+    case STORE_STOCK_CHANGE:
+    case STORE_ORDER_PLACE:
+    case STORE_ORDER_RETURN: {
+        const struct payload_document *document = part->payload;
+        for (uint32_t i = 0; i < document->line_count; i++) {
+            if (payload_lines(document)[i].stock == stock) {
+                return true;
+            }
+        }
+        return false;
+    }
+    default:
+        return part->kind == STORE_ORDER_STEP;
+    }
+}
+
+/* The record as a movement of the stock: of a composed one the first part that is about it. */
+static void ledger_describe(const struct record_header *record, uint32_t stock,
+                            cellar_movement *movement) {
+    struct store_note note;
+    struct store_part whole;
+    struct store_parts parts;
+    if (!part_whole(record, &whole, &note) || !parts_begin(&parts, record)) {
+        return;
+    }
+    struct store_part described = parts.next;
+    if (parts.composed) {
+        do {
+            described = parts.next;
+        } while (!ledger_part_names(&described, stock) && parts_next(&parts));
+    }
+    ledger_describe_part(&described, movement);
+    movement->actor = note.actor;
+    if (movement->reference[0] == '\0' && note.reference_bytes != 0) {
+        memcpy(movement->reference, note.reference, note.reference_bytes);
+        movement->reference[note.reference_bytes] = '\0';
     }
 }
 
@@ -105,8 +148,8 @@ static cellar_status ledger_step(struct ledger_walk *walk, cellar_movement *move
     }
     movement->change =
         movement->available - (store_stock_unblocked(update->old_value) + walk->safety);
-    ledger_describe(record, movement);
-    if (record->kind == STORE_STOCK_OPEN && update->expected != 0) {
+    ledger_describe(record, CELL_SLOT(walk->cell) / STORE_STOCK_CELLS, movement);
+    if (part_kind(record) == STORE_STOCK_OPEN && update->expected != 0) {
         /* Another location of the product was opened. */
         movement->kind = LEDGER_NO_MOVEMENT;
     }

@@ -111,9 +111,10 @@ enum plan_result plan_account_floor(struct plan *plan, void *argument) {
 
 enum plan_result plan_account_entry(struct plan *plan, void *argument) {
     const struct plan_account_request *request = argument;
+    uint32_t slot = 0;
     if (request->id.high != 0 || request->id.low != 0) {
         enum plan_result result =
-            plan_document(plan, request->id, request->fingerprint, STORE_STATE_OTHER);
+            plan_document(plan, request->id, request->fingerprint, STORE_STATE_OTHER, &slot);
         if (result != PLAN_COMMIT) {
             return result;
         }
@@ -128,6 +129,7 @@ enum plan_result plan_account_entry(struct plan *plan, void *argument) {
                                           .customer = request->to,
                                           .total = request->amount,
                                           .time_ns = plan->now_ns,
+                                          .slot = slot,
                                           .type = (uint8_t)request->kind};
     int64_t delta = request->kind == PAYLOAD_CREDIT ? request->amount : -request->amount;
     enum plan_result result =
@@ -158,19 +160,18 @@ static enum store_apply_result account_restore(struct store *store,
     return found == payload->slot ? STORE_APPLIED : STORE_APPLY_BROKEN;
 }
 
-enum store_apply_result account_apply(struct store *store, const struct record_header *record) {
+enum store_apply_result account_apply(struct store *store, const struct store_part *part) {
     cellar_totals *totals = &store->totals;
-    if (record->kind == STORE_ACCOUNT_OPEN) {
-        enum store_apply_result result = account_restore(store, record_payload(record));
+    if (part->kind == STORE_ACCOUNT_OPEN) {
+        enum store_apply_result result = account_restore(store, part->payload);
         totals->accounts += result == STORE_APPLIED;
         return result;
     }
-    if (record->kind == STORE_ACCOUNT_FLOOR) {
+    if (part->kind == STORE_ACCOUNT_FLOOR) {
         return STORE_APPLIED;
     }
-    const struct payload_document *document = record_payload(record);
-    enum store_apply_result result =
-        order_apply_document(store, record, document, STORE_STATE_OTHER);
+    const struct payload_document *document = part->payload;
+    enum store_apply_result result = order_apply_document(store, part, document, STORE_STATE_OTHER);
     if (result != STORE_APPLIED) {
         return result;
     }

@@ -103,7 +103,7 @@ static enum plan_result order_restock_line(struct plan *plan, const struct plan_
 
 static enum plan_result order_plan_payload(struct plan *plan,
                                            const struct plan_order_request *request, uint8_t type,
-                                           struct payload_line **lines_out) {
+                                           uint32_t slot, struct payload_line **lines_out) {
     const cellar_order_request *order = request->order;
     uint32_t line_count = (uint32_t)order->line_count;
     struct payload_document *document =
@@ -120,6 +120,7 @@ static enum plan_result order_plan_payload(struct plan *plan,
                                           .business_time_ns = order->business_time_ns,
                                           .time_ns = plan->now_ns,
                                           .line_count = line_count,
+                                          .slot = slot,
                                           .type = type,
                                           .reference_bytes = (uint8_t)request->reference_bytes};
     *lines_out = (struct payload_line *)(document + 1);
@@ -145,14 +146,15 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
     bool quote = order->id.high == 0 && order->id.low == 0;
     table_fetch_head(&plan->store->order_table, store_hash_id(plan->store, order->id));
     plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
+    uint32_t slot = 0;
     enum plan_result result =
-        quote ? PLAN_COMMIT : plan_document(plan, order->id, request->fingerprint, state);
+        quote ? PLAN_COMMIT : plan_document(plan, order->id, request->fingerprint, state, &slot);
     if (result == PLAN_COMMIT && state != CELLAR_ORDER_PLACED) {
         result = order_plan_account(plan, order->account, request->total);
     }
     struct payload_line *lines = NULL;
     if (result == PLAN_COMMIT) {
-        result = order_plan_payload(plan, request, (uint8_t)state, &lines);
+        result = order_plan_payload(plan, request, (uint8_t)state, slot, &lines);
     }
     if (result == PLAN_COMMIT) {
         result = plan_lines(plan, order->lines, (uint32_t)order->line_count, false, lines);
@@ -168,14 +170,15 @@ enum plan_result plan_order_return(struct plan *plan, void *argument) {
     const struct plan_order_request *request = argument;
     const cellar_order_request *order = request->order;
     plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
+    uint32_t slot = 0;
     enum plan_result result =
-        plan_document(plan, order->id, request->fingerprint, CELLAR_ORDER_RETURNED);
+        plan_document(plan, order->id, request->fingerprint, CELLAR_ORDER_RETURNED, &slot);
     if (result == PLAN_COMMIT) {
         result = order_plan_account(plan, order->account, -request->total);
     }
     struct payload_line *lines = NULL;
     if (result == PLAN_COMMIT) {
-        result = order_plan_payload(plan, request, request->damaged, &lines);
+        result = order_plan_payload(plan, request, request->damaged, slot, &lines);
     }
     if (result == PLAN_COMMIT) {
         result = plan_lines(plan, order->lines, (uint32_t)order->line_count, false, lines);
@@ -244,6 +247,9 @@ enum plan_result plan_order_step(struct plan *plan, void *argument) {
     if (order != NULL) {
         cell = store_order_cell(order->slot);
         content = plan_read(plan, cell);
+    }
+    if (plan_is_pending(plan, cell)) {
+        return plan_invalid(plan, "id: given twice in one transaction", CELLAR_NO_LINE);
     }
     if (content.value <= 0 || content.value == STORE_STATE_OTHER) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);

@@ -84,16 +84,14 @@ static bool order_is_open(uint32_t state) {
     return state == CELLAR_ORDER_PLACED || state == CELLAR_ORDER_PAID;
 }
 
-enum store_apply_result order_apply_document(struct store *store,
-                                             const struct record_header *record,
+enum store_apply_result order_apply_document(struct store *store, const struct store_part *part,
                                              const struct payload_document *document,
                                              uint32_t state) {
     if (document->id.high == 0 && document->id.low == 0) {
         return STORE_APPLIED;
     }
     struct store_order *order;
-    enum store_apply_result result =
-        order_restore(store, document->id, CELL_SLOT(record_cells(record)[0]), &order);
+    enum store_apply_result result = order_restore(store, document->id, document->slot, &order);
     if (result != STORE_APPLIED) {
         return result;
     }
@@ -111,7 +109,7 @@ enum store_apply_result order_apply_document(struct store *store,
             return STORE_APPLY_NO_MEMORY;
         }
     }
-    if (!index_insert(store->orders_by_state[state], record->lsn, order->slot)) {
+    if (!index_insert(store->orders_by_state[state], part->record->lsn, order->slot)) {
         if (detail != NULL) {
             memory_release(store->memory, MEMORY_ORDERS, detail, detail->bytes);
         }
@@ -125,7 +123,7 @@ enum store_apply_result order_apply_document(struct store *store,
     ATOMIC_STORE(&order->changed_ns, document->time_ns, relaxed);
     ATOMIC_STORE(&order->account, state == CELLAR_ORDER_PLACED ? 0 : document->account, relaxed);
     ATOMIC_STORE(&order->detail, detail, release);
-    order_publish(order, customer, record->lsn);
+    order_publish(order, customer, part->record->lsn);
     store->totals.orders[state == STORE_STATE_OTHER ? 0 : state]++;
     return STORE_APPLIED;
 }
@@ -143,13 +141,13 @@ static void order_apply_money(struct store *store, uint64_t account, int64_t deb
 }
 
 static enum store_apply_result order_apply_place(struct store *store,
-                                                 const struct record_header *record) {
-    const struct payload_document *document = record_payload(record);
+                                                 const struct store_part *part) {
+    const struct payload_document *document = part->payload;
     uint32_t state = document->type;
     if (state < CELLAR_ORDER_PLACED || state > CELLAR_ORDER_FULFILLED) {
         return STORE_APPLY_BROKEN;
     }
-    enum store_apply_result result = order_apply_document(store, record, document, state);
+    enum store_apply_result result = order_apply_document(store, part, document, state);
     if (result != STORE_APPLIED) {
         return result;
     }
@@ -174,10 +172,10 @@ static enum store_apply_result order_apply_place(struct store *store,
 }
 
 static enum store_apply_result order_apply_return(struct store *store,
-                                                  const struct record_header *record) {
-    const struct payload_document *document = record_payload(record);
+                                                  const struct store_part *part) {
+    const struct payload_document *document = part->payload;
     enum store_apply_result result =
-        order_apply_document(store, record, document, CELLAR_ORDER_RETURNED);
+        order_apply_document(store, part, document, CELLAR_ORDER_RETURNED);
     if (result != STORE_APPLIED) {
         return result;
     }
@@ -210,8 +208,8 @@ static void order_apply_close(struct store *store, const struct store_detail *de
 }
 
 static enum store_apply_result order_apply_step(struct store *store,
-                                                const struct record_header *record) {
-    const struct payload_step *step = record_payload(record);
+                                                const struct store_part *part) {
+    const struct payload_step *step = part->payload;
     if (step->order == 0 || step->order >= slots_end(&store->order_slots) ||
         !order_is_open(step->from) || step->to < CELLAR_ORDER_PAID ||
         step->to > CELLAR_ORDER_CANCELLED) {
@@ -246,13 +244,13 @@ static enum store_apply_result order_apply_step(struct store *store,
     return STORE_APPLIED;
 }
 
-enum store_apply_result order_apply(struct store *store, const struct record_header *record) {
-    switch (record->kind) {
+enum store_apply_result order_apply(struct store *store, const struct store_part *part) {
+    switch (part->kind) {
     case STORE_ORDER_PLACE:
-        return order_apply_place(store, record);
+        return order_apply_place(store, part);
     case STORE_ORDER_RETURN:
-        return order_apply_return(store, record);
+        return order_apply_return(store, part);
     default:
-        return order_apply_step(store, record);
+        return order_apply_step(store, part);
     }
 }

@@ -8,22 +8,52 @@
 
 #include <stdint.h>
 
+/* Numbers are for ever. Those from 40 on belong to accounts and leases, from 60 on to coupons. */
 enum store_record_kind {
     STORE_PRODUCT = RECORD_KIND_DOMAIN, /* payload_product: put */
-    STORE_STOCK_OPEN,    /* payload_stock_open: a product begins to exist at a location */
-    STORE_STOCK_CHANGE,  /* payload_document with lines; `type` is the cellar_movement_kind */
-    STORE_STOCK_TAKE,    /* none: the one cell says it all */
-    STORE_STOCK_COUNT,   /* none */
-    STORE_STOCK_SAFETY,  /* none */
-    STORE_ACCOUNT_OPEN,  /* payload_account */
-    STORE_ACCOUNT_FLOOR, /* none */
-    STORE_ACCOUNT_ENTRY, /* payload_document without lines; `type` is the payload_entry */
-    STORE_ORDER_PLACE,   /* payload_document with lines; `type` is the state it is placed in */
-    STORE_ORDER_STEP,    /* payload_step */
-    STORE_ORDER_RETURN,  /* payload_document with lines; `type` is 1 when the goods are damaged */
-    STORE_RETIRE,        /* none: an order's cell whose creation was refused is free again */
-    STORE_KIND_END
+    STORE_STOCK_OPEN = 17,    /* payload_stock_open: a product begins to exist at a location */
+    STORE_STOCK_CHANGE = 18,  /* payload_document with lines; `type` is the cellar_movement_kind */
+    STORE_STOCK_TAKE = 19,    /* none: the one cell says it all */
+    STORE_STOCK_COUNT = 20,   /* none */
+    STORE_STOCK_SAFETY = 21,  /* none */
+    STORE_ACCOUNT_OPEN = 22,  /* payload_account */
+    STORE_ACCOUNT_FLOOR = 23, /* none */
+    STORE_ACCOUNT_ENTRY = 24, /* payload_document without lines; `type` is the payload_entry */
+    STORE_ORDER_PLACE = 25,   /* payload_document with lines; `type` is the state it is placed in */
+    STORE_ORDER_STEP = 26,    /* payload_step */
+    STORE_ORDER_RETURN =
+        27,             /* payload_document with lines; `type` is 1 when the goods are damaged */
+    STORE_RETIRE = 28,  /* none: an order's cell whose creation was refused is free again */
+    STORE_COMPOSED = 29 /* payload_composed, then its parts */
 };
+/* Set in a record's kind: behind the payload, at the next multiple of 8, comes the host's note on
+ * the change: its reference, zeros up to a multiple of 8, and a payload_note. */
+#define STORE_KIND_NOTED 0x4000
+
+/* Several changes of other kinds in one commit. Then `part_count` parts, each at a multiple of 8:
+ * a payload_part and as many bytes as it says. */
+struct payload_composed {
+    cellar_id id;
+    uint64_t fingerprint;
+    int64_t time_ns;
+    uint32_t slot; /* of the document with this id; 0: there is no id */
+    uint32_t part_count;
+};
+_Static_assert(sizeof(struct payload_composed) == 40, "on-disk layout");
+
+struct payload_part {
+    uint16_t kind;
+    uint16_t zero;
+    uint32_t bytes; /* of the payload that follows */
+};
+_Static_assert(sizeof(struct payload_part) == 8, "on-disk layout");
+
+struct payload_note {
+    uint64_t actor;
+    uint32_t payload_bytes; /* of the payload before the note */
+    uint32_t reference_bytes;
+};
+_Static_assert(sizeof(struct payload_note) == 16, "on-disk layout");
 
 enum payload_entry {
     PAYLOAD_CREDIT = 1,
@@ -56,8 +86,7 @@ struct payload_stock_open {
 };
 _Static_assert(sizeof(struct payload_stock_open) == 16, "on-disk layout");
 
-/* Then lines[line_count], then the reference. When the id is not {0, 0} the record's first cell is
- * the document's. */
+/* Then lines[line_count], then the reference. */
 struct payload_document {
     cellar_id id;
     uint64_t fingerprint;
@@ -71,7 +100,7 @@ struct payload_document {
     uint8_t type;
     uint8_t reference_bytes;
     uint16_t zero0;
-    uint32_t zero1;
+    uint32_t slot; /* of the document's entry and cell; 0 when the id is {0, 0} */
 };
 _Static_assert(sizeof(struct payload_document) == 80, "on-disk layout");
 

@@ -13,7 +13,7 @@ void plan_create(struct plan *plan, struct store *store) {
     plan->payload_capacity = PLAN_PAYLOAD_INLINE;
     plan->lines = plan->lines_inline;
     plan->line_capacity = PLAN_LINES_INLINE;
-    plan->suspect = 0;
+    plan->suspect_count = 0;
     plan_reset(plan, 0);
 }
 
@@ -41,6 +41,8 @@ void plan_reset(struct plan *plan, int64_t now_ns) {
     plan->line_count = 0;
     plan->fetched = NULL;
     plan->open_product = 0;
+    plan->step_first = 0;
+    plan->step = 0;
     plan->refusal = (cellar_refusal){.line = CELLAR_NO_LINE};
     plan->ticket = (cellar_ticket){0};
 }
@@ -66,11 +68,35 @@ static bool plan_grow(struct plan *plan, void **array, const void *inline_array,
     return true;
 }
 
+/* The change that an earlier step makes to the cell. A step that is not the first is mostly short,
+ * and so is what comes before the longest one. */
+static struct commit_change *plan_pending(const struct plan *plan, uint32_t cell) {
+    for (uint32_t i = 0; i < plan->step_first; i++) {
+        if (plan->changes[i].cell == cell) {
+            return &plan->changes[i];
+        }
+    }
+    return NULL;
+}
+
+bool plan_is_pending(const struct plan *plan, uint32_t cell) {
+    return plan_pending(plan, cell) != NULL;
+}
+
 struct cell_content plan_read(struct plan *plan, uint32_t cell) {
+    const struct commit_change *pending = plan_pending(plan, cell);
+    if (pending != NULL) {
+        return (struct cell_content){pending->update.new_value, pending->update.expected};
+    }
     return commit_read_settled(plan->store->commit, cell);
 }
 
 bool plan_write(struct plan *plan, uint32_t cell, struct cell_content read, int64_t value) {
+    struct commit_change *pending = plan_pending(plan, cell);
+    if (pending != NULL) {
+        pending->update.new_value = value;
+        return true;
+    }
     if (plan->change_count == plan->change_capacity &&
         !plan_grow(plan, (void **)&plan->changes, plan->changes_inline, &plan->change_capacity,
                    plan->change_count + 1, sizeof *plan->changes)) {
@@ -97,6 +123,28 @@ void *plan_append(struct plan *plan, uint32_t bytes) {
     return place;
 }
 
+bool plan_note(struct plan *plan, uint64_t actor, const char *reference) {
+    uint32_t reference_bytes = reference == NULL ? 0 : (uint32_t)strlen(reference);
+    if (actor == 0 && reference_bytes == 0) {
+        return true;
+    }
+    struct payload_note note = {
+        .actor = actor, .payload_bytes = plan->payload_bytes, .reference_bytes = reference_bytes};
+    uint32_t before = part_aligned(plan->payload_bytes) - plan->payload_bytes;
+    uint32_t padded = part_aligned(reference_bytes);
+    unsigned char *place = plan_append(plan, before + padded + (uint32_t)sizeof note);
+    if (place == NULL) {
+        return false;
+    }
+    memset(place, 0, before + padded);
+    if (reference_bytes != 0) {
+        memcpy(place + before, reference, reference_bytes);
+    }
+    memcpy(place + before + padded, &note, sizeof note);
+    plan->kind |= STORE_KIND_NOTED;
+    return true;
+}
+
 static int plan_compare_changes(const void *a, const void *b) {
     uint32_t left = ((const struct commit_change *)a)->cell;
     uint32_t right = ((const struct commit_change *)b)->cell;
@@ -113,12 +161,14 @@ void plan_sort(struct plan *plan) {
 }
 
 bool plan_refusal_stands(const struct plan *plan) {
-    /* The document comes first in every plan that has one. */
-    const struct commit_change *first = plan->changes;
-    if (plan->change_count == 0 || CELL_CLASS(first->cell) != STORE_CELLS_DOCUMENT) {
-        return true;
+    for (uint32_t i = 0; i < plan->change_count; i++) {
+        const struct commit_change *change = &plan->changes[i];
+        if (CELL_CLASS(change->cell) <= STORE_CELLS_PRIVATE_LAST &&
+            commit_read(plan->store->commit, change->cell).version != change->update.expected) {
+            return false;
+        }
     }
-    return commit_read(plan->store->commit, first->cell).version == first->update.expected;
+    return true;
 }
 
 enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t line) {
@@ -359,17 +409,33 @@ enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_
     return plan_merge_lines(plan);
 }
 
-enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerprint,
-                               uint32_t state) {
+/* Unless the commit brings it to life, the entry is looked at by the sweep. */
+static void plan_suspect(struct plan *plan, uint32_t slot) {
+    for (uint32_t i = 0; i < plan->suspect_count; i++) {
+        if (plan->suspects[i] == slot) {
+            return;
+        }
+    }
+    if (plan->suspect_count == PLAN_SUSPECTS_MAX) {
+        store_suspect(plan->store, slot);
+        return;
+    }
+    plan->suspects[plan->suspect_count++] = slot;
+}
+
+enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerprint, int64_t state,
+                               uint32_t *slot_out) {
     struct store *store = plan->store;
     struct store_order *order = store_ensure_order(store, id);
     if (order == NULL) {
         return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
     }
     uint32_t cell = store_order_cell(order->slot);
+    if (plan_is_pending(plan, cell)) {
+        return plan_invalid(plan, "id: given twice in one transaction", CELLAR_NO_LINE);
+    }
     struct cell_content content = plan_read(plan, cell);
     if (content.value > 0) {
-        plan->suspect = 0;
         /* Acquire: pairs with the release in order_apply_document(). */
         uint64_t placed = ATOMIC_LOAD(&order->placed_lsn, acquire);
         if (placed == 0) {
@@ -384,12 +450,12 @@ enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerp
         plan->ticket.repeated = true;
         return PLAN_REPEATED;
     }
-    /* Unless the commit brings it to life, the entry is looked at by the sweep. */
-    plan->suspect = order->slot;
+    plan_suspect(plan, order->slot);
     if (-content.value != (int64_t)order->generation) {
         /* Retired between the look-up and the read: as if another commit had come first. */
         plan->wait_lsn = 0;
         return PLAN_WAIT;
     }
-    return plan_write(plan, cell, content, (int64_t)state) ? PLAN_COMMIT : PLAN_NO_MEMORY;
+    *slot_out = order->slot;
+    return plan_write(plan, cell, content, state) ? PLAN_COMMIT : PLAN_NO_MEMORY;
 }

@@ -13,6 +13,7 @@
 #define PLAN_LINES_INLINE 16
 /* Lines that are looked up together. */
 #define PLAN_LINES_AHEAD 16
+#define PLAN_SUSPECTS_MAX 16
 
 /* What a plan function answers. */
 enum plan_result {
@@ -52,7 +53,13 @@ struct plan {
     uint64_t wait_lsn;
     uint32_t open_product; /* 0: none is to be opened */
     uint32_t open_location;
-    uint32_t suspect; /* slot of an order linked by this call and not committed so far */
+    /* Slots of documents linked by this call and not committed so far. */
+    uint32_t suspects[PLAN_SUSPECTS_MAX];
+    uint32_t suspect_count;
+    /* Composed of several steps: changes before this one are those of earlier steps, whose new
+     * values the current step reads. 0 in a plan of one step. */
+    uint32_t step_first;
+    uint32_t step;
 
     const cellar_line *fetched; /* the lines whose hashes are in `hashes` */
     uint32_t fetched_count;
@@ -69,7 +76,8 @@ void plan_destroy(struct plan *plan);
 /* Before each attempt. */
 void plan_reset(struct plan *plan, int64_t now_ns);
 
-/* A cell for changing: finishes whatever is in flight on it. */
+/* A cell for changing: finishes whatever is in flight on it. What an earlier step of the plan is to
+ * write there has the new value and the version it was read with. */
 struct cell_content plan_read(struct plan *plan, uint32_t cell);
 /* Changes `cell` from what plan_read() returned. Writing the value read again makes the commit
  * depend on it (rule 1). False: no memory. */
@@ -77,12 +85,17 @@ bool plan_write(struct plan *plan, uint32_t cell, struct cell_content read, int6
 /* Makes room in the payload and returns it (8-aligned when everything before was a multiple of 8),
  * NULL: no memory. */
 void *plan_append(struct plan *plan, uint32_t bytes);
+/* Ends the payload with the host's note, if there is any. False: no memory. */
+bool plan_note(struct plan *plan, uint64_t actor, const char *reference);
 /* Puts the changes into the global order of cells. */
 void plan_sort(struct plan *plan);
 
+/* Is the cell to be changed by an earlier step of this plan? */
+bool plan_is_pending(const struct plan *plan, uint32_t cell);
+
 /* Whether a refusal may be told. A plan whose document was to be made, or to make a step, says
  * nothing when the document has changed since: perhaps the same request, in flight twice, has just
- * taken what this one lacks. */
+ * taken what this one lacks. The same holds of every cell of a class private to one customer. */
 bool plan_refusal_stands(const struct plan *plan);
 
 /* Shorthands that fill in the refusal. */
@@ -103,11 +116,12 @@ void plan_fetch_lines(struct plan *plan, const cellar_line *lines, uint32_t line
 enum plan_result plan_stocks(struct plan *plan, const struct payload_line *lines,
                              uint32_t line_count);
 
-/* Finds or links the document `id` and plans its creation in `state`. PLAN_COMMIT: its change is
- * written. PLAN_REPEATED: it was made before with this fingerprint. PLAN_REFUSED: ID_REUSED,
- * STORE_FULL. PLAN_WAIT: made, not yet known with what content. */
-enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerprint,
-                               uint32_t state);
+/* Finds or links the document `id` and plans its creation in `state`, the cell's value.
+ * PLAN_COMMIT: its change is written, *slot_out is its slot. PLAN_REPEATED: it was made before with
+ * this fingerprint. PLAN_REFUSED: ID_REUSED, STORE_FULL. PLAN_WAIT: made, not yet known with what
+ * content. */
+enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerprint, int64_t state,
+                               uint32_t *slot_out);
 
 /* The plans of the calls. `request` is what cellar.h passes, packed by the engine. */
 struct plan_product_request {

@@ -301,8 +301,9 @@ static enum store_apply_result product_relist(struct store *store, uint32_t slot
     return STORE_APPLIED;
 }
 
-enum store_apply_result product_apply(struct store *store, const struct record_header *record) {
-    const struct payload_product *payload = record_payload(record);
+enum store_apply_result product_apply(struct store *store, const struct store_part *part) {
+    const struct record_header *record = part->record;
+    const struct payload_product *payload = part->payload;
     enum store_apply_result result = product_restore(store, payload);
     if (result == STORE_APPLIED) {
         result = product_restore_block(store, payload);

@@ -137,7 +137,7 @@ enum plan_result plan_stock_take(struct plan *plan, void *argument) {
 /* Starts the payload of a document; its lines are to be filled in. */
 static struct payload_document *stock_plan_document(struct plan *plan,
                                                     const struct plan_stock_request *request,
-                                                    uint32_t line_count) {
+                                                    uint32_t line_count, uint32_t slot) {
     struct payload_document *document =
         plan_append(plan, (uint32_t)(sizeof *document + line_count * sizeof(struct payload_line) +
                                      request->reference_bytes));
@@ -149,6 +149,7 @@ static struct payload_document *stock_plan_document(struct plan *plan,
                                           .fingerprint = request->fingerprint,
                                           .time_ns = plan->now_ns,
                                           .line_count = line_count,
+                                          .slot = slot,
                                           .reason = change->reason,
                                           .type = (uint8_t)request->kind,
                                           .reference_bytes = (uint8_t)request->reference_bytes};
@@ -161,12 +162,14 @@ static struct payload_document *stock_plan_document(struct plan *plan,
 }
 
 static enum plan_result stock_plan_identity(struct plan *plan,
-                                            const struct plan_stock_request *request) {
+                                            const struct plan_stock_request *request,
+                                            uint32_t *slot_out) {
     cellar_id id = request->change->id;
+    *slot_out = 0;
     if (id.high == 0 && id.low == 0) {
         return PLAN_COMMIT;
     }
-    return plan_document(plan, id, request->fingerprint, STORE_STATE_OTHER);
+    return plan_document(plan, id, request->fingerprint, STORE_STATE_OTHER, slot_out);
 }
 
 /* What one merged line of a change does to its cells. */
@@ -198,12 +201,13 @@ static enum plan_result stock_plan_opening(const struct plan *plan, enum plan_re
 enum plan_result plan_stock_change(struct plan *plan, void *argument) {
     struct plan_stock_request *request = argument;
     const cellar_stock_change *change = request->change;
-    enum plan_result result = stock_plan_identity(plan, request);
+    uint32_t slot;
+    enum plan_result result = stock_plan_identity(plan, request, &slot);
     if (result != PLAN_COMMIT) {
         return result;
     }
     uint32_t line_count = (uint32_t)change->line_count;
-    struct payload_document *document = stock_plan_document(plan, request, line_count);
+    struct payload_document *document = stock_plan_document(plan, request, line_count, slot);
     if (document == NULL) {
         return PLAN_NO_MEMORY;
     }
@@ -232,11 +236,12 @@ static enum plan_result stock_check_source(struct plan *plan, const struct plan_
 
 enum plan_result plan_stock_move(struct plan *plan, void *argument) {
     struct plan_stock_request *request = argument;
-    enum plan_result result = stock_plan_identity(plan, request);
+    uint32_t slot;
+    enum plan_result result = stock_plan_identity(plan, request, &slot);
     if (result != PLAN_COMMIT) {
         return result;
     }
-    struct payload_document *document = stock_plan_document(plan, request, 2);
+    struct payload_document *document = stock_plan_document(plan, request, 2, slot);
     if (document == NULL) {
         return PLAN_NO_MEMORY;
     }
@@ -375,6 +380,10 @@ static void stock_apply_lines(struct store *store, const struct payload_document
             store_sum(&totals->units_adjusted, quantity);
             store_sum_shared(&stock->on_hand, quantity);
             break;
+        case CELLAR_MOVEMENT_TAKEN:
+            store_sum(&totals->units_taken, -quantity);
+            store_sum_shared(&stock->on_hand, quantity);
+            break;
         case CELLAR_MOVEMENT_MOVED:
             store_sum_shared(&stock->on_hand, quantity);
             break;
@@ -393,27 +402,28 @@ static int64_t stock_apply_single(struct store *store, const struct record_heade
     return delta;
 }
 
-enum store_apply_result stock_apply(struct store *store, const struct record_header *record) {
-    if (record->kind == STORE_STOCK_OPEN) {
-        enum store_apply_result result = stock_restore(store, record_payload(record));
+enum store_apply_result stock_apply(struct store *store, const struct store_part *part) {
+    const struct record_header *record = part->record;
+    if (part->kind == STORE_STOCK_OPEN) {
+        enum store_apply_result result = stock_restore(store, part->payload);
         store->totals.stocks += result == STORE_APPLIED;
         return result;
     }
-    if (record->kind == STORE_STOCK_CHANGE) {
-        const struct payload_document *document = record_payload(record);
+    if (part->kind == STORE_STOCK_CHANGE) {
+        const struct payload_document *document = part->payload;
         enum store_apply_result result =
-            order_apply_document(store, record, document, STORE_STATE_OTHER);
+            order_apply_document(store, part, document, STORE_STATE_OTHER);
         if (result == STORE_APPLIED) {
             stock_apply_lines(store, document);
         }
         return result;
     }
-    if (CELL_CLASS(record_cells(record)[0]) != STORE_CELLS_STOCK) {
+    if (!part->whole || CELL_CLASS(record_cells(record)[0]) != STORE_CELLS_STOCK) {
         return STORE_APPLY_BROKEN;
     }
-    if (record->kind == STORE_STOCK_TAKE) {
+    if (part->kind == STORE_STOCK_TAKE) {
         store_sum(&store->totals.units_taken, -(stock_apply_single(store, record)));
-    } else if (record->kind == STORE_STOCK_COUNT) {
+    } else if (part->kind == STORE_STOCK_COUNT) {
         store_sum(&store->totals.units_adjusted, stock_apply_single(store, record));
     }
     return STORE_APPLIED;

@@ -13,6 +13,7 @@
 #include "cellar.h"
 #include "commit/commit.h"
 #include "store/index.h"
+#include "store/part.h"
 #include "store/payload.h"
 #include "store/slots.h"
 #include "store/table.h"
@@ -23,11 +24,12 @@
 /* Classes of cells: the global order of claiming, private things first, contended ones last (rule
  * 6). Numbers between are kept for what is to come. */
 enum store_cell_class {
-    STORE_CELLS_DOCUMENT =
-        1, /* slot: state of an order or another document; <= 0: none, minus its generation */
-    STORE_CELLS_ACCOUNT = 6, /* 2 * slot: balance - floor; 2 * slot + 1: floor */
-    STORE_CELLS_PRODUCT = 8, /* slot: number of the attribute block; 0: does not exist */
-    STORE_CELLS_STOCK = 14   /* 4 * slot + store_stock_cell */
+    /* slot: state of an order or another document; <= 0: none, minus its generation */
+    STORE_CELLS_DOCUMENT = 1,
+    STORE_CELLS_PRIVATE_LAST = 5, /* classes up to here are private to one customer or request */
+    STORE_CELLS_ACCOUNT = 6,      /* 2 * slot: balance - floor; 2 * slot + 1: floor */
+    STORE_CELLS_PRODUCT = 8,      /* slot: number of the attribute block; 0: does not exist */
+    STORE_CELLS_STOCK = 14        /* 4 * slot + store_stock_cell */
 };
 
 /* A rule and the quantity it guards stand in one cell: `sellable` = available - safety, less
@@ -159,6 +161,8 @@ struct store {
     _Atomic uint32_t suspects; /* head of the queue of refused creations */
 
     cellar_totals totals; /* derived; the following thread only */
+    /* Parts of the record at hand that have been applied, while memory was short for the next. */
+    uint32_t parts_applied;
 };
 
 struct store_limits {
@@ -279,13 +283,12 @@ static inline void store_sum_shared(_Atomic int64_t *sum, int64_t delta) {
 
 /* ---- Parts of store_apply(), one file each ---- */
 
-enum store_apply_result product_apply(struct store *store, const struct record_header *record);
-enum store_apply_result stock_apply(struct store *store, const struct record_header *record);
-enum store_apply_result account_apply(struct store *store, const struct record_header *record);
-enum store_apply_result order_apply(struct store *store, const struct record_header *record);
-/* The document's entry for a record whose id is not {0, 0}; `state` is what its cell says. */
-enum store_apply_result order_apply_document(struct store *store,
-                                             const struct record_header *record,
+enum store_apply_result product_apply(struct store *store, const struct store_part *part);
+enum store_apply_result stock_apply(struct store *store, const struct store_part *part);
+enum store_apply_result account_apply(struct store *store, const struct store_part *part);
+enum store_apply_result order_apply(struct store *store, const struct store_part *part);
+/* The document's entry for a part whose id is not {0, 0}; `state` is what its cell says. */
+enum store_apply_result order_apply_document(struct store *store, const struct store_part *part,
                                              const struct payload_document *document,
                                              uint32_t state);
 struct store_attributes *product_block_create(struct store *store, uint32_t number,

@@ -132,8 +132,9 @@ static struct document_bytes order_of(uint64_t id) {
         .lines = {{.stock = 1, .quantity = 1}, {.stock = 2, .quantity = 3}}};
 }
 
-static const struct record_header *order_record(const struct document_bytes *order, uint32_t slot,
+static const struct record_header *order_record(struct document_bytes *order, uint32_t slot,
                                                 size_t bytes) {
+    order->header.slot = slot;
     change(store_order_cell(slot), order->header.type);
     return finish(STORE_ORDER_PLACE, order, bytes);
 }
@@ -210,6 +211,7 @@ static void test_documents(void **unused) {
             struct document_bytes order = order_of(5);
             order.header.line_count = rows[i].line_count;
             order.header.reference_bytes = rows[i].reference_bytes;
+            order.header.slot = 3;
             order.lines[1].stock = rows[i].stock;
             size_t bytes = document_size(&order);
             change(rows[i].cell == 1 ? store_order_cell(3) : store_account_cell(3), 1);
@@ -226,6 +228,14 @@ static void test_documents(void **unused) {
         struct document_bytes order = order_of(0);
         assert_true(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
         order.header.id.high = 1;
+        assert_false(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
+        /* A slot that is not that of its cell, or without an id. */
+        order.header.slot = 4;
+        change(store_order_cell(3), 1);
+        assert_false(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
+        order = order_of(0);
+        order.header.slot = 3;
+        change(store_order_cell(3), 1);
         assert_false(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
     }
 }
@@ -257,7 +267,13 @@ static void test_short_records(void **unused) {
         {STORE_ACCOUNT_FLOOR, 0, 0, false},
         {STORE_RETIRE, 0, 1, true},
         {STORE_RETIRE, 0, 0, false},
-        {STORE_KIND_END, 0, 1, false},
+        {STORE_COMPOSED, 0, 1, false},
+        {STORE_COMPOSED, sizeof(struct payload_composed), 1, false},
+        {STORE_COMPOSED | STORE_KIND_NOTED, sizeof(struct payload_composed), 1, false},
+        {STORE_STOCK_TAKE | STORE_KIND_NOTED, sizeof(struct payload_note), 1, true},
+        {STORE_STOCK_TAKE | STORE_KIND_NOTED, sizeof(struct payload_note) + 8, 1, false},
+        {STORE_STOCK_TAKE | STORE_KIND_NOTED, 0, 1, false},
+        {39, 0, 1, false},
         {UINT16_MAX, 0, 1, false},
         {RECORD_KIND_DOMAIN - 1, 0, 1, false},
         {0, 0, 1, false},

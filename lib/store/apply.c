@@ -1,0 +1,225 @@
+/* Dispatching records to what applies them; the hints and checks before it, and the end of
+ * recovery. */
+#include "store/store.h"
+
+/* Cells of a record that store_fetch() looks at. */
+#define APPLY_FETCH_MAX 16
+
+static enum store_apply_result apply_part(struct store *store, const struct store_part *part) {
+    switch (part->kind) {
+    case STORE_PRODUCT:
+        return product_apply(store, part);
+    case STORE_STOCK_OPEN:
+    case STORE_STOCK_CHANGE:
+    case STORE_STOCK_TAKE:
+    case STORE_STOCK_COUNT:
+    case STORE_STOCK_SAFETY:
+        return stock_apply(store, part);
+    case STORE_ACCOUNT_OPEN:
+    case STORE_ACCOUNT_FLOOR:
+    case STORE_ACCOUNT_ENTRY:
+        return account_apply(store, part);
+    case STORE_ORDER_PLACE:
+    case STORE_ORDER_STEP:
+    case STORE_ORDER_RETURN:
+        return order_apply(store, part);
+    case STORE_RETIRE:
+    case RECORD_MARK:
+        return STORE_APPLIED;
+    default:
+        return STORE_APPLY_BROKEN;
+    }
+}
+
+/* The document that a composed transaction with an id is. */
+static enum store_apply_result apply_composed(struct store *store,
+                                              const struct record_header *record) {
+    const struct payload_composed *composed = part_composed(record);
+    if (composed == NULL) {
+        return STORE_APPLY_BROKEN;
+    }
+    const struct payload_document document = {.id = composed->id,
+                                              .fingerprint = composed->fingerprint,
+                                              .time_ns = composed->time_ns,
+                                              .slot = composed->slot};
+    const struct store_part part = {.record = record, .kind = STORE_COMPOSED};
+    return order_apply_document(store, &part, &document, STORE_STATE_OTHER);
+}
+
+enum store_apply_result store_apply(struct store *store, const struct record_header *record) {
+    struct store_parts parts;
+    if (!parts_begin(&parts, record)) {
+        return STORE_APPLY_BROKEN;
+    }
+    uint32_t at = 0;
+    do {
+        /* Called again after memory was short: what was applied stays so. */
+        if (at++ < store->parts_applied) {
+            continue;
+        }
+        enum store_apply_result result = apply_part(store, &parts.next);
+        if (result != STORE_APPLIED) {
+            return result;
+        }
+        store->parts_applied = at;
+    } while (parts_next(&parts));
+    if (parts.composed) {
+        enum store_apply_result result = apply_composed(store, record);
+        if (result != STORE_APPLIED) {
+            return result;
+        }
+    }
+    store->parts_applied = 0;
+    return STORE_APPLIED;
+}
+
+/* The document of an order that is placed, else NULL. */
+static const struct payload_document *apply_fetched_order(const struct record_header *record) {
+    bool placed = part_kind(record) == STORE_ORDER_PLACE &&
+                  record_payload_bytes(record) >= sizeof(struct payload_document);
+    return placed ? record_payload(record) : NULL;
+}
+
+void store_fetch(const struct store *store, const struct record_header *record, bool cells) {
+    const uint32_t *indexes = record_cells(record);
+    uint32_t count = record->cell_count < APPLY_FETCH_MAX ? record->cell_count : APPLY_FETCH_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t class = CELL_CLASS(indexes[i]);
+        uint32_t slot = CELL_SLOT(indexes[i]);
+        if (cells) {
+            __builtin_prefetch(&store->commit->cells[indexes[i]], 1);
+        }
+        if (class == STORE_CELLS_STOCK && slot / STORE_STOCK_CELLS <= store->stock_slots.limit) {
+            __builtin_prefetch(&store->stocks[slot / STORE_STOCK_CELLS], 1);
+        } else if (class == STORE_CELLS_DOCUMENT && slot <= store->order_slots.limit) {
+            __builtin_prefetch(&store->orders[slot], 1);
+        }
+    }
+    const struct payload_document *document = apply_fetched_order(record);
+    if (document != NULL) {
+        table_fetch_head(&store->customer_table, store_hash_number(store, document->customer));
+        if (cells) {
+            table_fetch_head(&store->order_table, store_hash_id(store, document->id));
+        }
+    }
+}
+
+void store_fetch_more(const struct store *store, const struct record_header *record) {
+    const struct payload_document *document = apply_fetched_order(record);
+    if (document != NULL) {
+        table_fetch_first(&store->customer_table, store_hash_number(store, document->customer));
+        table_fetch_first(&store->order_table, store_hash_id(store, document->id));
+    }
+}
+
+/* A document with an id changes its own cell. */
+static bool apply_check_identity(const struct record_header *record, cellar_id id, uint32_t slot) {
+    bool identified = id.high != 0 || id.low != 0;
+    return identified == (slot != 0) &&
+           (!identified || record_find(record, store_order_cell(slot)) != NULL);
+}
+
+static bool apply_check_document(const struct store *store, const struct store_part *part) {
+    const struct payload_document *document = part->payload;
+    if (part->bytes < sizeof *document || document->line_count > CELLAR_LINES_MAX ||
+        document->reference_bytes > CELLAR_REFERENCE_BYTES_MAX ||
+        part->bytes != sizeof *document + document->line_count * sizeof(struct payload_line) +
+                           document->reference_bytes) {
+        return false;
+    }
+    if (!apply_check_identity(part->record, document->id, document->slot)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < document->line_count; i++) {
+        uint32_t stock = payload_lines(document)[i].stock;
+        if (stock == 0 || stock >= slots_end(&store->stock_slots)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool apply_check_product(const struct store_part *part) {
+    const struct payload_product *product = part->payload;
+    return part->whole && part->bytes >= sizeof *product &&
+           product->status <= CELLAR_PRODUCT_DISCONTINUED && product->sku_bytes >= 1 &&
+           product->sku_bytes <= CELLAR_SKU_BYTES_MAX &&
+           product->category_bytes <= CELLAR_CATEGORY_BYTES_MAX &&
+           product->attributes_bytes <= CELLAR_ATTRIBUTES_BYTES_MAX &&
+           part->bytes == sizeof *product + product->sku_bytes + product->name_bytes +
+                              (size_t)product->category_bytes + product->attributes_bytes;
+}
+
+static bool apply_check_part(const struct store *store, const struct store_part *part) {
+    switch (part->kind) {
+    case STORE_PRODUCT:
+        return apply_check_product(part);
+    case STORE_STOCK_OPEN:
+        return part->whole && part->bytes == sizeof(struct payload_stock_open);
+    case STORE_ACCOUNT_OPEN:
+        return part->bytes == sizeof(struct payload_account);
+    case STORE_ORDER_STEP:
+        return part->bytes == sizeof(struct payload_step);
+    case STORE_STOCK_CHANGE:
+    case STORE_ACCOUNT_ENTRY:
+    case STORE_ORDER_PLACE:
+    case STORE_ORDER_RETURN:
+        return apply_check_document(store, part);
+    case STORE_STOCK_TAKE:
+    case STORE_STOCK_COUNT:
+    case STORE_STOCK_SAFETY:
+    case STORE_ACCOUNT_FLOOR:
+    case STORE_RETIRE:
+        return part->whole && part->bytes == 0 && part->record->cell_count >= 1;
+    default:
+        return false;
+    }
+}
+
+bool store_record_check(const struct store *store, const struct record_header *record) {
+    if (!parts_check(record)) {
+        return false;
+    }
+    const struct payload_composed *composed = part_composed(record);
+    if (composed != NULL && !apply_check_identity(record, composed->id, composed->slot)) {
+        return false;
+    }
+    struct store_parts parts;
+    bool good = parts_begin(&parts, record);
+    do {
+        good = good && apply_check_part(store, &parts.next);
+    } while (good && parts_next(&parts));
+    return good;
+}
+
+void store_recovered(struct store *store) {
+    for (uint32_t slot = 1; slot < slots_end(&store->order_slots); slot++) {
+        int64_t state = cell_load(&store->commit->cells[store_order_cell(slot)]).value;
+        if (state <= 0) {
+            slots_give(&store->order_slots, slot);
+        }
+    }
+    /* Blocks that were replaced have given their numbers back during the replay, and some of those
+     * are in use again: what is free is told by the blocks that are there. */
+    slots_forget_free(&store->block_slots);
+    for (uint32_t slot = 1; slot < slots_end(&store->block_slots); slot++) {
+        if (ATOMIC_LOAD(&store->blocks[slot], relaxed) == NULL) {
+            slots_give(&store->block_slots, slot);
+        }
+    }
+    for (uint32_t slot = 1; slot < slots_end(&store->product_slots); slot++) {
+        if (store->products[slot].slot == 0) {
+            slots_give(&store->product_slots, slot);
+        }
+    }
+    for (uint32_t slot = 1; slot < slots_end(&store->stock_slots); slot++) {
+        if (store->stocks[slot].product == 0) {
+            slots_give(&store->stock_slots, slot);
+        }
+    }
+    for (uint32_t slot = 1; slot < slots_end(&store->account_slots); slot++) {
+        if (store->accounts[slot].slot == 0) {
+            slots_give(&store->account_slots, slot);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+/* The parts of a record: a record of one kind is its own only part, a composed one has several.
+ * What a part means is the same in both. */
+#ifndef CELLAR_STORE_PART_H
+#define CELLAR_STORE_PART_H
+
+#include "store/payload.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Steps of one transaction. */
+#define STORE_PARTS_MAX CELLAR_STEPS_MAX
+
+struct store_part {
+    const struct record_header *record;
+    const void *payload;
+    uint32_t bytes;
+    uint16_t kind;
+    bool whole; /* the record has no other part: its cells are this part's */
+};
+
+/* What the host noted on the change as a whole. */
+struct store_note {
+    uint64_t actor;
+    const char *reference; /* `reference_bytes` of it, without a NUL */
+    uint32_t reference_bytes;
+};
+
+struct store_parts {
+    struct store_part next;
+    uint32_t left;      /* parts after `next` that have not been gone to */
+    uint32_t end_bytes; /* bytes from the payload of `next` to the end of the last part */
+    bool composed;
+};
+
+static inline uint32_t part_aligned(uint32_t bytes) {
+    return (bytes + 7) & ~7u;
+}
+
+/* The record's kind without flags. */
+static inline uint16_t part_kind(const struct record_header *record) {
+    return (uint16_t)(record->kind & ~STORE_KIND_NOTED);
+}
+
+/* The record's payload without the note; its note too (may be NULL). False: the note is malformed,
+ * which recovery must ask of a record before anything else here. */
+bool part_whole(const struct record_header *record, struct store_part *part_out,
+                struct store_note *note_out);
+/* The header of a composed record; NULL: it is not composed, or too short. */
+const struct payload_composed *part_composed(const struct record_header *record);
+/* Goes through the parts: true and parts->next, as long as there are well-formed ones. */
+bool parts_begin(struct store_parts *parts, const struct record_header *record);
+bool parts_next(struct store_parts *parts);
+/* True when the record's parts fill its payload exactly, and none is itself composed. */
+bool parts_check(const struct record_header *record);
+
+#endif
