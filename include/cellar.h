@@ -38,10 +38,10 @@
  * same id with another content is refused with ID_REUSED. All these share one space of ids.
  * Products' numeric ids are given by cellar, from 1. Statuses    0 is OK, 1 to 99 are refusals (the
  * answer to a correct question is no), from 100 on failures. Besides those a call lists, every call
- * may return INVALID_ARGUMENT, CLOSED and FORKED; every change also BUSY, DISK_FULL, STORE_FULL,
- * OVERFLOW, OUT_OF_MEMORY, FAILED, and, when it waits for durability, TIMEOUT and OUTCOME_UNKNOWN.
- *   fork()      In a forked child every call returns FORKED.
- *   Signals     Calls are not async-signal-safe. Thread cancellation is held off inside a call.
+ * may return INVALID_ARGUMENT, CLOSED and FORKED; every change also BUSY, CLOCK_JUMPED, DISK_FULL,
+ * STORE_FULL, OVERFLOW, OUT_OF_MEMORY, FAILED, and, when it waits for durability, TIMEOUT and
+ * OUTCOME_UNKNOWN. fork()      In a forked child every call returns FORKED. Signals     Calls are
+ * not async-signal-safe. Thread cancellation is held off inside a call.
  */
 #ifndef CELLAR_H
 #define CELLAR_H
@@ -67,9 +67,12 @@ extern "C" {
 #define CELLAR_CATEGORY_BYTES_MAX 64
 #define CELLAR_REFERENCE_BYTES_MAX 64
 #define CELLAR_ATTRIBUTES_BYTES_MAX 65536
-#define CELLAR_LINES_MAX 4096 /* lines of one order, return or stock change */
-#define CELLAR_PAGE_MAX 1000  /* entries of one page of a list */
-#define CELLAR_STEPS_MAX 64   /* steps of one transaction */
+#define CELLAR_LINES_MAX 4096    /* lines of one order, return or stock change */
+#define CELLAR_PAGE_MAX 1000     /* entries of one page of a list */
+#define CELLAR_STEPS_MAX 64      /* steps of one transaction */
+#define CELLAR_LOCATIONS_MAX 16  /* locations that an order may be taken from */
+#define CELLAR_COMPONENTS_MAX 32 /* components of a kit */
+#define CELLAR_BULK_MAX 65536    /* requests of one bulk call */
 #define CELLAR_AMOUNT_MAX                                                                          \
     INT64_C(1000000000000000) /* 10^15, for money and quantities, of either sign */
 #define CELLAR_PRODUCTS_MAX ((1u << 26) - 1)
@@ -91,6 +94,8 @@ extern "C" {
     X(6, INSUFFICIENT_FUNDS, "the balance would fall below the account's floor")                   \
     X(7, ILLEGAL_STEP, "the order is in a state that does not allow this step")                    \
     X(8, ALREADY_EXISTS, "it exists already")                                                      \
+    X(9, HOLD_EXPIRED, "the time for which it was held is over")                                   \
+    X(10, NOTHING_LEFT, "fewer units of the line are left for this step than asked for")           \
     X(20, BUSY, "no space in the log ring within the time allowed; try again")                     \
     X(21, DISK_FULL, "the disk has no space for further commits; sales go on when it has")         \
     X(22, STORE_FULL, "a limit of the configuration is reached: no more objects of this kind")     \
@@ -108,6 +113,7 @@ extern "C" {
     X(109, IO_ERROR, "a file could not be read or written")                                        \
     X(110, CORRUPT, "the log is damaged where data was acknowledged; nothing has been changed")    \
     X(111, UNKNOWN_FORMAT, "the log was written by a version of cellar this one does not know")    \
+    X(113, CLOCK_JUMPED, "the clock is further ahead of the last change than is believed")         \
     X(112, CONFIG_MISMATCH, "the store on disk needs a larger limit than the configuration allows")
 
 typedef enum cellar_status {
@@ -166,6 +172,10 @@ typedef struct cellar_config {
      * outside of every lock and read section. [silent] */
     void (*report)(void *context, cellar_report_level level, const char *text);
     void *report_context;
+    /* A clock that is suddenly further ahead than this, beyond the time that has really passed, is
+     * not believed: changes are refused with CLOCK_JUMPED until it is back, since time in the log
+     * never goes back. Not looked at by cellar_open(). [24 hours] */
+    int64_t clock_jump_max_ns;
 } cellar_config;
 
 /* Says what went wrong where, for a person. */
@@ -213,6 +223,10 @@ typedef struct cellar_refusal {
     int64_t needed;    /* how much was asked for, over all lines of the same SKU and location */
     uint64_t version;  /* VERSION_CHANGED: the version now; 0 when the thing does not exist */
     uint32_t state;    /* ILLEGAL_STEP: the cellar_order_state it is in */
+    uint32_t step;     /* of a transaction: the step that refused, from 0; else 0 */
+    /* OUT_OF_STOCK: when the next hold on that SKU and location runs out (best effort); 0: unknown
+     */
+    int64_t retry_ns;
     const char *reason; /* INVALID_ARGUMENT: the member at fault, a static sentence; else NULL */
 } cellar_refusal;
 #define CELLAR_NO_LINE UINT32_MAX
@@ -269,6 +283,13 @@ typedef enum cellar_product_status {
         2 /* not sold any more; stock can still be moved, returned and counted */
 } cellar_product_status;
 
+/* What one piece of a kit is made of. Each product at most once. */
+typedef struct cellar_component {
+    const char *sku;   /* or NULL and: */
+    uint64_t product;  /* coming out, this */
+    uint32_t quantity; /* pieces, 1 to 1,000,000 */
+} cellar_component;
+
 /* A product, going in and coming out. SKUs are byte-exact: "a1" and "A1" are two. */
 typedef struct cellar_product {
     const char *sku;      /* 1 to 64 bytes. Coming out: points to sku_buffer */
@@ -280,6 +301,10 @@ typedef struct cellar_product {
     const void *attributes;    /* opaque to cellar, up to 64 KiB; not filled coming out:
                                   cellar_product_attributes() */
     uint32_t attributes_bytes; /* set coming out, too */
+    /* A kit: sold as one, taken from the stock of its components (each from its own, even if it is
+     * a kit itself). Not filled coming out: cellar_product_components(). */
+    const struct cellar_component *components;
+    uint32_t component_count; /* 0: no kit; up to 32. Set coming out, too */
     /* Coming out only: */
     uint64_t id;      /* numeric id */
     uint64_t version; /* LSN of its last change */
@@ -311,6 +336,11 @@ CELLAR_API cellar_status cellar_product_get(cellar *store, const char *sku, uint
  * attributes_bytes. */
 CELLAR_API cellar_status cellar_product_attributes(cellar *store, const cellar_product *product,
                                                    void *buffer, uint32_t capacity);
+
+/* The components as of product->version, product->component_count of them; capacity as above. */
+CELLAR_API cellar_status cellar_product_components(cellar *store, const cellar_product *product,
+                                                   cellar_component *components_out,
+                                                   uint32_t capacity);
 
 /* A line of a list. */
 typedef struct cellar_product_summary {
@@ -350,15 +380,15 @@ typedef struct cellar_line {
 } cellar_line;
 
 typedef struct cellar_stock {
-    int64_t available; /* may be sold now down to `safety`; never below it through a sale */
+    int64_t available; /* may be sold now down to `safety`; never below it through a sale. Below
+                          zero: so many units have been sold that are not here yet */
     int64_t reserved; /* in orders that are placed or paid but not fulfilled; follows the log within
                          milliseconds */
     int64_t unsellable; /* damaged or held back */
     int64_t incoming;   /* announced, not here */
-    int64_t safety;     /* sales leave this many units; negative would allow back-orders and is not
-                           accepted yet */
-    int64_t on_hand;    /* available + reserved + unsellable */
-    uint64_t version;   /* LSN of the last change of what is available, whatever made it */
+    int64_t safety;   /* sales leave this many units; negative: back-orders are taken down to it */
+    int64_t on_hand;  /* available + reserved + unsellable */
+    uint64_t version; /* LSN of the last change of what is available, whatever made it */
 } cellar_stock;
 
 /* A change of stock outside orders. */
@@ -408,8 +438,10 @@ CELLAR_API cellar_status cellar_stock_count(cellar *store, const cellar_call *ca
 CELLAR_API cellar_status cellar_stock_move(cellar *store, const cellar_call *call, cellar_id id,
                                            const cellar_line *line, uint32_t to_location,
                                            cellar_ticket *ticket_out, cellar_refusal *refusal_out);
-/* Sets the safety stock (0 to CELLAR_AMOUNT_MAX) to line->quantity. `expected` as for a count.
- * VERSION_CHANGED, NOT_FOUND. */
+/* Sets the safety stock to line->quantity, at most CELLAR_AMOUNT_MAX either way. Below zero it is a
+ * limit for back-orders (pre-orders): sales may take what is available down to it, so that a later
+ * receipt just adds, and covers the order lines first come, first served. `expected` as for a
+ * count. VERSION_CHANGED, NOT_FOUND. */
 CELLAR_API cellar_status cellar_stock_set_safety(cellar *store, const cellar_call *call,
                                                  const cellar_line *line, uint64_t expected,
                                                  cellar_ticket *ticket_out,
@@ -438,7 +470,8 @@ typedef enum cellar_movement_kind {
     CELLAR_MOVEMENT_ORDERED = 10,
     CELLAR_MOVEMENT_CANCELLED = 11,
     CELLAR_MOVEMENT_RETURNED = 12,
-    CELLAR_MOVEMENT_STATUS = 13 /* the product was discontinued or taken up again */
+    CELLAR_MOVEMENT_STATUS = 13, /* the product was discontinued or taken up again */
+    CELLAR_MOVEMENT_EXPIRED = 14 /* an order was not paid in time */
 } cellar_movement_kind;
 
 typedef struct cellar_movement {
@@ -504,16 +537,28 @@ CELLAR_API cellar_status cellar_account_get(cellar *store, uint64_t account,
 
 /* ---- Orders ---- */
 
-/*   placed --pay--> paid --fulfil--> fulfilled           returned: a document of its own
- *     |               |
- *     +----cancel-----+--> cancelled */
+/* State    Event            Next       Effect
+ * -------- ---------------- ---------- ------------------------------------------------------------
+ * -        place            placed     units are reserved, until hold_until_ns if given
+ * placed   pay              paid       money is taken, the hold has no end any more; of lines that
+ *                                      are named only so many units, the rest is cancelled
+ * placed   extend           placed     the hold ends later
+ * placed   (deadline)       expired    units are available again, by a commit of its own
+ * placed   cancel           cancelled  units are available again; by line: stays placed while units
+ * paid     cancel           cancelled  are left. Paid: money back
+ * paid     fulfil           fulfilled  units leave; by line: stays paid while units are left
+ * paid     return           paid       units that have left come back, or are damaged; money back
+ * fulfilled return          fulfilled  the same
+ * A step by line that leaves no unit ends in fulfilled when any unit has left, else in cancelled.
+ */
 typedef enum cellar_order_state {
     CELLAR_ORDER_PLACED = 1,    /* its units are reserved */
     CELLAR_ORDER_PAID = 2,      /* paid, its units still here */
     CELLAR_ORDER_FULFILLED = 3, /* its units have left */
     CELLAR_ORDER_CANCELLED =
         4, /* its units are available again, money taken from an account is back there */
-    CELLAR_ORDER_RETURNED = 5 /* a return */
+    CELLAR_ORDER_RETURNED = 5, /* a return: a document of its own */
+    CELLAR_ORDER_EXPIRED = 6   /* not paid in time: its units are available again */
 } cellar_order_state;
 
 typedef struct cellar_order_request {
@@ -527,6 +572,16 @@ typedef struct cellar_order_request {
                          0: paid elsewhere */
     int64_t business_time_ns; /* the host's own date of it; 0: none */
     const char *reference;    /* the host's own text, up to 64 bytes; NULL is "" */
+    /* PLACED: its units are held until then, at least until now + 1 ms; from then on they cannot be
+     * paid for, and become available again. Counted in whole milliseconds, rounded down. 0: without
+     * end. */
+    int64_t hold_until_ns;
+    /* Where the units may come from, best first, up to 16; then location of the lines must be 0.
+     * NULL: from line->location. A line is taken from the first that has all of it, or, when
+     * `split`, from several. */
+    const uint32_t *locations;
+    size_t location_count;
+    bool split;
 } cellar_order_request;
 
 typedef struct cellar_order {
@@ -537,35 +592,85 @@ typedef struct cellar_order {
     int64_t placed_ns;
     int64_t business_time_ns;
     uint64_t customer;
-    uint64_t account; /* debited for it; 0: none */
-    int64_t total;    /* sum of quantity * unit_price; negative for a return */
+    uint64_t account;        /* debited for it; 0: none */
+    int64_t total;           /* as placed: sum of quantity * unit_price; negative for a return */
+    int64_t cancelled_value; /* part of the total that was cancelled or has expired */
+    int64_t returned_value;  /* part of the total that has come back */
+    int64_t hold_until_ns;   /* while it is placed; 0: without end */
     uint32_t line_count;
     char reference[CELLAR_REFERENCE_BYTES_MAX + 1];
 } cellar_order;
 
-/* A line as it stands in the ledger. */
+/* A line as it stands in the ledger, and what has become of it. quantity - cancelled - fulfilled
+ * units are still reserved. */
 typedef struct cellar_order_line {
     uint64_t product;
-    uint32_t location;
+    uint32_t location; /* the first one, when it was taken from several */
     int64_t quantity;
     int64_t unit_price;
+    int64_t cancelled;
+    int64_t fulfilled; /* have left, those that have come back included */
+    int64_t returned;
+    int64_t uncovered; /* of those still reserved: not here yet (back-ordered), first come, first
+                          served; follows the log */
 } cellar_order_line;
 
 /* Places an order: all its units are taken in one commit, whole or not at all. OUT_OF_STOCK (line,
- * available, needed), NOT_SELLABLE, NOT_FOUND (line, or, with line = CELLAR_NO_LINE, the account),
- * INSUFFICIENT_FUNDS, ID_REUSED. */
+ * available, needed, retry_ns), NOT_SELLABLE, NOT_FOUND (line, or, with line = CELLAR_NO_LINE, the
+ * account), INSUFFICIENT_FUNDS, ID_REUSED. */
 CELLAR_API cellar_status cellar_order_place(cellar *store, const cellar_call *call,
                                             const cellar_order_request *request,
                                             cellar_ticket *ticket_out, cellar_refusal *refusal_out);
+/* Places many, one commit each, with one wait for durability at the end. statuses_out[i],
+ * tickets_out[i] and refusals_out[i] (each array may be NULL) tell of requests[i]; a refusal of one
+ * does not stop the others. Up to CELLAR_BULK_MAX. Returns OK when all were placed, else the status
+ * of the first that was not. */
+CELLAR_API cellar_status cellar_order_place_many(cellar *store, const cellar_call *call,
+                                                 const cellar_order_request *requests, size_t count,
+                                                 cellar_status *statuses_out,
+                                                 cellar_ticket *tickets_out,
+                                                 cellar_refusal *refusals_out);
 /* What cellar_order_place() would answer now to a new id, and the total, without a commit. The id
  * is not looked at. */
 CELLAR_API cellar_status cellar_order_quote(cellar *store, const cellar_order_request *request,
                                             int64_t *total_out, cellar_refusal *refusal_out);
-/* The next step of an order. A step that has been made answers OK, repeated, with the ticket of the
- * order's latest step. `account` of pay: debited with the total in the same commit; 0: paid
- * elsewhere. Cancel gives units and money back, from placed or paid. NOT_FOUND, ILLEGAL_STEP
- * (refusal->state), pay: INSUFFICIENT_FUNDS; cancel: IO_ERROR, CORRUPT (its lines are read from the
- * log). */
+
+typedef enum cellar_order_event {
+    CELLAR_EVENT_PAY = 1,
+    CELLAR_EVENT_FULFIL = 2,
+    CELLAR_EVENT_CANCEL = 3,
+    CELLAR_EVENT_RETURN = 4,
+    CELLAR_EVENT_EXTEND = 5
+} cellar_order_event;
+
+/* So many units of a line of an order, by its number from 0. */
+typedef struct cellar_order_part {
+    uint32_t line;
+    int64_t quantity; /* > 0 */
+} cellar_order_part;
+
+typedef struct cellar_order_change {
+    cellar_id order;
+    cellar_order_event event;
+    /* Makes it idempotent. {0, 0}: a step of the whole order is so by the state it leads to (the
+     * ticket is then that of the order's latest step); required when `parts` is given or the event
+     * is RETURN. */
+    cellar_id id;
+    const cellar_order_part *parts; /* each line at most once; NULL: all that is left */
+    size_t part_count;
+    uint64_t account;      /* PAY: debited in the same commit; 0: paid elsewhere */
+    bool damaged;          /* RETURN: the units become unsellable */
+    int64_t hold_until_ns; /* EXTEND */
+} cellar_order_change;
+
+/* A step in the life of an order: see the table above. What is given back goes to the account that
+ * was debited. NOT_FOUND, ILLEGAL_STEP (refusal->state),
+ * NOTHING_LEFT (line, available: units left for this step, needed), HOLD_EXPIRED, ID_REUSED; PAY:
+ * INSUFFICIENT_FUNDS; IO_ERROR, CORRUPT (the lines of a closed order are read from the log). */
+CELLAR_API cellar_status cellar_order_step(cellar *store, const cellar_call *call,
+                                           const cellar_order_change *change,
+                                           cellar_ticket *ticket_out, cellar_refusal *refusal_out);
+/* Short forms for whole orders. */
 CELLAR_API cellar_status cellar_order_pay(cellar *store, const cellar_call *call, cellar_id id,
                                           uint64_t account, cellar_ticket *ticket_out,
                                           cellar_refusal *refusal_out);
@@ -575,9 +680,13 @@ CELLAR_API cellar_status cellar_order_fulfil(cellar *store, const cellar_call *c
 CELLAR_API cellar_status cellar_order_cancel(cellar *store, const cellar_call *call, cellar_id id,
                                              cellar_ticket *ticket_out,
                                              cellar_refusal *refusal_out);
+CELLAR_API cellar_status cellar_order_extend(cellar *store, const cellar_call *call, cellar_id id,
+                                             int64_t hold_until_ns, cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
 /* Goods come back, with or without an order known here: a document of its own with its own id.
  * Lines as for an order (quantity > 0); they become available, or unsellable when `damaged`. state
- * must be 0; account, if given, is credited with the total. NOT_FOUND, ID_REUSED. */
+ * must be 0; account, if given, is credited with the total; without hold_until_ns and locations.
+ * NOT_FOUND, ID_REUSED. */
 CELLAR_API cellar_status cellar_order_return(cellar *store, const cellar_call *call,
                                              const cellar_order_request *request, bool damaged,
                                              cellar_ticket *ticket_out,
@@ -610,13 +719,13 @@ typedef struct cellar_totals {
     uint64_t stocks; /* pairs of product and location */
     uint64_t accounts;
     uint64_t customers;   /* with at least one order or return */
-    uint64_t orders[6];   /* by cellar_order_state, now; [0] counts stock changes and transfers that
-                             have an id */
+    uint64_t orders[7];   /* by cellar_order_state, now; [0] counts other documents that have an id:
+                             stock changes, transfers, steps, transactions */
     uint64_t order_lines; /* of all orders ever placed, cancelled ones included */
     uint64_t return_lines;
-    int64_t units_ordered; /* in orders that are not cancelled */
+    int64_t units_ordered; /* without those that were cancelled or have expired */
     int64_t units_returned;
-    int64_t revenue; /* sum of quantity * unit_price over orders that are not cancelled */
+    int64_t revenue; /* of orders, without what was cancelled or has expired */
     int64_t returned_value;
     int64_t units_received;
     int64_t units_adjusted; /* adjustments and counts, signed */

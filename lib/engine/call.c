@@ -45,17 +45,43 @@ void engine_leave(struct engine_call *call) {
     pthread_setcancelstate(call->cancel_state, NULL);
 }
 
-int64_t engine_now(cellar *engine) {
+/* Further ahead of `latest` than real time explains? */
+static bool call_clock_jumped(const cellar *engine, int64_t now, int64_t latest) {
+    int64_t jump_max = engine->config.clock_jump_max_ns;
+    if (now - latest <= jump_max) {
+        return false;
+    }
+    int64_t passed = clock_monotonic_ns() - ATOMIC_LOAD(&engine->latest_monotonic_ns, relaxed);
+    return now - latest - jump_max > passed;
+}
+
+/* False: the clock has jumped, and the time is the latest that was believed. */
+static bool call_now(cellar *engine, int64_t *now_out) {
     int64_t now = engine->config.clock(engine->config.clock_context);
     /* Relaxed: a number by itself. Raised a millisecond at a time, so that calls do not all write
      * it. */
     int64_t latest = ATOMIC_LOAD(&engine->latest_ns, relaxed);
+    *now_out = latest;
     if (now < latest) {
-        return latest;
+        return true;
+    }
+    if (call_clock_jumped(engine, now, latest)) {
+        return false;
+    }
+    if (now - latest >= NANOSECONDS_PER_MILLISECOND) {
+        /* Before the time it goes with: read with an older one it lets less pass, for a moment. */
+        ATOMIC_STORE(&engine->latest_monotonic_ns, clock_monotonic_ns(), relaxed);
     }
     while (now - latest >= NANOSECONDS_PER_MILLISECOND &&
            !ATOMIC_CAS(&engine->latest_ns, &latest, now, relaxed, relaxed)) {
     }
+    *now_out = now;
+    return true;
+}
+
+int64_t engine_now(cellar *engine) {
+    int64_t now;
+    (void)call_now(engine, &now);
     return now;
 }
 
@@ -173,9 +199,12 @@ static cellar_status call_after_plan(cellar *engine, const cellar_call *options,
 static enum plan_result call_attempt(cellar *engine, const cellar_call *options, struct plan *plan,
                                      plan_function *function, void *request,
                                      enum commit_outcome *outcome_out, uint64_t *bytes_out) {
-    plan_reset(plan, engine_now(engine));
+    int64_t now_ns;
+    bool believed = call_now(engine, &now_ns);
+    plan_reset(plan, now_ns);
     commit_enter();
-    enum plan_result result = function(plan, request);
+    enum plan_result result =
+        believed ? function(plan, request) : plan_refuse(plan, CELLAR_CLOCK_JUMPED, CELLAR_NO_LINE);
     if (result == PLAN_REFUSED && !plan_refusal_stands(plan)) {
         plan->wait_lsn = 0;
         result = PLAN_WAIT;
@@ -217,6 +246,10 @@ static cellar_status call_loop(cellar *engine, const cellar_call *options, struc
         commit_hold_back(engine->commit, courtesy != 0);
         enum plan_result result =
             call_attempt(engine, options, plan, function, request, &outcome, &bytes);
+        if (result == PLAN_REFUSED && plan->short_stock != 0 &&
+            expiry_run_overdue(engine, plan->short_stock, &plan->refusal.retry_ns) != 0) {
+            continue;
+        }
         if (result == PLAN_REFUSED) {
             status = plan->refusal.status;
             break;

@@ -21,6 +21,7 @@
 #define ENGINE_STOCKS_DEFAULT (1u << 21)
 #define ENGINE_ACCOUNTS_DEFAULT (1u << 24)
 #define ENGINE_ORDERS_DEFAULT (1u << 24)
+#define ENGINE_CLOCK_JUMP_DEFAULT_NS (INT64_C(24) * 3600 * 1000 * NANOSECONDS_PER_MILLISECOND)
 /* Longest wait for ring space when the caller did not say. */
 #define ENGINE_SPACE_WAIT_MS 10000
 /* Attempts of one call before CONFLICT. Each failed one means that another call's commit succeeded,
@@ -35,6 +36,18 @@
 
 struct engine_calls {
     _Alignas(CACHE_LINE_BYTES) _Atomic int64_t count;
+};
+
+/* Slots that are due, from the follower to the thread that expires them. */
+#define EXPIRY_QUEUE 1024u
+struct expiry {
+    pthread_t thread;
+    bool runs;
+    _Atomic uint32_t stopping;
+    _Atomic uint32_t epoch; /* futex */
+    _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t head;
+    _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t tail;
+    _Atomic uint32_t slots[EXPIRY_QUEUE];
 };
 
 struct cellar {
@@ -58,8 +71,12 @@ struct cellar {
     _Atomic uint32_t audit_done; /* futex */
     pthread_mutex_t audit_lock;  /* one audit at a time; never taken by any other call */
 
-    /* The latest time handed out, to a millisecond; raised, never lowered. */
+    struct expiry expiry;
+
+    /* The latest time handed out, to a millisecond; raised, never lowered. And the monotonic clock
+     * then, or later. */
     _Alignas(CACHE_LINE_BYTES) _Atomic int64_t latest_ns;
+    _Atomic int64_t latest_monotonic_ns;
 
     uint64_t recovery_ns;
     uint64_t recovery_records;
@@ -85,7 +102,8 @@ struct engine_call {
  */
 cellar_status engine_enter(struct engine_call *call, const cellar *engine);
 void engine_leave(struct engine_call *call);
-/* The store's time: the clock's, held where it is while the clock is behind. */
+/* The store's time: the clock's, held where it is while the clock is behind, or has jumped further
+ * ahead than is believed. */
 int64_t engine_now(cellar *engine);
 
 /* Plans and commits until it is done or refused, then waits for durability as `options` say. `kind`
@@ -110,6 +128,23 @@ cellar_status follower_start(cellar *engine);
 void follower_stop(cellar *engine);
 /* OK, TIMEOUT, FAILED. */
 cellar_status follower_wait(cellar *engine, uint64_t lsn, int64_t deadline_ns);
+
+/* ---- orders.c ---- */
+
+/* A step that has been checked; reads the ledger first when it needs to. */
+cellar_status engine_order_step(cellar *engine, const cellar_call *call,
+                                struct plan_step_request *request, cellar_ticket *ticket_out,
+                                cellar_refusal *refusal_out);
+
+/* ---- expiry.c ---- */
+
+cellar_status expiry_start(cellar *engine);
+void expiry_stop(cellar *engine);
+/* The follower: hands over what is due. */
+void expiry_feed(cellar *engine);
+/* Any call, outside of sections: expires some orders that hold units of the stock and are overdue.
+ * How many; when the next one will be, 0: unknown. */
+uint32_t expiry_run_overdue(cellar *engine, uint32_t stock, int64_t *next_ns_out);
 
 /* ---- ledger.c ---- */
 

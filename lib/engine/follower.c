@@ -100,6 +100,7 @@ static void *follower_run(void *argument) {
             return NULL;
         }
         store_sweep(engine->store, engine_now(engine));
+        expiry_feed(engine);
         commit_follower_sleep(commit, end, FOLLOWER_IDLE_NS);
     }
 }

@@ -27,12 +27,26 @@ cellar_status ledger_read(cellar *engine, uint64_t lsn, struct record_header **r
 
 /* ---- History of a stock ---- */
 
-static void ledger_describe_document(const struct payload_document *document,
+static void ledger_describe_document(const struct payload_document *document, uint32_t bytes,
                                      cellar_movement *movement) {
     movement->id = document->id;
     movement->reason = document->reason;
-    memcpy(movement->reference, payload_reference(document), document->reference_bytes);
-    movement->reference[document->reference_bytes] = '\0';
+    struct content content;
+    content_of(&content, document, bytes);
+    memcpy(movement->reference, content.reference, content.reference_bytes);
+    movement->reference[content.reference_bytes] = '\0';
+}
+
+static void ledger_describe_step(const struct payload_step *step, cellar_movement *movement) {
+    movement->id = step->id;
+    if (step->event == PAYLOAD_EXPIRE) {
+        movement->kind = CELLAR_MOVEMENT_EXPIRED;
+    } else if (step->event == CELLAR_EVENT_RETURN) {
+        movement->kind = CELLAR_MOVEMENT_RETURNED;
+    } else {
+        /* Also what is not paid for of an order that is paid in part. */
+        movement->kind = CELLAR_MOVEMENT_CANCELLED;
+    }
 }
 
 static void ledger_describe_part(const struct store_part *part, cellar_movement *movement) {
@@ -47,21 +61,20 @@ static void ledger_describe_part(const struct store_part *part, cellar_movement 
     case STORE_STOCK_CHANGE: {
         const struct payload_document *document = part->payload;
         movement->kind = (cellar_movement_kind)document->type;
-        ledger_describe_document(document, movement);
+        ledger_describe_document(document, part->bytes, movement);
         break;
     }
     case STORE_ORDER_PLACE:
         movement->kind = CELLAR_MOVEMENT_ORDERED;
-        ledger_describe_document(part->payload, movement);
+        ledger_describe_document(part->payload, part->bytes, movement);
         break;
     case STORE_ORDER_RETURN:
         movement->kind = CELLAR_MOVEMENT_RETURNED;
-        ledger_describe_document(part->payload, movement);
+        ledger_describe_document(part->payload, part->bytes, movement);
         movement->reason = 0;
         break;
     case STORE_ORDER_STEP:
-        movement->kind = CELLAR_MOVEMENT_CANCELLED;
-        movement->id = ((const struct payload_step *)part->payload)->id;
+        ledger_describe_step(part->payload, movement);
         break;
     case STORE_STOCK_TAKE:
         movement->kind = CELLAR_MOVEMENT_TAKEN;
@@ -81,9 +94,10 @@ static bool ledger_part_names(const struct store_part *part, uint32_t stock) {
     case STORE_STOCK_CHANGE:
     case STORE_ORDER_PLACE:
     case STORE_ORDER_RETURN: {
-        const struct payload_document *document = part->payload;
-        for (uint32_t i = 0; i < document->line_count; i++) {
-            if (payload_lines(document)[i].stock == stock) {
+        struct content content;
+        content_of(&content, part->payload, part->bytes);
+        for (uint32_t i = 0; i < content_source_count(&content); i++) {
+            if (content_source(&content, i).stock == stock) {
                 return true;
             }
         }

@@ -63,6 +63,9 @@ static void open_set_defaults(cellar_config *config) {
     if (config->clock == NULL) {
         config->clock = open_system_clock;
     }
+    if (config->clock_jump_max_ns == 0) {
+        config->clock_jump_max_ns = ENGINE_CLOCK_JUMP_DEFAULT_NS;
+    }
 }
 
 static const char *open_check_config(const cellar_config *config) {
@@ -92,6 +95,9 @@ static const char *open_check_config(const cellar_config *config) {
     }
     if (config->orders_max > CELLAR_ORDERS_MAX) {
         return "orders_max: at most CELLAR_ORDERS_MAX";
+    }
+    if (config->clock_jump_max_ns < 0) {
+        return "clock_jump_max_ns: not below zero";
     }
     if (config->durability != CELLAR_DURABLE && config->durability != CELLAR_RELAXED) {
         return "durability: CELLAR_DURABLE or CELLAR_RELAXED";
@@ -186,6 +192,15 @@ static cellar_status open_recover(cellar *engine, const struct engine_options *o
     return status;
 }
 
+/* A store may have been closed for years: what the clock says now is believed. */
+static void open_set_clock(cellar *engine) {
+    int64_t now = engine->config.clock(engine->config.clock_context);
+    if (now > ATOMIC_LOAD(&engine->latest_ns, relaxed)) {
+        ATOMIC_STORE(&engine->latest_ns, now, relaxed);
+    }
+    ATOMIC_STORE(&engine->latest_monotonic_ns, clock_monotonic_ns(), relaxed);
+}
+
 static cellar_status open_start(cellar *engine, cellar_problem *problem) {
     cellar_status status = commit_start(engine->commit, log_start_lsn(engine->log));
     if (status == CELLAR_OK) {
@@ -194,10 +209,14 @@ static cellar_status open_start(cellar *engine, cellar_problem *problem) {
     if (status == CELLAR_OK) {
         status = log_start(engine->log, engine->commit, problem);
     }
+    if (status == CELLAR_OK) {
+        status = expiry_start(engine);
+    }
     return status;
 }
 
 static void open_release(cellar *engine) {
+    expiry_stop(engine);
     follower_stop(engine);
     if (engine->log != NULL) {
         log_destroy(engine->log);
@@ -275,6 +294,7 @@ cellar_status engine_open(const cellar_config *config, const struct engine_optio
         status = open_recover(engine, options, problem);
     }
     if (status == CELLAR_OK) {
+        open_set_clock(engine);
         status = open_start(engine, problem);
     }
     /* The caller's string is the caller's. */
@@ -318,6 +338,7 @@ cellar_status cellar_close(cellar *engine) {
     while (close_calls_running(engine)) {
         clock_sleep_ns(NANOSECONDS_PER_MILLISECOND / 10);
     }
+    expiry_stop(engine);
     cellar_status status = log_stop(engine->log);
     open_release(engine);
     return status == CELLAR_OK ? CELLAR_OK : CELLAR_OUTCOME_UNKNOWN;

@@ -1,10 +1,5 @@
-/* Orders, as cellar.h has them. */
+/* Changing orders, as cellar.h has it. */
 #include "engine/engine.h"
-
-#include <string.h>
-
-/* Entries of a list looked up in one read section. */
-#define ORDER_PAGE_STEP 64
 
 /* ---- Changing ---- */
 
@@ -83,9 +78,51 @@ cellar_status cellar_order_quote(cellar *store, const cellar_order_request *orde
     return status;
 }
 
-static cellar_status order_step(cellar *store, const cellar_call *call, cellar_id id,
-                                cellar_order_state to, uint64_t account, cellar_ticket *ticket_out,
+/* The record that placed the order, for a return: it may be closed, its lines only in the ledger.
+ */
+static cellar_status order_read_placed(cellar *engine, const cellar_order_change *change,
+                                       struct record_header **placed_out) {
+    *placed_out = NULL;
+    if (change->event != CELLAR_EVENT_RETURN) {
+        return CELLAR_OK;
+    }
+    uint64_t placed_lsn = 0;
+    commit_enter();
+    const struct store_order *order = store_find_order(engine->store, change->order);
+    if (order != NULL) {
+        /* Acquire: pairs with the release in order_apply_document(). */
+        placed_lsn = ATOMIC_LOAD(&order->placed_lsn, acquire);
+    }
+    commit_leave();
+    cellar_status status =
+        placed_lsn == 0 ? CELLAR_OK : ledger_read(engine, placed_lsn, placed_out);
+    return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
+}
+
+cellar_status engine_order_step(cellar *engine, const cellar_call *call,
+                                struct plan_step_request *request, cellar_ticket *ticket_out,
                                 cellar_refusal *refusal_out) {
+    struct record_header *placed;
+    cellar_status status = order_read_placed(engine, request->change, &placed);
+    if (status != CELLAR_OK) {
+        return status;
+    }
+    struct plan plan;
+    plan_create(&plan, engine->store);
+    request->placed = placed;
+    status =
+        engine_transact(engine, call, &plan, plan_order_step, request, ticket_out, refusal_out);
+    plan_destroy(&plan);
+    log_release_record(engine->log, placed);
+    return status;
+}
+
+cellar_status cellar_order_step(cellar *store, const cellar_call *call,
+                                const cellar_order_change *change, cellar_ticket *ticket_out,
+                                cellar_refusal *refusal_out) {
+    if (change == NULL) {
+        return engine_invalid(refusal_out, "change is required");
+    }
     struct engine_call guard;
     cellar_status status = engine_enter(&guard, store);
     if (status != CELLAR_OK) {
@@ -93,9 +130,10 @@ static cellar_status order_step(cellar *store, const cellar_call *call, cellar_i
     }
     struct plan plan;
     plan_create(&plan, store->store);
-    struct plan_step_request request = {.id = id, .to = to, .account = account};
-    status =
-        engine_transact(store, call, &plan, plan_order_step, &request, ticket_out, refusal_out);
+    struct plan_step_request request = {.change = change};
+    bool valid = plan_check_step(&plan, &request);
+    status = valid ? engine_order_step(store, call, &request, ticket_out, refusal_out)
+                   : engine_refused(&plan, refusal_out);
     plan_destroy(&plan);
     engine_leave(&guard);
     return status;
@@ -104,283 +142,66 @@ static cellar_status order_step(cellar *store, const cellar_call *call, cellar_i
 cellar_status cellar_order_pay(cellar *store, const cellar_call *call, cellar_id id,
                                uint64_t account, cellar_ticket *ticket_out,
                                cellar_refusal *refusal_out) {
-    return order_step(store, call, id, CELLAR_ORDER_PAID, account, ticket_out, refusal_out);
+    const cellar_order_change change = {.order = id, .event = CELLAR_EVENT_PAY, .account = account};
+    return cellar_order_step(store, call, &change, ticket_out, refusal_out);
 }
 
 cellar_status cellar_order_fulfil(cellar *store, const cellar_call *call, cellar_id id,
                                   cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    return order_step(store, call, id, CELLAR_ORDER_FULFILLED, 0, ticket_out, refusal_out);
+    const cellar_order_change change = {.order = id, .event = CELLAR_EVENT_FULFIL};
+    return cellar_order_step(store, call, &change, ticket_out, refusal_out);
 }
 
 cellar_status cellar_order_cancel(cellar *store, const cellar_call *call, cellar_id id,
                                   cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    return order_step(store, call, id, CELLAR_ORDER_CANCELLED, 0, ticket_out, refusal_out);
+    const cellar_order_change change = {.order = id, .event = CELLAR_EVENT_CANCEL};
+    return cellar_order_step(store, call, &change, ticket_out, refusal_out);
 }
 
-/* ---- Reading ---- */
-
-/* What memory says of the order; its lines and reference too while it is open. */
-struct order_view {
-    cellar_order order;
-    uint64_t wait_lsn; /* not 0: its content is not known yet */
-    bool found;
-    bool detailed;
-};
-
-static void order_copy_reference(cellar_order *order, const char *reference, size_t bytes) {
-    memcpy(order->reference, reference, bytes);
-    order->reference[bytes] = '\0';
+cellar_status cellar_order_extend(cellar *store, const cellar_call *call, cellar_id id,
+                                  int64_t hold_until_ns, cellar_ticket *ticket_out,
+                                  cellar_refusal *refusal_out) {
+    const cellar_order_change change = {
+        .order = id, .event = CELLAR_EVENT_EXTEND, .hold_until_ns = hold_until_ns};
+    return cellar_order_step(store, call, &change, ticket_out, refusal_out);
 }
 
-static void order_copy_lines(const cellar *engine, const struct payload_line *from,
-                             uint32_t line_count, cellar_order_line *into, size_t capacity) {
-    for (uint32_t i = 0; i < line_count && i < capacity; i++) {
-        const struct store_stock *stock = &engine->store->stocks[from[i].stock];
-        into[i] = (cellar_order_line){.product = stock->product,
-                                      .location = stock->location,
-                                      .quantity = from[i].quantity,
-                                      .unit_price = from[i].unit_price};
-    }
-}
+/* ---- Many ---- */
 
-/* Inside a section. */
-static struct order_view order_look(const cellar *engine, const struct store_order *entry,
-                                    cellar_order_line *lines_out, size_t capacity) {
-    struct order_view view = {.found = false};
-    struct cell_content content = commit_read(engine->commit, store_order_cell(entry->slot));
-    if (content.value <= 0 || content.value == STORE_STATE_OTHER) {
-        return view;
-    }
-    view.found = true;
-    /* The order's content, and the account it was paid from, follow the log. Acquire: pairs with
-     * the release in commit_advance_projected(). */
-    if (ATOMIC_LOAD(&engine->commit->projected.lsn, acquire) <= content.version) {
-        view.wait_lsn = content.version;
-        return view;
-    }
-    uint64_t placed = ATOMIC_LOAD(&entry->placed_lsn, acquire);
-    view.order = (cellar_order){.id = entry->id,
-                                .state = (cellar_order_state)content.value,
-                                .version = content.version,
-                                .placed_lsn = placed,
-                                .placed_ns = entry->placed_ns,
-                                .customer = entry->customer,
-                                .account = ATOMIC_LOAD(&entry->account, relaxed),
-                                .total = content.value == CELLAR_ORDER_RETURNED ? -entry->total
-                                                                                : entry->total,
-                                .line_count = entry->line_count};
-    /* Acquire: pairs with the release that published it; it stays while our section lasts. */
-    const struct store_detail *detail = ATOMIC_LOAD(&entry->detail, acquire);
-    if (detail != NULL) {
-        view.detailed = true;
-        view.order.business_time_ns = detail->business_time_ns;
-        order_copy_reference(&view.order, (const char *)(detail->lines + detail->line_count),
-                             detail->reference_bytes);
-        order_copy_lines(engine, detail->lines, detail->line_count, lines_out, capacity);
-    }
-    return view;
-}
-
-/* Outside any section: what a closed order's record in the ledger says. */
-static cellar_status order_read_ledger(cellar *engine, cellar_order *order,
-                                       cellar_order_line *lines_out, size_t capacity) {
-    struct record_header *record;
-    cellar_status status = ledger_read(engine, order->placed_lsn, &record);
-    if (status != CELLAR_OK) {
-        return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
-    }
-    const struct payload_document *document = record_payload(record);
-    order->business_time_ns = document->business_time_ns;
-    order_copy_reference(order, payload_reference(document), document->reference_bytes);
-    order_copy_lines(engine, payload_lines(document), document->line_count, lines_out, capacity);
-    log_release_record(engine->log, record);
-    return CELLAR_OK;
-}
-
-static cellar_status order_get(cellar *engine, cellar_id id, cellar_order *order_out,
-                               cellar_order_line *lines_out, size_t capacity) {
-    for (;;) {
-        struct order_view view = {.found = false};
-        commit_enter();
-        const struct store_order *entry = store_find_order(engine->store, id);
-        if (entry != NULL) {
-            view = order_look(engine, entry, lines_out, capacity);
-        }
-        commit_leave();
-        if (!view.found) {
-            return CELLAR_NOT_FOUND;
-        }
-        if (view.wait_lsn == 0) {
-            *order_out = view.order;
-            return view.detailed ? CELLAR_OK
-                                 : order_read_ledger(engine, order_out, lines_out, capacity);
-        }
-        cellar_status status = follower_wait(engine, view.wait_lsn, INT64_MAX);
-        if (status != CELLAR_OK) {
-            return status;
-        }
-    }
-}
-
-cellar_status cellar_order_get(cellar *store, cellar_id id, cellar_order *order_out,
-                               cellar_order_line *lines_out, size_t capacity) {
-    if (order_out == NULL || (lines_out == NULL && capacity != 0)) {
+cellar_status cellar_order_place_many(cellar *store, const cellar_call *call,
+                                      const cellar_order_request *requests, size_t count,
+                                      cellar_status *statuses_out, cellar_ticket *tickets_out,
+                                      cellar_refusal *refusals_out) {
+    if ((requests == NULL && count != 0) || count > CELLAR_BULK_MAX) {
         return CELLAR_INVALID_ARGUMENT;
     }
     struct engine_call guard;
     cellar_status status = engine_enter(&guard, store);
-    if (status == CELLAR_OK) {
-        status = order_get(store, id, order_out, lines_out, capacity);
-        engine_leave(&guard);
+    if (status != CELLAR_OK) {
+        return status;
     }
-    return status;
-}
-
-/* ---- Lists ---- */
-
-/* Inside a section: the slots of the next page, by the links of the customer's orders. */
-static size_t order_page_customer(const struct store *store, uint32_t slot, cellar_id *ids,
-                                  size_t capacity) {
-    size_t count = 0;
-    while (slot != 0 && count < capacity) {
-        ids[count++] = store->orders[slot].id;
-        slot = store->orders[slot].older_of_customer;
-    }
-    return count;
-}
-
-static size_t order_page_state(const struct store *store, cellar_order_state state, uint64_t before,
-                               cellar_id *ids, size_t capacity) {
-    struct index_entry entries[ORDER_PAGE_STEP];
-    size_t wanted = capacity < ORDER_PAGE_STEP ? capacity : ORDER_PAGE_STEP;
-    size_t count = index_page(store->orders_by_state[state], before, entries, wanted);
+    cellar_call relaxed = call == NULL ? (cellar_call){0} : *call;
+    relaxed.durability = CELLAR_RELAXED;
+    bool valid = engine_call_valid(call);
+    uint64_t last_lsn = 0;
     for (size_t i = 0; i < count; i++) {
-        ids[i] = store->orders[entries[i].slot].id;
-    }
-    return count;
-}
-
-/* Up to ORDER_PAGE_STEP ids that follow `before`. NOT_FOUND: it is no order that could be in the
- * list. Not 0 in *wait_lsn: its place in the list is not known yet. */
-static cellar_status order_page_ids(cellar *engine, const cellar_order_query *query,
-                                    cellar_id before, cellar_id *ids, size_t *count,
-                                    uint64_t *wait_lsn) {
-    struct store *store = engine->store;
-    bool first = before.high == 0 && before.low == 0;
-    uint64_t placed = UINT64_MAX;
-    uint32_t slot = 0;
-    *count = 0;
-    *wait_lsn = 0;
-    if (!first) {
-        const struct store_order *entry = store_find_order(store, before);
-        struct order_view view = {.found = false};
-        if (entry != NULL) {
-            view = order_look(engine, entry, NULL, 0);
+        cellar_ticket ticket = {0};
+        cellar_status placed =
+            valid ? order_transact(store, &relaxed, &requests[i], false, false, &ticket,
+                                   refusals_out == NULL ? NULL : &refusals_out[i])
+                  : CELLAR_INVALID_ARGUMENT;
+        if (placed == CELLAR_OK && ticket.lsn > last_lsn) {
+            last_lsn = ticket.lsn;
         }
-        *wait_lsn = view.wait_lsn;
-        if (!view.found || view.wait_lsn != 0 ||
-            (query->customer != 0 && view.order.customer != query->customer)) {
-            return CELLAR_NOT_FOUND;
+        if (statuses_out != NULL) {
+            statuses_out[i] = placed;
         }
-        placed = view.order.placed_lsn;
-        slot = entry->older_of_customer;
-    }
-    if (query->customer == 0) {
-        *count = order_page_state(store, query->state, placed, ids, ORDER_PAGE_STEP);
-        return CELLAR_OK;
-    }
-    if (first) {
-        const struct store_customer *customer = store_find_customer(store, query->customer);
-        /* Acquire: pairs with the release in order_publish(). */
-        slot = customer == NULL ? 0 : ATOMIC_LOAD(&customer->newest, acquire);
-    }
-    *count = order_page_customer(store, slot, ids, ORDER_PAGE_STEP);
-    return CELLAR_OK;
-}
-
-struct order_page {
-    cellar_order *orders;
-    size_t capacity;
-    size_t count;
-    cellar_order_line *lines;
-    size_t lines_capacity;
-    size_t lines_count;
-    bool full;
-};
-
-/* Adds the order unless it has left the list. */
-static cellar_status order_page_add(cellar *engine, const cellar_order_query *query, cellar_id id,
-                                    struct order_page *page) {
-    cellar_order *order = &page->orders[page->count];
-    cellar_order_line *lines = page->lines == NULL ? NULL : page->lines + page->lines_count;
-    size_t room = page->lines == NULL ? 0 : page->lines_capacity - page->lines_count;
-    cellar_status status = order_get(engine, id, order, lines, room);
-    if (status == CELLAR_NOT_FOUND ||
-        (status == CELLAR_OK && query->customer == 0 && order->state != query->state)) {
-        return CELLAR_OK;
-    }
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    if (page->lines != NULL && order->line_count > room && page->count > 0) {
-        page->full = true;
-        return CELLAR_OK;
-    }
-    page->lines_count += order->line_count < room ? order->line_count : room;
-    page->count++;
-    page->full = page->count == page->capacity;
-    return CELLAR_OK;
-}
-
-static cellar_status order_list(cellar *engine, const cellar_order_query *query,
-                                struct order_page *page) {
-    cellar_id before = query->before;
-    while (!page->full) {
-        cellar_id ids[ORDER_PAGE_STEP];
-        size_t found;
-        uint64_t wait_lsn;
-        commit_enter();
-        cellar_status status = order_page_ids(engine, query, before, ids, &found, &wait_lsn);
-        commit_leave();
-        if (wait_lsn != 0) {
-            status = follower_wait(engine, wait_lsn, INT64_MAX);
-            if (status == CELLAR_OK) {
-                continue;
-            }
+        if (tickets_out != NULL) {
+            tickets_out[i] = ticket;
         }
-        for (size_t i = 0; status == CELLAR_OK && i < found && !page->full; i++) {
-            status = order_page_add(engine, query, ids[i], page);
-            before = ids[i];
-        }
-        if (status != CELLAR_OK || found == 0) {
-            return status;
-        }
+        status = status == CELLAR_OK ? placed : status;
     }
-    return CELLAR_OK;
-}
-
-cellar_status cellar_order_list(cellar *store, const cellar_order_query *query,
-                                cellar_order *page_out, size_t capacity, size_t *count_out,
-                                cellar_order_line *lines_out, size_t lines_capacity) {
-    if (query == NULL || page_out == NULL || count_out == NULL || capacity == 0 ||
-        capacity > CELLAR_PAGE_MAX || (lines_out == NULL && lines_capacity != 0)) {
-        return CELLAR_INVALID_ARGUMENT;
-    }
-    if (query->customer == 0 &&
-        (query->state < CELLAR_ORDER_PLACED || query->state > CELLAR_ORDER_RETURNED)) {
-        return CELLAR_INVALID_ARGUMENT;
-    }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct order_page page = {.orders = page_out,
-                              .capacity = capacity,
-                              .lines = lines_out,
-                              .lines_capacity = lines_capacity};
-    status = order_list(store, query, &page);
-    *count_out = page.count;
+    cellar_status durable = last_lsn == 0 ? CELLAR_OK : engine_wait_durable(store, call, last_lsn);
     engine_leave(&guard);
-    return status;
+    return durable == CELLAR_OK ? status : durable;
 }

@@ -65,10 +65,16 @@ cellar_status cellar_stock_announce(cellar *store, const cellar_call *call,
     return stock_change(store, call, CELLAR_MOVEMENT_ANNOUNCED, change, ticket_out, refusal_out);
 }
 
-/* The calls of one line that have no document. `zero_allowed`: the quantity is a level, not a
- * change. */
+/* The calls of one line that have no document. Zero is allowed when the quantity is a level, not a
+ * change; below zero it is a limit for back-orders. */
+enum stock_sign {
+    STOCK_ABOVE_ZERO,
+    STOCK_FROM_ZERO,
+    STOCK_ANY
+};
+
 static cellar_status stock_single(cellar *store, const cellar_call *call, plan_function *function,
-                                  const cellar_line *line, uint64_t expected, bool zero_allowed,
+                                  const cellar_line *line, uint64_t expected, enum stock_sign sign,
                                   cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
     if (line == NULL) {
         return engine_invalid(refusal_out, "line is required");
@@ -82,8 +88,8 @@ static cellar_status stock_single(cellar *store, const cellar_call *call, plan_f
     plan_create(&plan, store->store);
     struct plan_stock_request request = {.line = line, .expected = expected};
     cellar_line checked = *line;
-    checked.quantity += zero_allowed && line->quantity == 0;
-    bool valid = plan_check_lines(&plan, &checked, 1, false, false);
+    checked.quantity += sign != STOCK_ABOVE_ZERO && line->quantity == 0;
+    bool valid = plan_check_lines(&plan, &checked, 1, sign == STOCK_ANY, false);
     status = stock_transact(store, call, &plan, valid, function, &request, ticket_out, refusal_out);
     plan_destroy(&plan);
     engine_leave(&guard);
@@ -92,20 +98,21 @@ static cellar_status stock_single(cellar *store, const cellar_call *call, plan_f
 
 cellar_status cellar_stock_take(cellar *store, const cellar_call *call, const cellar_line *line,
                                 cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    return stock_single(store, call, plan_stock_take, line, 0, false, ticket_out, refusal_out);
+    return stock_single(store, call, plan_stock_take, line, 0, STOCK_ABOVE_ZERO, ticket_out,
+                        refusal_out);
 }
 
 cellar_status cellar_stock_count(cellar *store, const cellar_call *call, const cellar_line *line,
                                  uint64_t expected, cellar_ticket *ticket_out,
                                  cellar_refusal *refusal_out) {
-    return stock_single(store, call, plan_stock_count, line, expected, true, ticket_out,
+    return stock_single(store, call, plan_stock_count, line, expected, STOCK_FROM_ZERO, ticket_out,
                         refusal_out);
 }
 
 cellar_status cellar_stock_set_safety(cellar *store, const cellar_call *call,
                                       const cellar_line *line, uint64_t expected,
                                       cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    return stock_single(store, call, plan_stock_safety, line, expected, true, ticket_out,
+    return stock_single(store, call, plan_stock_safety, line, expected, STOCK_ANY, ticket_out,
                         refusal_out);
 }
 

@@ -119,24 +119,62 @@ static bool apply_check_identity(const struct record_header *record, cellar_id i
            (!identified || record_find(record, store_order_cell(slot)) != NULL);
 }
 
+static bool apply_check_stock(const struct store *store, uint32_t stock) {
+    return stock != 0 && stock < slots_end(&store->stock_slots);
+}
+
 static bool apply_check_document(const struct store *store, const struct store_part *part) {
     const struct payload_document *document = part->payload;
-    if (part->bytes < sizeof *document || document->line_count > CELLAR_LINES_MAX ||
-        document->reference_bytes > CELLAR_REFERENCE_BYTES_MAX ||
-        part->bytes != sizeof *document + document->line_count * sizeof(struct payload_line) +
-                           document->reference_bytes) {
+    struct content content;
+    if (part->bytes < sizeof *document ||
+        !content_read(&content, document + 1, part->bytes - sizeof *document, document->line_count,
+                      document->flags, document->reference_bytes) ||
+        !apply_check_identity(part->record, document->id, document->slot)) {
         return false;
     }
-    if (!apply_check_identity(part->record, document->id, document->slot)) {
+    bool placed = part->kind == STORE_ORDER_PLACE;
+    if ((placed && document->slot == 0) || (!placed && document->flags != 0) ||
+        (content.hold_until_ms != 0 && document->type != CELLAR_ORDER_PLACED)) {
         return false;
     }
     for (uint32_t i = 0; i < document->line_count; i++) {
-        uint32_t stock = payload_lines(document)[i].stock;
-        if (stock == 0 || stock >= slots_end(&store->stock_slots)) {
+        if (!apply_check_stock(store, payload_lines(document)[i].stock)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < content.allocation_count; i++) {
+        if (!apply_check_stock(store, content.allocations[i].stock)) {
             return false;
         }
     }
     return true;
+}
+
+static bool apply_check_step(const struct store *store, const struct store_part *part) {
+    const struct payload_step *step = part->payload;
+    if (part->bytes < sizeof *step || step->part_count > CELLAR_LINES_MAX ||
+        step->move_count > RECORD_CELLS_MAX || step->until_ms < 0 ||
+        step->until_ms > STORE_DEADLINE_MS_MAX ||
+        part->bytes != sizeof *step + step->part_count * sizeof(struct payload_part_of_order) +
+                           step->move_count * sizeof(struct payload_move) +
+                           (step->slot == 0 ? 0 : sizeof(struct payload_identity))) {
+        return false;
+    }
+    const struct payload_part_of_order *parts = (const struct payload_part_of_order *)(step + 1);
+    for (uint32_t i = 0; i < step->part_count; i++) {
+        if (parts[i].quantity <= 0 || (i > 0 && parts[i].line <= parts[i - 1].line)) {
+            return false;
+        }
+    }
+    const struct payload_move *moves = (const struct payload_move *)(parts + step->part_count);
+    for (uint32_t i = 0; i < step->move_count; i++) {
+        if (!apply_check_stock(store, moves[i].stock) || moves[i].quantity <= 0) {
+            return false;
+        }
+    }
+    const struct payload_identity *identity =
+        (const struct payload_identity *)(moves + step->move_count);
+    return step->slot == 0 || apply_check_identity(part->record, identity->id, step->slot);
 }
 
 static bool apply_check_product(const struct store_part *part) {
@@ -159,7 +197,7 @@ static bool apply_check_part(const struct store *store, const struct store_part 
     case STORE_ACCOUNT_OPEN:
         return part->bytes == sizeof(struct payload_account);
     case STORE_ORDER_STEP:
-        return part->bytes == sizeof(struct payload_step);
+        return apply_check_step(store, part);
     case STORE_STOCK_CHANGE:
     case STORE_ACCOUNT_ENTRY:
     case STORE_ORDER_PLACE:

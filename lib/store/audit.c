@@ -41,33 +41,59 @@ static void audit_breathe(uint32_t slot) {
     }
 }
 
+/* What an open order still holds. */
+static void audit_reserved(struct audit *audit, const struct store_order *order, uint32_t state,
+                           const struct store_detail *detail) {
+    struct content content;
+    if (!content_read(&content, detail->content, detail->bytes - sizeof *detail, detail->line_count,
+                      detail->flags, detail->reference_bytes)) {
+        audit_violation(audit, "order slot %u: its content is broken", order->slot);
+        return;
+    }
+    const struct store_progress *progress = ATOMIC_LOAD(&order->progress, acquire);
+    struct content_walk walk = {.content = &content};
+    uint32_t line;
+    while (content_walk_line(&walk, &line)) {
+        int64_t quantity = content.lines[line].quantity;
+        struct content_progress done = progress_of(progress, state, line, quantity);
+        uint32_t stock;
+        int64_t pieces = content_walk_take(
+            &walk, (struct content_range){done.fulfilled, quantity - done.cancelled}, &stock);
+        store_sum(&audit->reserved[stock], pieces);
+        if (done.fulfilled < 0 || done.cancelled < 0 || done.returned > done.fulfilled ||
+            done.cancelled + done.fulfilled > quantity) {
+            audit_violation(audit, "order slot %u, line %u: of %lld, %lld left and %lld cancelled",
+                            order->slot, line, (long long)quantity, (long long)done.fulfilled,
+                            (long long)done.cancelled);
+        }
+    }
+}
+
 static void audit_order(struct audit *audit, uint32_t slot,
                         uint64_t states_out[STORE_STATE_COUNT]) {
     struct store *store = audit->store;
     struct store_order *order = &store->orders[slot];
-    int64_t state = audit_cell(audit, store_order_cell(slot));
-    if (state <= 0) {
+    uint32_t state = store_document_state(audit_cell(audit, store_order_cell(slot)));
+    if (state == 0) {
         return;
     }
     if (state >= STORE_STATE_COUNT) {
-        audit_violation(audit, "order slot %u: no such state: %lld", slot, (long long)state);
+        audit_violation(audit, "order slot %u: no such state: %u", slot, state);
         return;
     }
     states_out[state]++;
     uint64_t placed = ATOMIC_LOAD(&order->placed_lsn, relaxed);
     for (uint32_t i = 0; i < STORE_STATE_COUNT; i++) {
         if (index_contains(store->orders_by_state[i], placed) != (i == state)) {
-            audit_violation(audit, "order slot %u: state %lld, but list %u is wrong", slot,
-                            (long long)state, i);
+            audit_violation(audit, "order slot %u: state %u, but list %u is wrong", slot, state, i);
         }
     }
     const struct store_detail *detail = ATOMIC_LOAD(&order->detail, acquire);
-    bool open = state == CELLAR_ORDER_PLACED || state == CELLAR_ORDER_PAID;
-    if (open != (detail != NULL)) {
+    if (store_state_is_open(state) != (detail != NULL)) {
         audit_violation(audit, "order slot %u: its lines are kept or dropped wrongly", slot);
     }
-    for (uint32_t i = 0; detail != NULL && i < detail->line_count; i++) {
-        store_sum(&audit->reserved[detail->lines[i].stock], detail->lines[i].quantity);
+    if (detail != NULL) {
+        audit_reserved(audit, order, state, detail);
     }
 }
 
@@ -104,9 +130,13 @@ static void audit_stock(struct audit *audit, uint32_t slot) {
     int64_t reserved = ATOMIC_LOAD(&stock->reserved, relaxed);
     int64_t on_hand = ATOMIC_LOAD(&stock->on_hand, relaxed);
     const char *sku = store->products[stock->product].sku;
-    if (available < 0 || unsellable < 0 || incoming < 0 || safety < 0 || reserved < 0) {
-        audit_violation(audit, "%s at %u: below zero: available %lld, unsellable %lld", sku,
-                        stock->location, (long long)available, (long long)unsellable);
+    /* Below zero only what was allowed to be back-ordered, and never more than orders wait for. */
+    int64_t lowest = stock->safety_lowest < 0 ? stock->safety_lowest : 0;
+    if (available < lowest || (available < 0 && available + reserved < 0) || unsellable < 0 ||
+        incoming < 0 || reserved < 0 || safety != stock->safety) {
+        audit_violation(audit, "%s at %u: below zero: available %lld, unsellable %lld, safety %lld",
+                        sku, stock->location, (long long)available, (long long)unsellable,
+                        (long long)safety);
     }
     int64_t held = available + unsellable;
     store_sum(&held, reserved);

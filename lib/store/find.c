@@ -60,6 +60,14 @@ uint32_t store_find_stock(struct store *store, const struct store_product *produ
     return commit_read(store->commit, cell).version == 0 ? 0 : slot;
 }
 
+int64_t store_available(const struct store *store, uint32_t stock) {
+    int64_t sellable =
+        commit_read(store->commit, store_stock_cell(stock, STORE_STOCK_SELLABLE)).value;
+    int64_t safety =
+        commit_read(store->commit, store_stock_cell(stock, STORE_STOCK_SAFETY_CELL)).value;
+    return store_stock_unblocked(sellable) + safety;
+}
+
 struct store_account *store_find_account(struct store *store, uint64_t id) {
     uint32_t slot = table_find(&store->account_table, store_hash_number(store, id), &id);
     return slot == 0 ? NULL : &store->accounts[slot];
@@ -172,6 +180,7 @@ static void find_reset_order(struct store *store, struct store_order *order, uin
     ATOMIC_STORE(&order->placed_lsn, 0, relaxed);
     ATOMIC_STORE(&order->account, 0, relaxed);
     ATOMIC_STORE(&order->detail, NULL, relaxed);
+    ATOMIC_STORE(&order->progress, NULL, relaxed);
 }
 
 struct store_order *store_ensure_order(struct store *store, cellar_id id) {

@@ -1,4 +1,4 @@
-/* Orders: placing, stepping through the life cycle, returns. */
+/* Orders: placing, and returns without an order. */
 #include "store/plan.h"
 
 #include "base/assert.h"
@@ -17,6 +17,31 @@ static cellar_order_state order_placed_state(const cellar_order_request *order) 
     return order->state == 0 ? CELLAR_ORDER_PLACED : order->state;
 }
 
+/* Deadline and locations. */
+static bool order_check_places(struct plan *plan, const cellar_order_request *order,
+                               bool is_return) {
+    bool held = order->hold_until_ns != 0;
+    if (held && (is_return || order->state > CELLAR_ORDER_PLACED || order->hold_until_ns < 0 ||
+                 order->hold_until_ns / NANOSECONDS_PER_MILLISECOND > STORE_DEADLINE_MS_MAX)) {
+        plan_invalid(plan, "hold_until_ns: a time, of an order that is placed only",
+                     CELLAR_NO_LINE);
+        return false;
+    }
+    if (order->location_count > CELLAR_LOCATIONS_MAX ||
+        (order->location_count != 0 && (order->locations == NULL || is_return))) {
+        plan_invalid(plan, "location_count: up to 16 locations, and not of a return",
+                     CELLAR_NO_LINE);
+        return false;
+    }
+    for (size_t i = 0; order->location_count != 0 && i < order->line_count; i++) {
+        if (order->lines[i].location != 0) {
+            plan_invalid(plan, "location: of a line, or locations of the order", (uint32_t)i);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool plan_check_order(struct plan *plan, struct plan_order_request *request, bool is_return,
                       bool quote) {
     const cellar_order_request *order = request->order;
@@ -30,6 +55,9 @@ bool plan_check_order(struct plan *plan, struct plan_order_request *request, boo
     cellar_order_state last = is_return ? 0 : CELLAR_ORDER_FULFILLED;
     if (order->state < 0 || order->state > last) {
         plan_invalid(plan, "state: placed, paid or fulfilled; of a return 0", CELLAR_NO_LINE);
+        return false;
+    }
+    if (!order_check_places(plan, order, is_return)) {
         return false;
     }
     if (order->account != 0 && order->state < CELLAR_ORDER_PAID && !is_return) {
@@ -49,10 +77,18 @@ bool plan_check_order(struct plan *plan, struct plan_order_request *request, boo
             return false;
         }
     }
-    const uint64_t numbers[6] = {order->customer,  order_placed_state(order),
-                                 order->account,   (uint64_t)order->business_time_ns,
-                                 request->damaged, is_return};
+    const uint64_t numbers[8] = {order->customer,
+                                 order_placed_state(order),
+                                 order->account,
+                                 (uint64_t)order->business_time_ns,
+                                 request->damaged,
+                                 is_return,
+                                 (uint64_t)order->hold_until_ns,
+                                 order->split && order->location_count != 0};
     uint64_t hash = hash_seeded(1, numbers, sizeof numbers);
+    if (order->location_count != 0) {
+        hash = hash_seeded(hash, order->locations, order->location_count * sizeof(uint32_t));
+    }
     hash = plan_hash_text(hash, order->reference);
     request->fingerprint = plan_hash_lines(hash, order->lines, order->line_count, true);
     return true;
@@ -60,7 +96,7 @@ bool plan_check_order(struct plan *plan, struct plan_order_request *request, boo
 
 /* ---- Placing ---- */
 
-static enum plan_result order_sell_line(struct plan *plan, const struct plan_line *line) {
+enum plan_result plan_sell_line(struct plan *plan, const struct plan_line *line) {
     uint32_t cell = store_stock_cell(line->stock, STORE_STOCK_SELLABLE);
     struct cell_content content = plan_read(plan, cell);
     if (store_stock_blocked(content.value)) {
@@ -69,16 +105,14 @@ static enum plan_result order_sell_line(struct plan *plan, const struct plan_lin
     if (content.value < line->quantity) {
         plan->refusal.available = content.value > 0 ? content.value : 0;
         plan->refusal.needed = line->quantity;
+        plan->short_stock = line->stock;
         return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line->line);
     }
     return plan_write(plan, cell, content, content.value - line->quantity) ? PLAN_COMMIT
                                                                            : PLAN_NO_MEMORY;
 }
 
-/* Takes goods back, of a return or a cancelled order: into what is available, or what is
- * unsellable. */
-static enum plan_result order_restock_line(struct plan *plan, const struct plan_line *line,
-                                           bool damaged) {
+enum plan_result plan_restock_line(struct plan *plan, const struct plan_line *line, bool damaged) {
     uint32_t cell = store_stock_cell(line->stock, STORE_STOCK_SELLABLE);
     struct cell_content content = plan_read(plan, cell);
     int64_t safety = plan_read(plan, store_stock_cell(line->stock, STORE_STOCK_SAFETY_CELL)).value;
@@ -101,14 +135,14 @@ static enum plan_result order_restock_line(struct plan *plan, const struct plan_
                                                                            : PLAN_NO_MEMORY;
 }
 
+/* Starts the payload, with room for the lines. */
 static enum plan_result order_plan_payload(struct plan *plan,
                                            const struct plan_order_request *request, uint8_t type,
-                                           uint32_t slot, struct payload_line **lines_out) {
+                                           uint32_t slot) {
     const cellar_order_request *order = request->order;
     uint32_t line_count = (uint32_t)order->line_count;
     struct payload_document *document =
-        plan_append(plan, (uint32_t)(sizeof *document + line_count * sizeof(struct payload_line) +
-                                     request->reference_bytes));
+        plan_append(plan, (uint32_t)(sizeof *document + line_count * sizeof(struct payload_line)));
     if (document == NULL) {
         return PLAN_NO_MEMORY;
     }
@@ -123,15 +157,32 @@ static enum plan_result order_plan_payload(struct plan *plan,
                                           .slot = slot,
                                           .type = type,
                                           .reference_bytes = (uint8_t)request->reference_bytes};
-    *lines_out = (struct payload_line *)(document + 1);
+    return PLAN_COMMIT;
+}
+
+/* Ends the payload that began at `start`: deadline, reference. */
+static enum plan_result order_plan_end(struct plan *plan, const struct plan_order_request *request,
+                                       uint32_t start) {
+    const cellar_order_request *order = request->order;
+    if (order->hold_until_ns != 0) {
+        int64_t *until_ms = plan_append(plan, sizeof *until_ms);
+        if (until_ms == NULL) {
+            return PLAN_NO_MEMORY;
+        }
+        *until_ms = order->hold_until_ns / NANOSECONDS_PER_MILLISECOND;
+        plan_document_at(plan, start)->flags |= PAYLOAD_HELD;
+    }
     if (request->reference_bytes != 0) {
-        memcpy(*lines_out + line_count, order->reference, request->reference_bytes);
+        char *reference = plan_append(plan, (uint32_t)request->reference_bytes);
+        if (reference == NULL) {
+            return PLAN_NO_MEMORY;
+        }
+        memcpy(reference, order->reference, request->reference_bytes);
     }
     return PLAN_COMMIT;
 }
 
-/* Money for the order, out of the account (`total` > 0) or back. */
-static enum plan_result order_plan_account(struct plan *plan, uint64_t account, int64_t debit) {
+enum plan_result plan_order_account(struct plan *plan, uint64_t account, int64_t debit) {
     if (account == 0) {
         return PLAN_COMMIT;
     }
@@ -147,23 +198,31 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
     table_fetch_head(&plan->store->order_table, store_hash_id(plan->store, order->id));
     plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
     uint32_t slot = 0;
-    enum plan_result result =
-        quote ? PLAN_COMMIT : plan_document(plan, order->id, request->fingerprint, state, &slot);
+    uint32_t start = plan->payload_bytes;
+    int64_t until_ms = order->hold_until_ns / NANOSECONDS_PER_MILLISECOND;
+    enum plan_result result = PLAN_COMMIT;
+    if (!quote) {
+        result = plan_document(plan, order->id, request->fingerprint,
+                               store_document_value((uint32_t)state, until_ms), &slot);
+    }
+    if (result == PLAN_COMMIT && order->hold_until_ns != 0 &&
+        until_ms <= plan->now_ns / NANOSECONDS_PER_MILLISECOND) {
+        return plan_refuse(plan, CELLAR_HOLD_EXPIRED, CELLAR_NO_LINE);
+    }
     if (result == PLAN_COMMIT && state != CELLAR_ORDER_PLACED) {
-        result = order_plan_account(plan, order->account, request->total);
-    }
-    struct payload_line *lines = NULL;
-    if (result == PLAN_COMMIT) {
-        result = order_plan_payload(plan, request, (uint8_t)state, slot, &lines);
+        result = plan_order_account(plan, order->account, request->total);
     }
     if (result == PLAN_COMMIT) {
-        result = plan_lines(plan, order->lines, (uint32_t)order->line_count, false, lines);
+        result = order_plan_payload(plan, request, (uint8_t)state, slot);
+    }
+    if (result == PLAN_COMMIT) {
+        result = plan_allocate(plan, request, start);
     }
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
-        result = order_sell_line(plan, &plan->lines[i]);
+        result = plan_sell_line(plan, &plan->lines[i]);
     }
     plan->kind = STORE_ORDER_PLACE;
-    return result;
+    return result == PLAN_COMMIT ? order_plan_end(plan, request, start) : result;
 }
 
 enum plan_result plan_order_return(struct plan *plan, void *argument) {
@@ -171,123 +230,22 @@ enum plan_result plan_order_return(struct plan *plan, void *argument) {
     const cellar_order_request *order = request->order;
     plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
     uint32_t slot = 0;
+    uint32_t start = plan->payload_bytes;
     enum plan_result result =
         plan_document(plan, order->id, request->fingerprint, CELLAR_ORDER_RETURNED, &slot);
     if (result == PLAN_COMMIT) {
-        result = order_plan_account(plan, order->account, -request->total);
-    }
-    struct payload_line *lines = NULL;
-    if (result == PLAN_COMMIT) {
-        result = order_plan_payload(plan, request, request->damaged, slot, &lines);
+        result = plan_order_account(plan, order->account, -request->total);
     }
     if (result == PLAN_COMMIT) {
-        result = plan_lines(plan, order->lines, (uint32_t)order->line_count, false, lines);
+        result = order_plan_payload(plan, request, request->damaged, slot);
+    }
+    if (result == PLAN_COMMIT) {
+        result = plan_lines(plan, order->lines, (uint32_t)order->line_count, false,
+                            (struct payload_line *)(plan_document_at(plan, start) + 1));
     }
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
-        result = order_restock_line(plan, &plan->lines[i], request->damaged);
+        result = plan_restock_line(plan, &plan->lines[i], request->damaged);
     }
     plan->kind = STORE_ORDER_RETURN;
-    return result;
-}
-
-/* ---- Steps ---- */
-
-/* Whether an order may go from one state to another. */
-static bool order_step_allowed(cellar_order_state from, cellar_order_state to) {
-    static const uint8_t allowed[STORE_STATE_COUNT] = {
-        [CELLAR_ORDER_PLACED] = 1u << CELLAR_ORDER_PAID | 1u << CELLAR_ORDER_CANCELLED,
-        [CELLAR_ORDER_PAID] = 1u << CELLAR_ORDER_FULFILLED | 1u << CELLAR_ORDER_CANCELLED,
-    };
-    return (allowed[from] >> to & 1) != 0;
-}
-
-/* A step that was made before: paid also by whoever fulfilled since. */
-static bool order_step_repeated(cellar_order_state now, cellar_order_state to) {
-    return now == to || (to == CELLAR_ORDER_PAID && now == CELLAR_ORDER_FULFILLED);
-}
-
-static enum plan_result order_give_back(struct plan *plan, const struct store_detail *detail) {
-    enum plan_result result = plan_stocks(plan, detail->lines, detail->line_count);
-    for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
-        result = order_restock_line(plan, &plan->lines[i], false);
-    }
-    return result;
-}
-
-static enum plan_result order_plan_effects(struct plan *plan, const struct store_order *order,
-                                           const struct plan_step_request *request,
-                                           uint64_t *account_out) {
-    switch (request->to) {
-    case CELLAR_ORDER_PAID:
-        *account_out = request->account;
-        return order_plan_account(plan, request->account, order->total);
-    case CELLAR_ORDER_CANCELLED: {
-        /* Acquire: pairs with the release in order_apply_document(); gone only once the order is
-         * closed, which our commit on its cell would notice. */
-        const struct store_detail *detail = ATOMIC_LOAD(&order->detail, acquire);
-        *account_out = ATOMIC_LOAD(&order->account, relaxed);
-        enum plan_result result = order_plan_account(plan, *account_out, -order->total);
-        if (result == PLAN_COMMIT && detail == NULL) {
-            plan->wait_lsn = 0;
-            return PLAN_WAIT;
-        }
-        return result == PLAN_COMMIT ? order_give_back(plan, detail) : result;
-    }
-    default:
-        *account_out = 0;
-        return PLAN_COMMIT;
-    }
-}
-
-enum plan_result plan_order_step(struct plan *plan, void *argument) {
-    const struct plan_step_request *request = argument;
-    struct store_order *order = store_find_order(plan->store, request->id);
-    struct cell_content content = {0, 0};
-    uint32_t cell = 0;
-    if (order != NULL) {
-        cell = store_order_cell(order->slot);
-        content = plan_read(plan, cell);
-    }
-    if (plan_is_pending(plan, cell)) {
-        return plan_invalid(plan, "id: given twice in one transaction", CELLAR_NO_LINE);
-    }
-    if (content.value <= 0 || content.value == STORE_STATE_OTHER) {
-        return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
-    }
-    /* The step needs what the order says and what the steps before it have left: both follow the
-     * log. */
-    if (ATOMIC_LOAD(&plan->store->commit->projected.lsn, acquire) <= content.version) {
-        plan->wait_lsn = content.version;
-        return PLAN_WAIT;
-    }
-    cellar_order_state from = (cellar_order_state)content.value;
-    if (order_step_repeated(from, request->to)) {
-        plan->ticket.lsn = content.version;
-        plan->ticket.time_ns = ATOMIC_LOAD(&order->changed_ns, relaxed);
-        plan->ticket.repeated = true;
-        return PLAN_REPEATED;
-    }
-    if (!order_step_allowed(from, request->to)) {
-        plan->refusal.state = (uint32_t)from;
-        return plan_refuse(plan, CELLAR_ILLEGAL_STEP, CELLAR_NO_LINE);
-    }
-    if (!plan_write(plan, cell, content, request->to)) {
-        return PLAN_NO_MEMORY;
-    }
-    uint64_t account = 0;
-    enum plan_result result = order_plan_effects(plan, order, request, &account);
-    struct payload_step *payload =
-        result == PLAN_COMMIT ? plan_append(plan, sizeof *payload) : NULL;
-    if (payload == NULL) {
-        return result == PLAN_COMMIT ? PLAN_NO_MEMORY : result;
-    }
-    *payload = (struct payload_step){.id = request->id,
-                                     .account = account,
-                                     .amount = account == 0 ? 0 : order->total,
-                                     .order = order->slot,
-                                     .time_ns = plan->now_ns,
-                                     .from = (uint8_t)from,
-                                     .to = (uint8_t)request->to};
-    plan->kind = STORE_ORDER_STEP;
-    return PLAN_COMMIT;
+    return result == PLAN_COMMIT ? order_plan_end(plan, request, start) : result;
 }

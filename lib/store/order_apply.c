@@ -60,28 +60,27 @@ static void order_publish(struct store_order *order, struct store_customer *cust
 }
 
 static struct store_detail *order_detail_create(struct store *store,
-                                                const struct payload_document *document) {
-    size_t content = document->line_count * sizeof(struct payload_line) + document->reference_bytes;
+                                                const struct store_part *part) {
+    const struct payload_document *document = part->payload;
+    size_t content = part->bytes - sizeof *document;
     struct store_detail *detail =
         memory_allocate(store->memory, MEMORY_ORDERS, sizeof *detail + content);
     if (detail == NULL) {
         return NULL;
     }
-    *detail = (struct store_detail){.bytes = (uint32_t)(sizeof *detail + content),
+    *detail = (struct store_detail){.deferred = {.release = detail_release},
+                                    .bytes = (uint32_t)(sizeof *detail + content),
                                     .line_count = document->line_count,
                                     .business_time_ns = document->business_time_ns,
+                                    .flags = document->flags,
                                     .reference_bytes = document->reference_bytes};
-    memcpy(detail->lines, payload_lines(document), content);
+    memcpy(detail->content, document + 1, content);
     return detail;
 }
 
-static void order_detail_release(struct commit_deferred *deferred, struct memory *memory) {
+void detail_release(struct commit_deferred *deferred, struct memory *memory) {
     struct store_detail *detail = (struct store_detail *)(void *)deferred;
     memory_release(memory, MEMORY_ORDERS, detail, detail->bytes);
-}
-
-static bool order_is_open(uint32_t state) {
-    return state == CELLAR_ORDER_PLACED || state == CELLAR_ORDER_PAID;
 }
 
 enum store_apply_result order_apply_document(struct store *store, const struct store_part *part,
@@ -103,13 +102,14 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
         }
     }
     struct store_detail *detail = NULL;
-    if (order_is_open(state)) {
-        detail = order_detail_create(store, document);
+    if (store_state_is_open(state)) {
+        detail = order_detail_create(store, part);
         if (detail == NULL) {
             return STORE_APPLY_NO_MEMORY;
         }
     }
-    if (!index_insert(store->orders_by_state[state], part->record->lsn, order->slot)) {
+    if (!deadlines_reserve(&store->deadlines) ||
+        !index_insert(store->orders_by_state[state], part->record->lsn, order->slot)) {
         if (detail != NULL) {
             memory_release(store->memory, MEMORY_ORDERS, detail, detail->bytes);
         }
@@ -123,12 +123,13 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
     ATOMIC_STORE(&order->changed_ns, document->time_ns, relaxed);
     ATOMIC_STORE(&order->account, state == CELLAR_ORDER_PLACED ? 0 : document->account, relaxed);
     ATOMIC_STORE(&order->detail, detail, release);
+    ATOMIC_STORE(&order->progress, NULL, relaxed);
     order_publish(order, customer, part->record->lsn);
     store->totals.orders[state == STORE_STATE_OTHER ? 0 : state]++;
     return STORE_APPLIED;
 }
 
-static void order_apply_money(struct store *store, uint64_t account, int64_t debit) {
+void order_apply_money(struct store *store, uint64_t account, int64_t debit) {
     if (account == 0) {
         return;
     }
@@ -137,6 +138,24 @@ static void order_apply_money(struct store *store, uint64_t account, int64_t deb
         store_sum(&store->totals.debited, debit);
     } else {
         store_sum(&store->totals.credited, -debit);
+    }
+}
+
+/* Sources that wait for goods or may run out stand in the queues of their stocks. */
+static void order_apply_queue(struct store *store, const struct store_part *part,
+                              const struct content *content) {
+    const struct payload_document *document = part->payload;
+    struct store_detail *detail = ATOMIC_LOAD(&store->orders[document->slot].detail, relaxed);
+    for (uint32_t i = 0; i < content_source_count(content); i++) {
+        struct payload_allocation source = content_source(content, i);
+        const struct record_update *update =
+            record_find(part->record, store_stock_cell(source.stock, STORE_STOCK_SELLABLE));
+        int64_t safety = store->stocks[source.stock].safety;
+        bool waits = update != NULL && store_stock_unblocked(update->new_value) + safety < 0;
+        if (waits || content->hold_until_ms != 0) {
+            detail->queued =
+                queue_add(store, document->slot, i, source.stock, source.quantity, detail->queued);
+        }
     }
 }
 
@@ -151,17 +170,25 @@ static enum store_apply_result order_apply_place(struct store *store,
     if (result != STORE_APPLIED) {
         return result;
     }
+    struct content content;
+    content_of(&content, document, part->bytes);
     cellar_totals *totals = &store->totals;
-    const struct payload_line *lines = payload_lines(document);
-    for (uint32_t i = 0; i < document->line_count; i++) {
-        struct store_stock *stock = &store->stocks[lines[i].stock];
-        store_sum(&totals->units_ordered, lines[i].quantity);
+    for (uint32_t i = 0; i < content_source_count(&content); i++) {
+        struct payload_allocation source = content_source(&content, i);
+        struct store_stock *stock = &store->stocks[source.stock];
+        store_sum(&totals->units_ordered, source.quantity);
         if (state == CELLAR_ORDER_FULFILLED) {
-            store_sum_shared(&stock->on_hand, -lines[i].quantity);
-            store_sum(&totals->units_fulfilled, lines[i].quantity);
+            store_sum_shared(&stock->on_hand, -source.quantity);
+            store_sum(&totals->units_fulfilled, source.quantity);
         } else {
-            store_sum_shared(&stock->reserved, lines[i].quantity);
+            store_sum_shared(&stock->reserved, source.quantity);
         }
+    }
+    if (store_state_is_open(state)) {
+        order_apply_queue(store, part, &content);
+    }
+    if (content.hold_until_ms != 0) {
+        deadlines_add(&store->deadlines, content.hold_until_ms, document->slot);
     }
     totals->order_lines += document->line_count;
     store_sum(&totals->revenue, document->total);
@@ -179,68 +206,17 @@ static enum store_apply_result order_apply_return(struct store *store,
     if (result != STORE_APPLIED) {
         return result;
     }
+    struct content content;
+    content_of(&content, document, part->bytes);
     cellar_totals *totals = &store->totals;
-    const struct payload_line *lines = payload_lines(document);
-    for (uint32_t i = 0; i < document->line_count; i++) {
-        store_sum_shared(&store->stocks[lines[i].stock].on_hand, lines[i].quantity);
-        store_sum(&totals->units_returned, lines[i].quantity);
+    for (uint32_t i = 0; i < content_source_count(&content); i++) {
+        struct payload_allocation source = content_source(&content, i);
+        store_sum_shared(&store->stocks[source.stock].on_hand, source.quantity);
+        store_sum(&totals->units_returned, source.quantity);
     }
     totals->return_lines += document->line_count;
     store_sum(&totals->returned_value, document->total);
     order_apply_money(store, document->account, -document->total);
-    return STORE_APPLIED;
-}
-
-/* What leaving the open states does to the stocks of the order's lines. */
-static void order_apply_close(struct store *store, const struct store_detail *detail,
-                              bool fulfilled) {
-    for (uint32_t i = 0; i < detail->line_count; i++) {
-        struct store_stock *stock = &store->stocks[detail->lines[i].stock];
-        int64_t quantity = detail->lines[i].quantity;
-        store_sum_shared(&stock->reserved, -quantity);
-        if (fulfilled) {
-            store_sum_shared(&stock->on_hand, -quantity);
-            store_sum(&store->totals.units_fulfilled, quantity);
-        } else {
-            store_sum(&store->totals.units_ordered, -quantity);
-        }
-    }
-}
-
-static enum store_apply_result order_apply_step(struct store *store,
-                                                const struct store_part *part) {
-    const struct payload_step *step = part->payload;
-    if (step->order == 0 || step->order >= slots_end(&store->order_slots) ||
-        !order_is_open(step->from) || step->to < CELLAR_ORDER_PAID ||
-        step->to > CELLAR_ORDER_CANCELLED) {
-        return STORE_APPLY_BROKEN;
-    }
-    struct store_order *order = &store->orders[step->order];
-    uint64_t placed = ATOMIC_LOAD(&order->placed_lsn, relaxed);
-    struct store_detail *detail = ATOMIC_LOAD(&order->detail, relaxed);
-    if (placed == 0 || detail == NULL) {
-        return STORE_APPLY_BROKEN;
-    }
-    if (!index_insert(store->orders_by_state[step->to], placed, step->order)) {
-        return STORE_APPLY_NO_MEMORY;
-    }
-    index_remove(store->orders_by_state[step->from], placed);
-    store->totals.orders[step->from]--;
-    store->totals.orders[step->to]++;
-    ATOMIC_STORE(&order->changed_ns, step->time_ns, relaxed);
-    if (step->to == CELLAR_ORDER_PAID) {
-        ATOMIC_STORE(&order->account, step->account, relaxed);
-        order_apply_money(store, step->account, step->amount);
-        return STORE_APPLIED;
-    }
-    order_apply_close(store, detail, step->to == CELLAR_ORDER_FULFILLED);
-    if (step->to == CELLAR_ORDER_CANCELLED) {
-        store_sum(&store->totals.revenue, -order->total);
-        order_apply_money(store, step->account, -step->amount);
-    }
-    ATOMIC_STORE(&order->detail, NULL, release);
-    detail->deferred.release = order_detail_release;
-    commit_defer(store->commit, &detail->deferred);
     return STORE_APPLIED;
 }
 
@@ -251,6 +227,6 @@ enum store_apply_result order_apply(struct store *store, const struct store_part
     case STORE_ORDER_RETURN:
         return order_apply_return(store, part);
     default:
-        return order_apply_step(store, part);
+        return step_apply(store, part);
     }
 }

@@ -102,3 +102,19 @@ bool parts_check(const struct record_header *record) {
     return parts.left == 0 &&
            (!parts.composed || parts.end_bytes == part_aligned(parts.next.bytes));
 }
+
+const struct payload_document *part_find_order(const struct record_header *record, uint32_t slot,
+                                               struct store_parts *parts_out) {
+    if (!parts_begin(parts_out, record)) {
+        return NULL;
+    }
+    do {
+        const struct payload_document *document = parts_out->next.payload;
+        bool placed =
+            parts_out->next.kind == STORE_ORDER_PLACE || parts_out->next.kind == STORE_ORDER_RETURN;
+        if (placed && document->slot == slot) {
+            return document;
+        }
+    } while (parts_next(parts_out));
+    return NULL;
+}

@@ -51,6 +51,9 @@ const struct payload_composed *part_composed(const struct record_header *record)
 /* Goes through the parts: true and parts->next, as long as there are well-formed ones. */
 bool parts_begin(struct store_parts *parts, const struct record_header *record);
 bool parts_next(struct store_parts *parts);
+/* The part of a checked record that placed the order in `slot`, as parts_out->next; NULL: none. */
+const struct payload_document *part_find_order(const struct record_header *record, uint32_t slot,
+                                               struct store_parts *parts_out);
 /* True when the record's parts fill its payload exactly, and none is itself composed. */
 bool parts_check(const struct record_header *record);
 

@@ -86,7 +86,8 @@ struct payload_stock_open {
 };
 _Static_assert(sizeof(struct payload_stock_open) == 16, "on-disk layout");
 
-/* Then lines[line_count], then the reference. */
+/* Then lines[line_count], then what the flags say, then the reference (store/content.h reads it).
+ */
 struct payload_document {
     cellar_id id;
     uint64_t fingerprint;
@@ -99,10 +100,21 @@ struct payload_document {
     uint32_t reason;
     uint8_t type;
     uint8_t reference_bytes;
-    uint16_t zero0;
-    uint32_t slot; /* of the document's entry and cell; 0 when the id is {0, 0} */
+    uint16_t flags; /* enum payload_flag */
+    uint32_t slot;  /* of the document's entry and cell; 0 when the id is {0, 0} */
 };
 _Static_assert(sizeof(struct payload_document) == 80, "on-disk layout");
+
+/* Deadlines are whole milliseconds since the epoch, so that one fits beside a state. */
+#define STORE_DEADLINE_MS_MAX ((INT64_C(1) << 54) - 1)
+
+/* What follows the lines of an order, in this order. */
+enum payload_flag {
+    PAYLOAD_ALLOCATED = 1, /* payload_count, then as many payload_allocation: where the units of
+                              each line come from, when it is not the stock the line names */
+    PAYLOAD_HELD = 2,      /* int64: milliseconds since the epoch until which its units are held */
+    PAYLOAD_FLAGS = 3
+};
 
 struct payload_line {
     uint32_t stock;
@@ -112,6 +124,24 @@ struct payload_line {
 };
 _Static_assert(sizeof(struct payload_line) == 24, "on-disk layout");
 
+struct payload_count {
+    uint32_t count;
+    uint32_t zero;
+};
+_Static_assert(sizeof(struct payload_count) == 8, "on-disk layout");
+
+/* `quantity` pieces of a stock for a line. A line of a kit has allocations for each component, with
+ * `per_unit` pieces a kit; several locations may serve one component. They are in rising order of
+ * line, then component. */
+struct payload_allocation {
+    uint32_t line;
+    uint32_t component;
+    uint32_t stock;
+    uint32_t per_unit;
+    int64_t quantity;
+};
+_Static_assert(sizeof(struct payload_allocation) == 24, "on-disk layout");
+
 struct payload_account {
     uint64_t account;
     uint32_t slot;
@@ -119,24 +149,54 @@ struct payload_account {
 };
 _Static_assert(sizeof(struct payload_account) == 16, "on-disk layout");
 
+/* Then parts[part_count] in rising order of line, then moves[move_count], then, when `slot` is not
+ * 0, a payload_identity. Without parts: all that is left. */
 struct payload_step {
-    cellar_id id;
+    cellar_id id; /* of the order */
     uint64_t account;
-    int64_t amount;
+    int64_t amount; /* money moved: of a payment from the account, else to it */
+    int64_t value;  /* of the units that are cancelled or come back */
     int64_t time_ns;
+    int64_t until_ms; /* of extend: the new end of the hold */
     uint32_t order;
+    uint32_t slot; /* of the step's own document; 0: it has none */
+    uint32_t part_count;
+    uint32_t move_count; /* of a return: what its stocks get */
+    uint8_t event;       /* enum payload_event */
     uint8_t from;
     uint8_t to;
-    uint16_t zero;
+    uint8_t damaged;
+    uint32_t zero;
 };
-_Static_assert(sizeof(struct payload_step) == 48, "on-disk layout");
+_Static_assert(sizeof(struct payload_step) == 80, "on-disk layout");
+
+/* cellar_order_event, and: */
+enum payload_event {
+    PAYLOAD_EXPIRE = 16
+};
+
+struct payload_part_of_order {
+    uint32_t line;
+    uint32_t zero;
+    int64_t quantity;
+};
+_Static_assert(sizeof(struct payload_part_of_order) == 16, "on-disk layout");
+
+struct payload_move {
+    uint32_t stock;
+    uint32_t zero;
+    int64_t quantity;
+};
+_Static_assert(sizeof(struct payload_move) == 16, "on-disk layout");
+
+struct payload_identity {
+    cellar_id id;
+    uint64_t fingerprint;
+};
+_Static_assert(sizeof(struct payload_identity) == 24, "on-disk layout");
 
 static inline const struct payload_line *payload_lines(const struct payload_document *document) {
     return (const struct payload_line *)(document + 1);
-}
-
-static inline const char *payload_reference(const struct payload_document *document) {
-    return (const char *)(payload_lines(document) + document->line_count);
 }
 
 #endif

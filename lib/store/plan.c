@@ -41,6 +41,7 @@ void plan_reset(struct plan *plan, int64_t now_ns) {
     plan->line_count = 0;
     plan->fetched = NULL;
     plan->open_product = 0;
+    plan->short_stock = 0;
     plan->step_first = 0;
     plan->step = 0;
     plan->refusal = (cellar_refusal){.line = CELLAR_NO_LINE};
@@ -293,16 +294,21 @@ static bool plan_reserve_lines(struct plan *plan, uint32_t line_count) {
                      line_count, sizeof *plan->lines);
 }
 
-enum plan_result plan_stocks(struct plan *plan, const struct payload_line *lines,
-                             uint32_t line_count) {
-    if (!plan_reserve_lines(plan, line_count)) {
-        return PLAN_NO_MEMORY;
+bool plan_lines_begin(struct plan *plan, uint32_t count) {
+    plan->line_count = 0;
+    return plan_reserve_lines(plan, count);
+}
+
+void plan_lines_add(struct plan *plan, uint32_t stock, uint32_t line, int64_t quantity) {
+    ASSERT(plan->line_count < plan->line_capacity);
+    plan->lines[plan->line_count++] = (struct plan_line){stock, line, quantity};
+}
+
+enum plan_result plan_lines_end(struct plan *plan) {
+    if (plan->line_count == 0) {
+        return PLAN_COMMIT;
     }
-    for (uint32_t i = 0; i < line_count; i++) {
-        plan->lines[i] = (struct plan_line){lines[i].stock, i, lines[i].quantity};
-    }
-    plan->line_count = line_count;
-    plan_sort_lines(plan->lines, line_count);
+    plan_sort_lines(plan->lines, plan->line_count);
     return plan_merge_lines(plan);
 }
 

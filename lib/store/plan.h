@@ -51,6 +51,7 @@ struct plan {
     cellar_refusal refusal;
     cellar_ticket ticket;
     uint64_t wait_lsn;
+    uint32_t short_stock;  /* of a refusal: the stock that has too little; 0: none */
     uint32_t open_product; /* 0: none is to be opened */
     uint32_t open_location;
     /* Slots of documents linked by this call and not committed so far. */
@@ -112,10 +113,6 @@ enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_
 
 /* A hint, well before plan_lines(). */
 void plan_fetch_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count);
-/* The same for lines of the ledger, whose stocks are known. */
-enum plan_result plan_stocks(struct plan *plan, const struct payload_line *lines,
-                             uint32_t line_count);
-
 /* Finds or links the document `id` and plans its creation in `state`, the cell's value.
  * PLAN_COMMIT: its change is written, *slot_out is its slot. PLAN_REPEATED: it was made before with
  * this fingerprint. PLAN_REFUSED: ID_REUSED, STORE_FULL. PLAN_WAIT: made, not yet known with what
@@ -157,9 +154,12 @@ struct plan_order_request {
     int64_t total;
 };
 struct plan_step_request {
-    cellar_id id;
-    uint64_t account;
-    cellar_order_state to;
+    const cellar_order_change *change;
+    uint8_t event; /* cellar_order_event or payload_event */
+    uint64_t fingerprint;
+    /* RETURN: the record that placed the order, read before the first attempt; NULL: there was
+     * none. */
+    const struct record_header *placed;
 };
 
 plan_function plan_product_put;
@@ -182,6 +182,7 @@ bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count,
                       bool priced);
 bool plan_check_order(struct plan *plan, struct plan_order_request *request, bool is_return,
                       bool quote);
+bool plan_check_step(struct plan *plan, struct plan_step_request *request);
 bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request);
 /* What a call ignores is left out: the product beside a SKU, the price unless `priced`. */
 uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, bool priced);
@@ -193,5 +194,31 @@ size_t plan_text_bytes(const char *text, size_t limit);
  * balance after it. */
 enum plan_result plan_account_change(struct plan *plan, uint64_t id, uint32_t line, int64_t delta,
                                      int64_t *remaining_out);
+
+/* ---- Shared by the plans of orders ---- */
+
+/* The document whose payload begins at `start`: its place moves when the payload grows. */
+static inline struct payload_document *plan_document_at(struct plan *plan, uint32_t start) {
+    return (struct payload_document *)(void *)(plan->payload + start);
+}
+
+/* Fills plan->lines by hand: begin with room for `count`, add, end with the merged ones in order.
+ */
+bool plan_lines_begin(struct plan *plan, uint32_t count);
+void plan_lines_add(struct plan *plan, uint32_t stock, uint32_t line, int64_t quantity);
+enum plan_result plan_lines_end(struct plan *plan);
+
+/* Where the units of an order's lines come from: fills in its payload's lines and, where a line is
+ * not simply the stock it names, appends allocations; plan->lines has what each stock is to give.
+ */
+enum plan_result plan_allocate(struct plan *plan, const struct plan_order_request *request,
+                               uint32_t start);
+/* Takes a merged line out of what may be sold. */
+enum plan_result plan_sell_line(struct plan *plan, const struct plan_line *line);
+/* Takes goods back, of a return or a cancelled order: into what is available, or, damaged, what is
+ * unsellable. */
+enum plan_result plan_restock_line(struct plan *plan, const struct plan_line *line, bool damaged);
+/* Money for an order, out of the account (`debit` > 0) or back. */
+enum plan_result plan_order_account(struct plan *plan, uint64_t account, int64_t debit);
 
 #endif

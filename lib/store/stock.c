@@ -38,6 +38,7 @@ static enum plan_result stock_change_available(struct plan *plan, const struct s
     if (available < 0 && delta < 0) {
         plan->refusal.available = view->available;
         plan->refusal.needed = -delta;
+        plan->short_stock = view->slot;
         return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line);
     }
     if (available > CELLAR_AMOUNT_MAX) {
@@ -128,6 +129,7 @@ enum plan_result plan_stock_take(struct plan *plan, void *argument) {
     if (view.sellable.value < quantity) {
         plan->refusal.available = view.sellable.value > 0 ? view.sellable.value : 0;
         plan->refusal.needed = quantity;
+        plan->short_stock = view.slot;
         return plan_refuse(plan, CELLAR_OUT_OF_STOCK, 0);
     }
     plan->kind = STORE_STOCK_TAKE;
@@ -402,6 +404,22 @@ static int64_t stock_apply_single(struct store *store, const struct record_heade
     return delta;
 }
 
+static enum store_apply_result stock_apply_safety(struct store *store,
+                                                  const struct record_header *record) {
+    uint32_t slot = CELL_SLOT(record_cells(record)[0]) / STORE_STOCK_CELLS;
+    const struct record_update *update =
+        record_find(record, store_stock_cell(slot, STORE_STOCK_SAFETY_CELL));
+    if (update == NULL) {
+        return STORE_APPLY_BROKEN;
+    }
+    struct store_stock *stock = &store->stocks[slot];
+    stock->safety = update->new_value;
+    if (stock->safety < stock->safety_lowest) {
+        stock->safety_lowest = stock->safety;
+    }
+    return STORE_APPLIED;
+}
+
 enum store_apply_result stock_apply(struct store *store, const struct store_part *part) {
     const struct record_header *record = part->record;
     if (part->kind == STORE_STOCK_OPEN) {
@@ -420,6 +438,9 @@ enum store_apply_result stock_apply(struct store *store, const struct store_part
     }
     if (!part->whole || CELL_CLASS(record_cells(record)[0]) != STORE_CELLS_STOCK) {
         return STORE_APPLY_BROKEN;
+    }
+    if (part->kind == STORE_STOCK_SAFETY) {
+        return stock_apply_safety(store, record);
     }
     if (part->kind == STORE_STOCK_TAKE) {
         store_sum(&store->totals.units_taken, -(stock_apply_single(store, record)));

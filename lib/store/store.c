@@ -67,6 +67,8 @@ static bool store_create_slots(struct store *store, const struct store_limits *l
                         sizeof(struct store_order) + cell) &&
            slots_create(&store->customer_slots, memory, MEMORY_ORDERS, limits->orders,
                         sizeof(struct store_customer)) &&
+           slots_create(&store->queue_slots, memory, MEMORY_ORDERS, limits->orders,
+                        sizeof(struct queue_place)) &&
            slots_create(&store->block_slots, memory, MEMORY_PRODUCTS,
                         limits->products + STORE_BLOCKS_SPARE, sizeof(void *)) &&
            slots_create(&store->category_slots, memory, MEMORY_PRODUCTS,
@@ -92,6 +94,7 @@ static bool store_create_arrays(struct store *store) {
            store_map(&store->order_slots, sizeof *store->orders, (void **)&store->orders) &&
            store_map(&store->customer_slots, sizeof *store->customers,
                      (void **)&store->customers) &&
+           store_map(&store->queue_slots, sizeof *store->places, (void **)&store->places) &&
            store_map(&store->category_slots, sizeof *store->categories,
                      (void **)&store->categories) &&
            store_map(&store->block_slots, sizeof *store->blocks, (void **)&store->blocks);
@@ -137,6 +140,7 @@ cellar_status store_create(struct store **store_out, struct commit *commit, stru
     store->commit = commit;
     store->memory = memory;
     store->seed = hash_random_seed();
+    store->deadlines.memory = memory;
     if (!store_create_slots(store, limits) || !store_create_arrays(store) ||
         !store_create_tables(store) || !store_create_indexes(store)) {
         store_destroy(store);
@@ -165,8 +169,12 @@ static void store_destroy_objects(struct store *store) {
     if (store->orders != NULL) {
         for (uint32_t i = 1; i < slots_end(&store->order_slots); i++) {
             struct store_detail *detail = ATOMIC_LOAD(&store->orders[i].detail, relaxed);
+            struct store_progress *progress = ATOMIC_LOAD(&store->orders[i].progress, relaxed);
             if (detail != NULL) {
                 memory_release(store->memory, MEMORY_ORDERS, detail, detail->bytes);
+            }
+            if (progress != NULL) {
+                memory_release(store->memory, MEMORY_ORDERS, progress, progress->bytes);
             }
         }
     }
@@ -194,6 +202,8 @@ void store_destroy(struct store *store) {
     }
     store_destroy_objects(store);
     store_destroy_indexes(store);
+    deadlines_destroy(&store->deadlines);
+    store_unmap(&store->queue_slots, sizeof *store->places, store->places);
     store_unmap(&store->product_slots, sizeof *store->products, store->products);
     store_unmap(&store->stock_slots, sizeof *store->stocks, store->stocks);
     store_unmap(&store->account_slots, sizeof *store->accounts, store->accounts);
@@ -203,7 +213,7 @@ void store_destroy(struct store *store) {
     store_unmap(&store->block_slots, sizeof *store->blocks, (void *)store->blocks);
     struct slots *slots[] = {&store->product_slots, &store->stock_slots,    &store->account_slots,
                              &store->order_slots,   &store->customer_slots, &store->block_slots,
-                             &store->category_slots};
+                             &store->queue_slots,   &store->category_slots};
     for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
         slots_destroy(slots[i]);
     }

@@ -12,9 +12,12 @@
 #include "base/memory.h"
 #include "cellar.h"
 #include "commit/commit.h"
+#include "store/content.h"
+#include "store/deadlines.h"
 #include "store/index.h"
 #include "store/part.h"
 #include "store/payload.h"
+#include "store/queue.h"
 #include "store/slots.h"
 #include "store/table.h"
 
@@ -24,7 +27,7 @@
 /* Classes of cells: the global order of claiming, private things first, contended ones last (rule
  * 6). Numbers between are kept for what is to come. */
 enum store_cell_class {
-    /* slot: state of an order or another document; <= 0: none, minus its generation */
+    /* slot: store_document_value(); <= 0: none, minus its generation */
     STORE_CELLS_DOCUMENT = 1,
     STORE_CELLS_PRIVATE_LAST = 5, /* classes up to here are private to one customer or request */
     STORE_CELLS_ACCOUNT = 6,      /* 2 * slot: balance - floor; 2 * slot + 1: floor */
@@ -46,9 +49,34 @@ enum store_stock_cell {
 _Static_assert(STORE_STOCK_BLOCK / 4 > 4 * CELLAR_AMOUNT_MAX,
                "a blocked cell is told from any sum");
 
-/* State of a document that is no order: a stock change or transfer that has an id. */
-#define STORE_STATE_OTHER 6
-#define STORE_STATE_COUNT 7
+/* State of a document that is no order and has no life of its own: a stock change, transfer, step
+ * or transaction that has an id. The states of orders come before it. */
+#define STORE_STATE_OTHER 7
+#define STORE_STATE_COUNT 8
+_Static_assert(CELLAR_ORDER_EXPIRED < STORE_STATE_OTHER, "states of orders come first");
+
+/* A document's cell has its state and, above it, the deadline until which that state may be left by
+ * the host (0: none): a rule and what it guards. */
+static inline int64_t store_document_value(uint32_t state, int64_t deadline_ms) {
+    return deadline_ms * 256 + state;
+}
+
+/* 0: there is no document. */
+static inline uint32_t store_document_state(int64_t value) {
+    return value <= 0 ? 0 : (uint32_t)(value & 255);
+}
+
+static inline int64_t store_document_deadline_ms(int64_t value) {
+    return value <= 0 ? 0 : value >> 8;
+}
+
+static inline bool store_state_is_order(uint32_t state) {
+    return state >= CELLAR_ORDER_PLACED && state <= CELLAR_ORDER_EXPIRED;
+}
+
+static inline bool store_state_is_open(uint32_t state) {
+    return state == CELLAR_ORDER_PLACED || state == CELLAR_ORDER_PAID;
+}
 
 struct store_attributes {
     struct commit_deferred deferred;
@@ -82,6 +110,9 @@ struct store_stock {
     uint32_t next;
     _Atomic int64_t reserved; /* derived */
     _Atomic int64_t on_hand;  /* derived: sum of movements */
+    int64_t safety;           /* derived */
+    int64_t safety_lowest;    /* derived: below it nothing can ever have been sold */
+    struct queue queue;       /* derived: sources of open orders that wait or may run out */
 };
 
 struct store_account {
@@ -90,15 +121,27 @@ struct store_account {
     uint32_t slot;
 };
 
-/* The lines of an order while it is open. */
+/* The content of an order while it is open. */
 struct store_detail {
     struct commit_deferred deferred;
-    uint32_t bytes;
+    uint32_t bytes; /* of this allocation */
     uint32_t line_count;
     int64_t business_time_ns;
-    uint32_t reference_bytes;
+    uint16_t flags;
+    uint16_t reference_bytes;
+    uint32_t queued;                     /* its first place in queues; 0: in none */
+    _Alignas(8) unsigned char content[]; /* as in the ledger */
+};
+
+/* What has become of the lines of an order, when not the same of all of them. Never changed: each
+ * step that has something to say makes a new one. */
+struct store_progress {
+    struct commit_deferred deferred;
+    int64_t cancelled_value;
+    int64_t returned_value;
+    uint32_t bytes; /* of this allocation */
     uint32_t zero;
-    struct payload_line lines[]; /* then the reference */
+    struct content_progress lines[]; /* of all lines of the order */
 };
 
 #define STORE_ORDER_SUSPECT 1u /* in the queue of refused creations */
@@ -120,7 +163,8 @@ struct store_order {
     uint64_t customer;
     _Atomic uint64_t account;
     int64_t total;
-    _Atomic(struct store_detail *) detail; /* NULL once closed */
+    _Atomic(struct store_detail *) detail;     /* NULL once closed */
+    _Atomic(struct store_progress *) progress; /* NULL: what the state says of all lines */
     uint32_t older_of_customer;
     uint32_t line_count;
 };
@@ -159,6 +203,10 @@ struct store {
     struct index *products_by_status[3];
     struct index *orders_by_state[STORE_STATE_COUNT];
     _Atomic uint32_t suspects; /* head of the queue of refused creations */
+
+    struct slots queue_slots;
+    struct queue_place *places;
+    struct deadlines deadlines; /* derived: orders that are held until then */
 
     cellar_totals totals; /* derived; the following thread only */
     /* Parts of the record at hand that have been applied, while memory was short for the next. */
@@ -232,6 +280,8 @@ struct store_product *store_find_sku(struct store *store, const char *sku, uint6
 /* Slot, 0 when the product is not at that location. */
 uint32_t store_find_stock(struct store *store, const struct store_product *product,
                           uint32_t location);
+/* What is available of a stock; a hint, since its two cells are read one after the other. */
+int64_t store_available(const struct store *store, uint32_t stock);
 struct store_account *store_find_account(struct store *store, uint64_t id);
 struct store_order *store_find_order(struct store *store, cellar_id id);
 /* Hashes of keys. */
@@ -282,6 +332,15 @@ static inline void store_sum_shared(_Atomic int64_t *sum, int64_t delta) {
 }
 
 /* ---- Parts of store_apply(), one file each ---- */
+
+/* Money that moved from the account (`debit` > 0) or to it. */
+void order_apply_money(struct store *store, uint64_t account, int64_t debit);
+enum store_apply_result step_apply(struct store *store, const struct store_part *part);
+void detail_release(struct commit_deferred *deferred, struct memory *memory);
+void progress_release(struct commit_deferred *deferred, struct memory *memory);
+/* What has become of a line, by the state and the progress (NULL: none told apart). */
+struct content_progress progress_of(const struct store_progress *progress, uint32_t state,
+                                    uint32_t line, int64_t quantity);
 
 enum store_apply_result product_apply(struct store *store, const struct store_part *part);
 enum store_apply_result stock_apply(struct store *store, const struct store_part *part);

@@ -163,7 +163,7 @@ struct model_account {
 struct model_document {
     bool exists;
     struct model_call call; /* with lines of its own */
-    uint32_t state;         /* 6: no order */
+    uint32_t state;         /* 7: no order */
     uint64_t version;
     uint64_t placed_lsn;
     int64_t placed_ns;
@@ -171,7 +171,7 @@ struct model_document {
     uint64_t account;
     int64_t total;
 };
-#define MODEL_STATE_OTHER 6
+#define MODEL_STATE_OTHER 7
 
 struct model {
     uint64_t numbers[MODEL_SKUS]; /* products' numeric ids; 0: not known yet */

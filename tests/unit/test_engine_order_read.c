@@ -223,7 +223,7 @@ static void test_refuses(void **state) {
         {{.customer = 1}, CELLAR_PAGE_MAX + 1, CELLAR_INVALID_ARGUMENT, 7},
         {{.customer = 1}, 0, CELLAR_INVALID_ARGUMENT, 7},
         {{.state = 0}, 1, CELLAR_INVALID_ARGUMENT, 7},
-        {{.state = (cellar_order_state)6}, 1, CELLAR_INVALID_ARGUMENT, 7},
+        {{.state = (cellar_order_state)7}, 1, CELLAR_INVALID_ARGUMENT, 7},
         {{.state = (cellar_order_state)-1}, 1, CELLAR_INVALID_ARGUMENT, 7},
         {{.customer = 77}, 5, CELLAR_OK, 0},
         {{.customer = 1, .state = (cellar_order_state)99}, 5, CELLAR_OK, 1},

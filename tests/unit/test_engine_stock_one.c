@@ -280,8 +280,10 @@ static void test_bad_arguments(void **state) {
         if (rows[i].is_level) {
             shop_check_invalid(&refusal, count_to(shop, "a", quantity, 0, NULL, &refusal), 0,
                                "quantity");
-            shop_check_invalid(&refusal, safety(shop, "a", quantity, 0, NULL, &refusal), 0,
-                               "quantity");
+            if (quantity < -MAX || quantity > MAX) {
+                shop_check_invalid(&refusal, safety(shop, "a", quantity, 0, NULL, &refusal), 0,
+                                   "quantity");
+            }
         }
     }
     shop_check_invalid(&refusal, move(shop, none, "a", 2, 2, 1, NULL, &refusal), 0, "quantity");

@@ -144,8 +144,16 @@ static int place(uint64_t id, uint32_t slot) {
     return redo(order_record(&order, slot, document_size(&order)));
 }
 
+/* The event that leads from one state to the other, or some other one. */
+static uint8_t event_of(uint8_t to) {
+    return to == CELLAR_ORDER_PAID        ? CELLAR_EVENT_PAY
+           : to == CELLAR_ORDER_FULFILLED ? CELLAR_EVENT_FULFIL
+                                          : CELLAR_EVENT_CANCEL;
+}
+
 static int step(uint64_t id, uint32_t slot, uint8_t from, uint8_t to) {
-    struct payload_step payload = {.id = {0, id}, .order = slot, .from = from, .to = to};
+    struct payload_step payload = {
+        .id = {0, id}, .order = slot, .event = event_of(to), .from = from, .to = to};
     change(store_order_cell(slot == 0 || slot > LIMIT ? 1 : slot), to);
     return redo(finish(STORE_ORDER_STEP, &payload, sizeof payload));
 }
@@ -224,9 +232,11 @@ static void test_documents(void **unused) {
             ((struct record_header *)(void *)made.bytes)->bytes += (uint32_t)rows[i].more;
             assert_int_equal(store_record_check(store, record), rows[i].right);
         }
-        /* Without an id it needs no cell of its own. */
+        /* Without an id it needs no cell of its own; an order has one. */
         struct document_bytes order = order_of(0);
-        assert_true(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
+        assert_int_equal(
+            store_record_check(store, finish(kinds[kind], &order, document_size(&order))),
+            kinds[kind] != STORE_ORDER_PLACE);
         order.header.id.high = 1;
         assert_false(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
         /* A slot that is not that of its cell, or without an id. */
@@ -241,7 +251,7 @@ static void test_documents(void **unused) {
 }
 
 static void test_short_records(void **unused) {
-    static const unsigned char zeros[64];
+    static const unsigned char zeros[128];
     static const struct {
         uint16_t kind;
         size_t bytes;
@@ -256,6 +266,7 @@ static void test_short_records(void **unused) {
         {STORE_ACCOUNT_OPEN, sizeof(struct payload_account) - 1, 2, false},
         {STORE_ORDER_STEP, sizeof(struct payload_step), 1, true},
         {STORE_ORDER_STEP, sizeof(struct payload_step) + 8, 1, false},
+        {STORE_ORDER_STEP, sizeof(struct payload_step) - 8, 1, false},
         {STORE_STOCK_TAKE, 0, 1, true},
         {STORE_STOCK_TAKE, 1, 1, false},
         {STORE_STOCK_TAKE, 0, 0, false},
@@ -403,7 +414,8 @@ static void test_orders_that_contradict(void **unused) {
         {1, UINT32_MAX, 1, 2, STORE_APPLY_BROKEN},
         {1, 1, 0, 2, STORE_APPLY_BROKEN},
         {1, 1, 3, 2, STORE_APPLY_BROKEN},
-        {1, 1, 1, 1, STORE_APPLY_BROKEN},
+        {1, 1, 2, 3, STORE_APPLY_BROKEN}, /* it is only placed */
+        {2, 1, 1, 2, STORE_APPLY_BROKEN}, /* another order's id */
         {1, 1, 1, 5, STORE_APPLY_BROKEN},
         {1, 1, 1, 255, STORE_APPLY_BROKEN},
         {1, 1, 1, 2, STORE_APPLIED},

@@ -1,0 +1,124 @@
+/* Expiry: what was held until a deadline goes back by a commit of its own, like any call's, on a
+ * thread of its own. The follower, which knows the deadlines, hands over what is due; a caller
+ * short of units does the same for the stock it needs (H2), without waiting for the thread. */
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/thread.h"
+
+/* How long it waits before it tries again when the log has no space. */
+#define EXPIRY_NAP_NS (5 * NANOSECONDS_PER_MILLISECOND)
+/* Overdue orders of one stock taken at once by a caller. */
+#define EXPIRY_OVERDUE_BATCH 16
+
+static int64_t expiry_now_ms(cellar *engine) {
+    return engine_now(engine) / NANOSECONDS_PER_MILLISECOND;
+}
+
+void expiry_feed(cellar *engine) {
+    struct expiry *expiry = &engine->expiry;
+    uint32_t tail = ATOMIC_LOAD(&expiry->tail, relaxed);
+    uint32_t before = tail;
+    struct deadline due;
+    int64_t now_ms = expiry_now_ms(engine);
+    /* Acquire: pairs with the release in expiry_take(); the place has been read. */
+    while (tail - ATOMIC_LOAD(&expiry->head, acquire) < EXPIRY_QUEUE &&
+           deadlines_take(&engine->store->deadlines, now_ms, &due)) {
+        ATOMIC_STORE(&expiry->slots[tail++ % EXPIRY_QUEUE], due.slot, relaxed);
+    }
+    if (tail != before) {
+        /* Release: pairs with the acquire in expiry_take(). */
+        ATOMIC_STORE(&expiry->tail, tail, release);
+        ATOMIC_ADD(&expiry->epoch, 1, seq_cst);
+        futex_wake(&expiry->epoch, 1);
+    }
+}
+
+/* The next slot; false: there is none. */
+static bool expiry_take(struct expiry *expiry, uint32_t *slot_out) {
+    uint32_t head = ATOMIC_LOAD(&expiry->head, relaxed);
+    if (head == ATOMIC_LOAD(&expiry->tail, acquire)) {
+        return false;
+    }
+    *slot_out = ATOMIC_LOAD(&expiry->slots[head % EXPIRY_QUEUE], relaxed);
+    ATOMIC_STORE(&expiry->head, head + 1, release);
+    return true;
+}
+
+/* OK: it is not held any more, by this call or before it. */
+static cellar_status expiry_expire(cellar *engine, uint32_t slot) {
+    commit_enter();
+    int64_t value = commit_read(engine->commit, store_order_cell(slot)).value;
+    cellar_id id = engine->store->orders[slot].id;
+    commit_leave();
+    int64_t deadline_ms = store_document_deadline_ms(value);
+    if (deadline_ms == 0 || deadline_ms > expiry_now_ms(engine) ||
+        store_document_state(value) != CELLAR_ORDER_PLACED) {
+        return CELLAR_OK;
+    }
+    const cellar_call relaxed = {.durability = CELLAR_RELAXED};
+    const cellar_order_change change = {.order = id};
+    struct plan_step_request request = {.change = &change, .event = PAYLOAD_EXPIRE};
+    cellar_status status = engine_order_step(engine, &relaxed, &request, NULL, NULL);
+    return status == CELLAR_ILLEGAL_STEP || status == CELLAR_NOT_FOUND ? CELLAR_OK : status;
+}
+
+uint32_t expiry_run_overdue(cellar *engine, uint32_t stock, int64_t *next_ns_out) {
+    uint32_t slots[EXPIRY_OVERDUE_BATCH];
+    int64_t next_ms;
+    commit_enter();
+    uint32_t count = queue_overdue(engine->store, stock, expiry_now_ms(engine), slots,
+                                   EXPIRY_OVERDUE_BATCH, &next_ms);
+    commit_leave();
+    *next_ns_out = next_ms * NANOSECONDS_PER_MILLISECOND;
+    uint32_t expired = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        expired += expiry_expire(engine, slots[i]) == CELLAR_OK;
+    }
+    return expired;
+}
+
+static bool expiry_is_stopping(const struct expiry *expiry) {
+    return ATOMIC_LOAD(&expiry->stopping, acquire) != 0;
+}
+
+static void *expiry_run(void *argument) {
+    cellar *engine = argument;
+    struct expiry *expiry = &engine->expiry;
+    while (!expiry_is_stopping(expiry)) {
+        uint32_t epoch = ATOMIC_LOAD(&expiry->epoch, seq_cst);
+        uint32_t slot;
+        if (!expiry_take(expiry, &slot)) {
+            if (!expiry_is_stopping(expiry)) {
+                futex_wait(&expiry->epoch, epoch, -1);
+            }
+            continue;
+        }
+        while (expiry_expire(engine, slot) != CELLAR_OK && !expiry_is_stopping(expiry)) {
+            clock_sleep_ns(EXPIRY_NAP_NS);
+        }
+        if (ATOMIC_LOAD(&expiry->head, relaxed) % (EXPIRY_QUEUE / 2) == 0) {
+            /* The follower may have more than the queue takes. */
+            commit_follower_kick(engine->commit);
+        }
+    }
+    return NULL;
+}
+
+cellar_status expiry_start(cellar *engine) {
+    struct expiry *expiry = &engine->expiry;
+    expiry->runs = thread_start(&expiry->thread, "cellar-expire", expiry_run, engine);
+    return expiry->runs ? CELLAR_OK : CELLAR_OUT_OF_MEMORY;
+}
+
+void expiry_stop(cellar *engine) {
+    struct expiry *expiry = &engine->expiry;
+    if (expiry->runs) {
+        ATOMIC_STORE(&expiry->stopping, 1, release);
+        ATOMIC_ADD(&expiry->epoch, 1, seq_cst);
+        futex_wake(&expiry->epoch, 1);
+        pthread_join(expiry->thread, NULL);
+        expiry->runs = false;
+    }
+}
