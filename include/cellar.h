@@ -72,7 +72,8 @@ extern "C" {
 #define CELLAR_STEPS_MAX 64      /* steps of one transaction */
 #define CELLAR_LOCATIONS_MAX 16  /* locations that an order may be taken from */
 #define CELLAR_COMPONENTS_MAX 32 /* components of a kit */
-#define CELLAR_BULK_MAX 65536    /* requests of one bulk call */
+#define CELLAR_COMPONENT_QUANTITY_MAX 1000000
+#define CELLAR_BULK_MAX 65536 /* requests of one bulk call */
 #define CELLAR_AMOUNT_MAX                                                                          \
     INT64_C(1000000000000000) /* 10^15, for money and quantities, of either sign */
 #define CELLAR_PRODUCTS_MAX ((1u << 26) - 1)
@@ -301,8 +302,9 @@ typedef struct cellar_product {
     const void *attributes;    /* opaque to cellar, up to 64 KiB; not filled coming out:
                                   cellar_product_attributes() */
     uint32_t attributes_bytes; /* set coming out, too */
-    /* A kit: sold as one, taken from the stock of its components (each from its own, even if it is
-     * a kit itself). Not filled coming out: cellar_product_components(). */
+    /* A kit: sold as one, taken from the stock of its components at the same location. None of them
+     * may be a kit itself; one that becomes a kit later makes this one NOT_SELLABLE. A kit has no
+     * stock that is sold. Not filled coming out: cellar_product_components(). */
     const struct cellar_component *components;
     uint32_t component_count; /* 0: no kit; up to 32. Set coming out, too */
     /* Coming out only: */
@@ -423,8 +425,8 @@ CELLAR_API cellar_status cellar_stock_announce(cellar *store, const cellar_call 
                                                cellar_ticket *ticket_out,
                                                cellar_refusal *refusal_out);
 /* Takes `quantity` (> 0) for good, without an order: the shortest way to sell. One word is changed;
- * no lock, no allocation, no system call when relaxed. OUT_OF_STOCK (with what is available),
- * NOT_SELLABLE, NOT_FOUND. */
+ * no lock, no allocation, no system call when relaxed. Not of a kit. OUT_OF_STOCK (with what is
+ * available), NOT_SELLABLE, NOT_FOUND. */
 CELLAR_API cellar_status cellar_stock_take(cellar *store, const cellar_call *call,
                                            const cellar_line *line, cellar_ticket *ticket_out,
                                            cellar_refusal *refusal_out);

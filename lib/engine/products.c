@@ -7,6 +7,24 @@
 
 /* ---- Putting ---- */
 
+static const char *product_check_components(const cellar_product *product) {
+    if (product->component_count > CELLAR_COMPONENTS_MAX ||
+        (product->component_count != 0 && product->components == NULL)) {
+        return "component_count: up to 32 components";
+    }
+    for (uint32_t i = 0; i < product->component_count; i++) {
+        const cellar_component *component = &product->components[i];
+        size_t bytes = plan_text_bytes(component->sku, CELLAR_SKU_BYTES_MAX);
+        bool named =
+            component->sku == NULL ? component->product != 0 : bytes != 0 && bytes != SIZE_MAX;
+        if (!named || component->quantity == 0 ||
+            component->quantity > CELLAR_COMPONENT_QUANTITY_MAX) {
+            return "components: each with a sku or product, and 1 to 1,000,000 pieces";
+        }
+    }
+    return NULL;
+}
+
 static bool product_check(struct plan *plan, struct plan_product_request *request) {
     const cellar_product *product = request->product;
     request->sku_bytes = plan_text_bytes(product->sku, CELLAR_SKU_BYTES_MAX);
@@ -28,6 +46,8 @@ static bool product_check(struct plan *plan, struct plan_product_request *reques
     } else if (product->attributes_bytes > CELLAR_ATTRIBUTES_BYTES_MAX ||
                (product->attributes_bytes != 0 && product->attributes == NULL)) {
         wrong = "attributes: at most 64 KiB, and present when attributes_bytes is not 0";
+    } else {
+        wrong = product_check_components(product);
     }
     if (wrong != NULL) {
         plan_invalid(plan, wrong, CELLAR_NO_LINE);
@@ -54,9 +74,10 @@ static cellar_status product_prepare(cellar *engine, const cellar_call *call,
                                             .unit_price = product->unit_price,
                                             .status = (uint8_t)product->status,
                                             .name_bytes = (uint8_t)request->name_bytes,
-                                            .category_bytes = (uint8_t)request->category_bytes};
+                                            .category_bytes = (uint8_t)request->category_bytes,
+                                            .component_count = product->component_count};
     request->block = product_block_create(store, request->number, &payload, product->name,
-                                          product->category, product->attributes);
+                                          product->category, product->attributes, NULL);
     if (request->block == NULL) {
         slots_give(&store->block_slots, request->number);
         return CELLAR_OUT_OF_MEMORY;
@@ -188,6 +209,7 @@ cellar_status cellar_product_get(cellar *store, const char *sku, uint64_t id,
         product_out->unit_price = block->unit_price;
         product_out->status = (cellar_product_status)block->status;
         product_out->attributes_bytes = block->attributes_bytes;
+        product_out->component_count = block->component_count;
         product_copy_text(product_out->sku_buffer, product->sku, product->sku_bytes);
         product_copy_text(product_out->name_buffer, block->text, block->name_bytes);
         product_copy_text(product_out->category_buffer, block->text + block->name_bytes,
@@ -225,6 +247,37 @@ cellar_status cellar_product_attributes(cellar *store, const cellar_product *pro
     } else if (block->attributes_bytes != 0) {
         memcpy(buffer, block->text + block->name_bytes + block->category_bytes,
                block->attributes_bytes);
+    }
+    commit_leave();
+    engine_leave(&guard);
+    return status;
+}
+
+cellar_status cellar_product_components(cellar *store, const cellar_product *product,
+                                        cellar_component *components_out, uint32_t capacity) {
+    if (product == NULL || product->id == 0 || capacity < product->component_count ||
+        (components_out == NULL && capacity != 0)) {
+        return CELLAR_INVALID_ARGUMENT;
+    }
+    struct engine_call guard;
+    cellar_status status = engine_enter(&guard, store);
+    if (status != CELLAR_OK) {
+        return status;
+    }
+    commit_enter();
+    uint64_t version = 0;
+    const struct store_product *found = store_find_product(store->store, NULL, product->id);
+    const struct store_attributes *block =
+        found == NULL ? NULL : product_current(store->store, found->slot, &version);
+    if (block == NULL || version != product->version) {
+        status = CELLAR_VERSION_CHANGED;
+    } else if (block->component_count > capacity) {
+        status = CELLAR_INVALID_ARGUMENT;
+    } else {
+        for (uint32_t i = 0; i < block->component_count; i++) {
+            components_out[i] = (cellar_component){.product = block->components[i].product,
+                                                   .quantity = block->components[i].quantity};
+        }
     }
     commit_leave();
     engine_leave(&guard);

@@ -177,21 +177,32 @@ static bool apply_check_step(const struct store *store, const struct store_part 
     return step->slot == 0 || apply_check_identity(part->record, identity->id, step->slot);
 }
 
-static bool apply_check_product(const struct store_part *part) {
+static bool apply_check_product(const struct store *store, const struct store_part *part) {
     const struct payload_product *product = part->payload;
-    return part->whole && part->bytes >= sizeof *product &&
-           product->status <= CELLAR_PRODUCT_DISCONTINUED && product->sku_bytes >= 1 &&
-           product->sku_bytes <= CELLAR_SKU_BYTES_MAX &&
+    if (part->bytes < sizeof *product || product->component_count > CELLAR_COMPONENTS_MAX) {
+        return false;
+    }
+    size_t components = product->component_count * sizeof(struct payload_component);
+    for (uint32_t i = 0; i < product->component_count; i++) {
+        if (part->bytes < sizeof *product + components ||
+            payload_components(product)[i].product == 0 ||
+            payload_components(product)[i].product > store->product_slots.limit ||
+            payload_components(product)[i].quantity == 0) {
+            return false;
+        }
+    }
+    return part->whole && product->status <= CELLAR_PRODUCT_DISCONTINUED &&
+           product->sku_bytes >= 1 && product->sku_bytes <= CELLAR_SKU_BYTES_MAX &&
            product->category_bytes <= CELLAR_CATEGORY_BYTES_MAX &&
            product->attributes_bytes <= CELLAR_ATTRIBUTES_BYTES_MAX &&
-           part->bytes == sizeof *product + product->sku_bytes + product->name_bytes +
+           part->bytes == sizeof *product + components + product->sku_bytes + product->name_bytes +
                               (size_t)product->category_bytes + product->attributes_bytes;
 }
 
 static bool apply_check_part(const struct store *store, const struct store_part *part) {
     switch (part->kind) {
     case STORE_PRODUCT:
-        return apply_check_product(part);
+        return apply_check_product(store, part);
     case STORE_STOCK_OPEN:
         return part->whole && part->bytes == sizeof(struct payload_stock_open);
     case STORE_ACCOUNT_OPEN:

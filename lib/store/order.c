@@ -102,6 +102,15 @@ enum plan_result plan_sell_line(struct plan *plan, const struct plan_line *line)
     if (store_stock_blocked(content.value)) {
         return plan_refuse(plan, CELLAR_NOT_SELLABLE, line->line);
     }
+    if (store_stock_flags(content.value) == STORE_STOCK_KIT && line->quantity != 0) {
+        /* It became one after it was looked up. */
+        plan->wait_lsn = 0;
+        return PLAN_WAIT;
+    }
+    if (line->quantity == 0) {
+        /* The cell of a kit stands for its components (rule 1). */
+        return plan_write(plan, cell, content, content.value) ? PLAN_COMMIT : PLAN_NO_MEMORY;
+    }
     if (content.value < line->quantity) {
         plan->refusal.available = content.value > 0 ? content.value : 0;
         plan->refusal.needed = line->quantity;

@@ -61,7 +61,14 @@ enum payload_entry {
     PAYLOAD_TRANSFER = 3
 };
 
-/* Then sku, name, category, attributes, without NULs between. */
+/* A component of a kit: so many pieces of a product. */
+struct payload_component {
+    uint32_t product;
+    uint32_t quantity;
+};
+_Static_assert(sizeof(struct payload_component) == 8, "on-disk layout");
+
+/* Then components[component_count], then sku, name, category, attributes, without NULs between. */
 struct payload_product {
     uint32_t product;
     uint32_t stock; /* slot of location 0 */
@@ -74,9 +81,18 @@ struct payload_product {
     uint8_t sku_bytes;
     uint8_t name_bytes;
     uint8_t category_bytes;
-    uint32_t zero;
+    uint32_t component_count;
 };
 _Static_assert(sizeof(struct payload_product) == 48, "on-disk layout");
+
+static inline const struct payload_component *
+payload_components(const struct payload_product *product) {
+    return (const struct payload_component *)(product + 1);
+}
+
+static inline const char *payload_product_text(const struct payload_product *product) {
+    return (const char *)(payload_components(product) + product->component_count);
+}
 
 struct payload_stock_open {
     uint32_t product;

@@ -42,6 +42,7 @@ void plan_reset(struct plan *plan, int64_t now_ns) {
     plan->fetched = NULL;
     plan->open_product = 0;
     plan->short_stock = 0;
+    plan->maybe_kits = false;
     plan->step_first = 0;
     plan->step = 0;
     plan->refusal = (cellar_refusal){.line = CELLAR_NO_LINE};
@@ -299,9 +300,12 @@ bool plan_lines_begin(struct plan *plan, uint32_t count) {
     return plan_reserve_lines(plan, count);
 }
 
-void plan_lines_add(struct plan *plan, uint32_t stock, uint32_t line, int64_t quantity) {
-    ASSERT(plan->line_count < plan->line_capacity);
+bool plan_lines_add(struct plan *plan, uint32_t stock, uint32_t line, int64_t quantity) {
+    if (!plan_reserve_lines(plan, plan->line_count + 1)) {
+        return false;
+    }
     plan->lines[plan->line_count++] = (struct plan_line){stock, line, quantity};
+    return true;
 }
 
 enum plan_result plan_lines_end(struct plan *plan) {
@@ -372,6 +376,8 @@ static void plan_find_products(struct plan *plan, const cellar_line *lines, uint
                                             : store_find_product(store, NULL, lines[i].product);
         products_out[i] = product;
         if (product != NULL) {
+            /* Acquire: pairs with the release in plan_product_put(). */
+            plan->maybe_kits |= ATOMIC_LOAD(&product->maybe_kit, acquire) != 0;
             __builtin_prefetch(
                 &store->commit->cells[store_stock_cell(product->stock, STORE_STOCK_SELLABLE)]);
         }

@@ -51,6 +51,7 @@ struct plan {
     cellar_refusal refusal;
     cellar_ticket ticket;
     uint64_t wait_lsn;
+    bool maybe_kits;       /* one of plan_lines() may be a kit */
     uint32_t short_stock;  /* of a refusal: the stock that has too little; 0: none */
     uint32_t open_product; /* 0: none is to be opened */
     uint32_t open_location;
@@ -202,10 +203,10 @@ static inline struct payload_document *plan_document_at(struct plan *plan, uint3
     return (struct payload_document *)(void *)(plan->payload + start);
 }
 
-/* Fills plan->lines by hand: begin with room for `count`, add, end with the merged ones in order.
- */
+/* Fills plan->lines by hand: begin with room for `count`, add (false: no memory), end with the
+ * merged ones in order. */
 bool plan_lines_begin(struct plan *plan, uint32_t count);
-void plan_lines_add(struct plan *plan, uint32_t stock, uint32_t line, int64_t quantity);
+bool plan_lines_add(struct plan *plan, uint32_t stock, uint32_t line, int64_t quantity);
 enum plan_result plan_lines_end(struct plan *plan);
 
 /* Where the units of an order's lines come from: fills in its payload's lines and, where a line is

@@ -9,10 +9,12 @@
 struct store_attributes *product_block_create(struct store *store, uint32_t number,
                                               const struct payload_product *payload,
                                               const char *name, const char *category,
-                                              const void *attributes) {
+                                              const void *attributes,
+                                              const struct payload_component *components) {
     size_t text_bytes =
         (size_t)payload->name_bytes + payload->category_bytes + payload->attributes_bytes;
-    size_t bytes = sizeof(struct store_attributes) + text_bytes;
+    size_t components_at = (sizeof(struct store_attributes) + text_bytes + 7) & ~(size_t)7;
+    size_t bytes = components_at + payload->component_count * sizeof *components;
     struct store_attributes *block = memory_allocate(store->memory, MEMORY_PRODUCTS, bytes);
     if (block == NULL) {
         return NULL;
@@ -27,7 +29,13 @@ struct store_attributes *product_block_create(struct store *store, uint32_t numb
                                        .attributes_bytes = payload->attributes_bytes,
                                        .status = payload->status,
                                        .name_bytes = payload->name_bytes,
-                                       .category_bytes = payload->category_bytes};
+                                       .category_bytes = payload->category_bytes,
+                                       .component_count = payload->component_count};
+    block->components =
+        (struct payload_component *)(void *)((unsigned char *)block + components_at);
+    if (components != NULL && payload->component_count != 0) {
+        memcpy(block->components, components, payload->component_count * sizeof *components);
+    }
     char *text = block->text;
     if (payload->name_bytes != 0) {
         memcpy(text, name, payload->name_bytes);
@@ -51,9 +59,15 @@ void product_block_release(struct commit_deferred *deferred, struct memory *memo
 
 /* ---- Putting ---- */
 
-/* Blocks or unblocks every open stock of the product: a product that is discontinued is refused by
- * the very cell a sale changes. */
-static enum plan_result product_plan_block(struct plan *plan, const struct store_product *product,
+/* The flags that the sellable cells of such a product carry. */
+static int64_t product_flags(uint8_t status, uint32_t component_count) {
+    return (status == CELLAR_PRODUCT_DISCONTINUED ? STORE_STOCK_BLOCK : 0) +
+           (component_count != 0 ? STORE_STOCK_KIT : 0);
+}
+
+/* Changes the flags of every open stock of the product: one that is discontinued, or a kit, is
+ * refused by the very cell a sale changes. */
+static enum plan_result product_plan_flags(struct plan *plan, const struct store_product *product,
                                            int64_t change) {
     uint32_t slot = product->stock;
     while (slot != 0) {
@@ -68,6 +82,37 @@ static enum plan_result product_plan_block(struct plan *plan, const struct store
          * store_ensure_stock(). */
         slot = slot == product->stock ? ATOMIC_LOAD(&product->more_stocks, acquire)
                                       : plan->store->stocks[slot].next;
+    }
+    return PLAN_COMMIT;
+}
+
+/* The components' slots, into the block: nobody else can see it before the commit. */
+static enum plan_result product_plan_components(struct plan *plan,
+                                                const struct plan_product_request *request,
+                                                const struct store_product *product) {
+    struct payload_component *components = request->block->components;
+    for (uint32_t i = 0; i < request->product->component_count; i++) {
+        const cellar_component *component = &request->product->components[i];
+        const struct store_product *found =
+            store_find_product(plan->store, component->sku, component->product);
+        if (found == NULL ||
+            commit_read(plan->store->commit, store_product_cell(found->slot)).value == 0) {
+            return plan_refuse(plan, CELLAR_NOT_FOUND, i);
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (components[j].product == found->slot) {
+                return plan_invalid(plan, "components: each product once", i);
+            }
+        }
+        if (found == product) {
+            return plan_invalid(plan, "components: not the kit itself", i);
+        }
+        int64_t sellable =
+            plan_read(plan, store_stock_cell(found->stock, STORE_STOCK_SELLABLE)).value;
+        if ((store_stock_flags(sellable) & STORE_STOCK_KIT) != 0) {
+            return plan_invalid(plan, "components: no kits", i);
+        }
+        components[i] = (struct payload_component){found->slot, component->quantity};
     }
     return PLAN_COMMIT;
 }
@@ -91,12 +136,15 @@ static enum plan_result product_plan_payload(struct plan *plan,
                                         .status = (uint8_t)source->status,
                                         .sku_bytes = (uint8_t)request->sku_bytes,
                                         .name_bytes = (uint8_t)request->name_bytes,
-                                        .category_bytes = (uint8_t)request->category_bytes};
+                                        .category_bytes = (uint8_t)request->category_bytes,
+                                        .component_count = source->component_count};
     struct payload_product header = *payload;
-    const void *texts[] = {source->sku, source->name, source->category, source->attributes};
-    const size_t lengths[] = {request->sku_bytes, request->name_bytes, request->category_bytes,
+    const void *texts[] = {request->block->components, source->sku, source->name, source->category,
+                           source->attributes};
+    const size_t lengths[] = {source->component_count * sizeof(struct payload_component),
+                              request->sku_bytes, request->name_bytes, request->category_bytes,
                               source->attributes_bytes};
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         void *place = plan_append(plan, (uint32_t)lengths[i]);
         if (place == NULL) {
             return PLAN_NO_MEMORY;
@@ -167,15 +215,28 @@ enum plan_result plan_product_put(struct plan *plan, void *argument) {
     if (request->expected > CELLAR_VERSION_ABSENT && request->expected != content.version) {
         return plan_refuse(plan, CELLAR_VERSION_CHANGED, CELLAR_NO_LINE);
     }
-    bool blocked = request->product->status == CELLAR_PRODUCT_DISCONTINUED;
+    result = product_plan_components(plan, request, product);
+    if (result != PLAN_COMMIT) {
+        return result;
+    }
+    uint32_t component_count = request->product->component_count;
+    int64_t flags = product_flags((uint8_t)request->product->status, component_count);
     int64_t created_ns = plan->now_ns;
-    bool was_blocked = false;
+    int64_t old_flags = 0;
+    bool same_components = true;
     if (exists) {
         const struct store_attributes *old = ATOMIC_LOAD(&store->blocks[content.value], acquire);
         created_ns = old->created_ns;
         /* The clock was read before the section began, and the product may have been put since. */
         plan->now_ns = plan->now_ns < old->updated_ns ? old->updated_ns : plan->now_ns;
-        was_blocked = old->status == CELLAR_PRODUCT_DISCONTINUED;
+        old_flags = product_flags(old->status, old->component_count);
+        same_components = old->component_count == component_count &&
+                          memcmp(old->components, request->block->components,
+                                 component_count * sizeof *old->components) == 0;
+    }
+    if (component_count != 0) {
+        /* Before the commit: whoever sees the cell of a kit sees this. */
+        ATOMIC_STORE(&product->maybe_kit, 1, release);
     }
     if (!plan_write(plan, cell, content, request->number)) {
         return PLAN_NO_MEMORY;
@@ -183,12 +244,12 @@ enum plan_result plan_product_put(struct plan *plan, void *argument) {
     if (!exists) {
         uint32_t stock = store_stock_cell(product->stock, STORE_STOCK_SELLABLE);
         struct cell_content fresh = plan_read(plan, stock);
-        if (!plan_write(plan, stock, fresh, blocked ? -STORE_STOCK_BLOCK : 0)) {
+        if (!plan_write(plan, stock, fresh, -flags)) {
             return PLAN_NO_MEMORY;
         }
-    } else if (blocked != was_blocked) {
-        result =
-            product_plan_block(plan, product, blocked ? -STORE_STOCK_BLOCK : STORE_STOCK_BLOCK);
+    } else if (flags != old_flags || !same_components) {
+        /* Whoever sells a kit writes the first of these cells, and so depends on its components. */
+        result = product_plan_flags(plan, product, old_flags - flags);
     }
     plan->kind = STORE_PRODUCT;
     plan->ticket.object = product->slot;
@@ -201,12 +262,15 @@ enum plan_result plan_product_put(struct plan *plan, void *argument) {
 /* Recovery: the entry for the slots of the record. Live, the creator has linked it. */
 static enum store_apply_result product_restore(struct store *store,
                                                const struct payload_product *payload) {
-    const char *sku = (const char *)(payload + 1);
+    const char *sku = payload_product_text(payload);
     if (!slots_raise(&store->product_slots, payload->product) ||
         !slots_raise(&store->stock_slots, payload->stock)) {
         return STORE_APPLY_LIMIT;
     }
     struct store_product *product = &store->products[payload->product];
+    if (payload->component_count != 0) {
+        ATOMIC_STORE(&product->maybe_kit, 1, relaxed);
+    }
     if (product->slot != 0) {
         bool same = product->sku_bytes == payload->sku_bytes && product->stock == payload->stock &&
                     memcmp(product->sku, sku, payload->sku_bytes) == 0;
@@ -231,10 +295,11 @@ static enum store_apply_result product_restore_block(struct store *store,
     if (ATOMIC_LOAD(&store->blocks[payload->block], acquire) != NULL) {
         return STORE_APPLIED;
     }
-    const char *name = (const char *)(payload + 1) + payload->sku_bytes;
+    const char *name = payload_product_text(payload) + payload->sku_bytes;
     const char *category = name + payload->name_bytes;
-    struct store_attributes *block = product_block_create(
-        store, payload->block, payload, name, category, category + payload->category_bytes);
+    struct store_attributes *block =
+        product_block_create(store, payload->block, payload, name, category,
+                             category + payload->category_bytes, payload_components(payload));
     if (block == NULL) {
         return STORE_APPLY_NO_MEMORY;
     }

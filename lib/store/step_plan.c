@@ -264,8 +264,8 @@ static enum plan_result step_plan_stocks(struct step_plan *made) {
             if (covered != PLAN_COMMIT) {
                 return covered;
             }
-        } else {
-            plan_lines_add(plan, stock, line, pieces);
+        } else if (!plan_lines_add(plan, stock, line, pieces)) {
+            return PLAN_NO_MEMORY;
         }
     }
     enum plan_result result = plan_lines_end(plan);

@@ -103,10 +103,10 @@ enum plan_result plan_stock_open(struct plan *plan, void *argument) {
     if (fresh.version != 0) {
         return PLAN_REPEATED;
     }
-    bool blocked = store_stock_blocked(first.value);
+    int64_t flags = store_stock_flags(first.value);
     struct payload_stock_open *payload = plan_append(plan, sizeof *payload);
     if (payload == NULL || !plan_write(plan, first_cell, first, first.value) ||
-        !plan_write(plan, cell, fresh, blocked ? -STORE_STOCK_BLOCK : 0)) {
+        !plan_write(plan, cell, fresh, -flags)) {
         return PLAN_NO_MEMORY;
     }
     *payload = (struct payload_stock_open){
@@ -122,7 +122,7 @@ enum plan_result plan_stock_take(struct plan *plan, void *argument) {
     if (result != PLAN_COMMIT) {
         return result;
     }
-    if (store_stock_blocked(view.sellable.value)) {
+    if (store_stock_flags(view.sellable.value) != 0) {
         return plan_refuse(plan, CELLAR_NOT_SELLABLE, 0);
     }
     int64_t quantity = request->line->quantity;

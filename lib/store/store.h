@@ -36,8 +36,8 @@ enum store_cell_class {
 };
 
 /* A rule and the quantity it guards stand in one cell: `sellable` = available - safety, less
- * STORE_STOCK_BLOCK while the product is discontinued. A sale asks only that it stays at or above
- * zero. */
+ * STORE_STOCK_BLOCK while the product is discontinued, less STORE_STOCK_KIT while it is a kit,
+ * whose own stock is not sold. A sale asks only that it stays at or above zero. */
 enum store_stock_cell {
     STORE_STOCK_SELLABLE = 0,
     STORE_STOCK_SAFETY_CELL = 1,
@@ -46,8 +46,8 @@ enum store_stock_cell {
     STORE_STOCK_CELLS = 4
 };
 #define STORE_STOCK_BLOCK (INT64_C(1) << 61)
-_Static_assert(STORE_STOCK_BLOCK / 4 > 4 * CELLAR_AMOUNT_MAX,
-               "a blocked cell is told from any sum");
+#define STORE_STOCK_KIT (INT64_C(1) << 60)
+_Static_assert(STORE_STOCK_KIT / 2 > 4 * CELLAR_AMOUNT_MAX, "flags are told from any sum");
 
 /* State of a document that is no order and has no life of its own: a stock change, transfer, step
  * or transaction that has an id. The states of orders come before it. */
@@ -90,7 +90,9 @@ struct store_attributes {
     uint8_t status;
     uint8_t name_bytes;
     uint8_t category_bytes;
-    char text[]; /* name, category, attributes */
+    uint32_t component_count;
+    struct payload_component *components; /* behind the text */
+    char text[];                          /* name, category, attributes */
 };
 
 /* On cache lines of its own: a look-up by a short SKU touches one. */
@@ -99,6 +101,7 @@ struct store_product {
     uint32_t slot;
     uint32_t stock;               /* of location 0 */
     _Atomic uint32_t more_stocks; /* other locations, linked by store_stock.next */
+    _Atomic uint8_t maybe_kit;    /* a hint, never taken back: its cell and block tell */
     uint8_t sku_bytes;
     char sku[CELLAR_SKU_BYTES_MAX + 1];
 };
@@ -309,13 +312,26 @@ uint32_t store_ensure_stock(struct store *store, struct store_product *product, 
 struct store_account *store_ensure_account(struct store *store, uint64_t id);
 struct store_order *store_ensure_order(struct store *store, cellar_id id);
 
-/* What is sold of a stock: the sellable cell without the block. */
-static inline bool store_stock_blocked(int64_t sellable) {
-    return sellable < -STORE_STOCK_BLOCK / 2;
+/* STORE_STOCK_BLOCK and STORE_STOCK_KIT, added up, as far as they are in the sellable cell. */
+static inline int64_t store_stock_flags(int64_t sellable) {
+    int64_t half = STORE_STOCK_KIT / 2;
+    if (sellable > -half) {
+        return 0;
+    }
+    if (sellable > -STORE_STOCK_KIT - half) {
+        return STORE_STOCK_KIT;
+    }
+    return sellable > -STORE_STOCK_BLOCK - half ? STORE_STOCK_BLOCK
+                                                : STORE_STOCK_BLOCK + STORE_STOCK_KIT;
 }
 
+static inline bool store_stock_blocked(int64_t sellable) {
+    return (store_stock_flags(sellable) & STORE_STOCK_BLOCK) != 0;
+}
+
+/* What is sold of a stock: the sellable cell without its flags. */
 static inline int64_t store_stock_unblocked(int64_t sellable) {
-    return store_stock_blocked(sellable) ? sellable + STORE_STOCK_BLOCK : sellable;
+    return sellable + store_stock_flags(sellable);
 }
 
 /* Sums over the whole store. They are exact as long as they fit 64 bits; beyond, they are so modulo
@@ -353,7 +369,8 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
 struct store_attributes *product_block_create(struct store *store, uint32_t number,
                                               const struct payload_product *payload,
                                               const char *name, const char *category,
-                                              const void *attributes);
+                                              const void *attributes,
+                                              const struct payload_component *components);
 void product_block_release(struct commit_deferred *deferred, struct memory *memory);
 
 #endif

@@ -164,7 +164,7 @@ static void test_lines_are_added_up(void **state) {
                 check_lines(&plan, lines, counts[i], out);
                 assert_true(plan_lines_begin(&plan, counts[i]));
                 for (uint32_t line = 0; line < counts[i]; line++) {
-                    plan_lines_add(&plan, out[line].stock, line, out[line].quantity);
+                    assert_true(plan_lines_add(&plan, out[line].stock, line, out[line].quantity));
                 }
                 assert_int_equal(plan_lines_end(&plan), PLAN_COMMIT);
                 check_lines(&plan, lines, counts[i], out);
