@@ -623,15 +623,6 @@ typedef struct cellar_order_line {
 CELLAR_API cellar_status cellar_order_place(cellar *store, const cellar_call *call,
                                             const cellar_order_request *request,
                                             cellar_ticket *ticket_out, cellar_refusal *refusal_out);
-/* Places many, one commit each, with one wait for durability at the end. statuses_out[i],
- * tickets_out[i] and refusals_out[i] (each array may be NULL) tell of requests[i]; a refusal of one
- * does not stop the others. Up to CELLAR_BULK_MAX. Returns OK when all were placed, else the status
- * of the first that was not. */
-CELLAR_API cellar_status cellar_order_place_many(cellar *store, const cellar_call *call,
-                                                 const cellar_order_request *requests, size_t count,
-                                                 cellar_status *statuses_out,
-                                                 cellar_ticket *tickets_out,
-                                                 cellar_refusal *refusals_out);
 /* What cellar_order_place() would answer now to a new id, and the total, without a commit. The id
  * is not looked at. */
 CELLAR_API cellar_status cellar_order_quote(cellar *store, const cellar_order_request *request,
@@ -712,6 +703,57 @@ CELLAR_API cellar_status cellar_order_list(cellar *store, const cellar_order_que
                                            cellar_order *page_out, size_t capacity,
                                            size_t *count_out, cellar_order_line *lines_out,
                                            size_t lines_capacity);
+
+/* ---- Transactions ---- */
+
+typedef enum cellar_operation_kind {
+    CELLAR_OPERATION_ORDER_PLACE = 1,   /* order */
+    CELLAR_OPERATION_ORDER_RETURN = 2,  /* order, damaged */
+    CELLAR_OPERATION_ORDER_STEP = 3,    /* step */
+    CELLAR_OPERATION_STOCK_RECEIVE = 4, /* stock, and so the next four */
+    CELLAR_OPERATION_STOCK_ADJUST = 5,
+    CELLAR_OPERATION_STOCK_SET_ASIDE = 6,
+    CELLAR_OPERATION_STOCK_ANNOUNCE = 7,
+    CELLAR_OPERATION_STOCK_TAKE = 8,     /* quantities > 0; not below the safety stock */
+    CELLAR_OPERATION_ACCOUNT_CREDIT = 9, /* entry, and so the next two */
+    CELLAR_OPERATION_ACCOUNT_DEBIT = 10,
+    CELLAR_OPERATION_ACCOUNT_TRANSFER = 11
+} cellar_operation_kind;
+
+typedef struct cellar_account_entry {
+    cellar_id id;     /* {0, 0}: not wanted */
+    uint64_t account; /* of a transfer: from */
+    uint64_t to;      /* of a transfer */
+    int64_t amount;   /* > 0 */
+} cellar_account_entry;
+
+/* One of them, as its own call takes it. */
+typedef struct cellar_operation {
+    cellar_operation_kind kind;
+    bool damaged;
+    const cellar_order_request *order;
+    const cellar_order_change *step;
+    const cellar_stock_change *stock;
+    const cellar_account_entry *entry;
+} cellar_operation;
+
+/* Carries out 1 to 64 operations in one commit, all or none. Each sees what those before it do to
+ * stocks and balances; an order cannot be placed and stepped in the same transaction. `id` makes
+ * the whole idempotent ({0, 0}: not wanted). Operations have ids of their own where their calls ask
+ * for one; one that was used before refuses the transaction with ID_REUSED. Refusals are those of
+ * the operations: refusal->step says which one, from 0. ticket->remaining is 0. */
+CELLAR_API cellar_status cellar_transact(cellar *store, const cellar_call *call, cellar_id id,
+                                         const cellar_operation *operations, size_t count,
+                                         cellar_ticket *ticket_out, cellar_refusal *refusal_out);
+
+/* Carries out up to 65,536 operations, each in a commit of its own, with one wait for durability at
+ * the end. statuses_out[i], tickets_out[i] and refusals_out[i] (each array may be NULL) tell of
+ * operations[i]; a refusal of one does not stop the others. OK when all were carried out, else the
+ * status of the first that was not. */
+CELLAR_API cellar_status cellar_bulk(cellar *store, const cellar_call *call,
+                                     const cellar_operation *operations, size_t count,
+                                     cellar_status *statuses_out, cellar_ticket *tickets_out,
+                                     cellar_refusal *refusals_out);
 
 /* ---- Looking at the whole ---- */
 

@@ -29,10 +29,6 @@ static const char *account_check_floor(int64_t floor) {
     return floor > 0 || floor < -CELLAR_AMOUNT_MAX ? "floor: from -CELLAR_AMOUNT_MAX to 0" : NULL;
 }
 
-static const char *account_check_amount(int64_t amount) {
-    return amount <= 0 || amount > CELLAR_AMOUNT_MAX ? "amount: from 1 to CELLAR_AMOUNT_MAX" : NULL;
-}
-
 cellar_status cellar_account_open(cellar *store, const cellar_call *call, uint64_t account,
                                   int64_t floor, cellar_ticket *ticket_out,
                                   cellar_refusal *refusal_out) {
@@ -53,17 +49,20 @@ cellar_status cellar_account_set_floor(cellar *store, const cellar_call *call, u
 static cellar_status account_entry(cellar *store, const cellar_call *call,
                                    struct plan_account_request *request, cellar_ticket *ticket_out,
                                    cellar_refusal *refusal_out) {
-    const uint64_t numbers[4] = {request->kind, request->account, request->to,
-                                 (uint64_t)request->amount};
-    request->fingerprint = hash_seeded(2, numbers, sizeof numbers);
-    const char *wrong = account_check_amount(request->amount);
-    if (request->kind == PAYLOAD_TRANSFER && request->to == request->account) {
-        wrong = "to: another account than from";
-    } else if (request->kind == PAYLOAD_TRANSFER && request->to == 0) {
-        wrong = "to: ids begin at 1";
+    struct engine_call guard;
+    cellar_status status = engine_enter(&guard, store);
+    if (status != CELLAR_OK) {
+        return status;
     }
-    return account_transact(store, call, wrong, plan_account_entry, request, ticket_out,
-                            refusal_out);
+    struct plan plan;
+    plan_create(&plan, store->store);
+    status = plan_check_account_entry(&plan, request)
+                 ? engine_transact(store, call, &plan, plan_account_entry, request, ticket_out,
+                                   refusal_out)
+                 : engine_refused(&plan, refusal_out);
+    plan_destroy(&plan);
+    engine_leave(&guard);
+    return status;
 }
 
 cellar_status cellar_account_credit(cellar *store, const cellar_call *call, cellar_id id,

@@ -131,6 +131,10 @@ cellar_status follower_wait(cellar *engine, uint64_t lsn, int64_t deadline_ns);
 
 /* ---- orders.c ---- */
 
+/* The record that placed the order, for a return: it may be closed, its lines only in the ledger.
+ * NULL for other steps, and when there is no such order. Release with log_release_record(). */
+cellar_status engine_order_placed(cellar *engine, const cellar_order_change *change,
+                                  struct record_header **placed_out);
 /* A step that has been checked; reads the ledger first when it needs to. */
 cellar_status engine_order_step(cellar *engine, const cellar_call *call,
                                 struct plan_step_request *request, cellar_ticket *ticket_out,

@@ -227,7 +227,7 @@ static cellar_status order_page_ids(cellar *engine, const cellar_order_query *qu
             (query->customer != 0 && view.order.customer != query->customer)) {
             return CELLAR_NOT_FOUND;
         }
-        placed = view.order.placed_lsn;
+        placed = store_order_key_at(entry, view.order.placed_lsn);
         slot = entry->older_of_customer;
     }
     if (query->customer == 0) {

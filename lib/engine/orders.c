@@ -78,10 +78,8 @@ cellar_status cellar_order_quote(cellar *store, const cellar_order_request *orde
     return status;
 }
 
-/* The record that placed the order, for a return: it may be closed, its lines only in the ledger.
- */
-static cellar_status order_read_placed(cellar *engine, const cellar_order_change *change,
-                                       struct record_header **placed_out) {
+cellar_status engine_order_placed(cellar *engine, const cellar_order_change *change,
+                                  struct record_header **placed_out) {
     *placed_out = NULL;
     if (change->event != CELLAR_EVENT_RETURN) {
         return CELLAR_OK;
@@ -103,7 +101,7 @@ cellar_status engine_order_step(cellar *engine, const cellar_call *call,
                                 struct plan_step_request *request, cellar_ticket *ticket_out,
                                 cellar_refusal *refusal_out) {
     struct record_header *placed;
-    cellar_status status = order_read_placed(engine, request->change, &placed);
+    cellar_status status = engine_order_placed(engine, request->change, &placed);
     if (status != CELLAR_OK) {
         return status;
     }
@@ -164,44 +162,4 @@ cellar_status cellar_order_extend(cellar *store, const cellar_call *call, cellar
     const cellar_order_change change = {
         .order = id, .event = CELLAR_EVENT_EXTEND, .hold_until_ns = hold_until_ns};
     return cellar_order_step(store, call, &change, ticket_out, refusal_out);
-}
-
-/* ---- Many ---- */
-
-cellar_status cellar_order_place_many(cellar *store, const cellar_call *call,
-                                      const cellar_order_request *requests, size_t count,
-                                      cellar_status *statuses_out, cellar_ticket *tickets_out,
-                                      cellar_refusal *refusals_out) {
-    if ((requests == NULL && count != 0) || count > CELLAR_BULK_MAX) {
-        return CELLAR_INVALID_ARGUMENT;
-    }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    cellar_call relaxed = call == NULL ? (cellar_call){0} : *call;
-    relaxed.durability = CELLAR_RELAXED;
-    bool valid = engine_call_valid(call);
-    uint64_t last_lsn = 0;
-    for (size_t i = 0; i < count; i++) {
-        cellar_ticket ticket = {0};
-        cellar_status placed =
-            valid ? order_transact(store, &relaxed, &requests[i], false, false, &ticket,
-                                   refusals_out == NULL ? NULL : &refusals_out[i])
-                  : CELLAR_INVALID_ARGUMENT;
-        if (placed == CELLAR_OK && ticket.lsn > last_lsn) {
-            last_lsn = ticket.lsn;
-        }
-        if (statuses_out != NULL) {
-            statuses_out[i] = placed;
-        }
-        if (tickets_out != NULL) {
-            tickets_out[i] = ticket;
-        }
-        status = status == CELLAR_OK ? placed : status;
-    }
-    cellar_status durable = last_lsn == 0 ? CELLAR_OK : engine_wait_durable(store, call, last_lsn);
-    engine_leave(&guard);
-    return durable == CELLAR_OK ? status : durable;
 }

@@ -109,6 +109,26 @@ enum plan_result plan_account_floor(struct plan *plan, void *argument) {
     return PLAN_COMMIT;
 }
 
+bool plan_check_account_entry(struct plan *plan, struct plan_account_request *request) {
+    const uint64_t numbers[4] = {request->kind, request->account, request->to,
+                                 (uint64_t)request->amount};
+    request->fingerprint = hash_seeded(2, numbers, sizeof numbers);
+    const char *wrong = NULL;
+    if (request->account == 0) {
+        wrong = "account: ids begin at 1";
+    } else if (request->kind == PAYLOAD_TRANSFER && request->to == request->account) {
+        wrong = "to: another account than from";
+    } else if (request->kind == PAYLOAD_TRANSFER && request->to == 0) {
+        wrong = "to: ids begin at 1";
+    } else if (request->amount <= 0 || request->amount > CELLAR_AMOUNT_MAX) {
+        wrong = "amount: from 1 to CELLAR_AMOUNT_MAX";
+    }
+    if (wrong != NULL) {
+        plan_invalid(plan, wrong, CELLAR_NO_LINE);
+    }
+    return wrong == NULL;
+}
+
 enum plan_result plan_account_entry(struct plan *plan, void *argument) {
     const struct plan_account_request *request = argument;
     uint32_t slot = 0;

@@ -42,7 +42,8 @@ static enum store_apply_result apply_composed(struct store *store,
                                               .fingerprint = composed->fingerprint,
                                               .time_ns = composed->time_ns,
                                               .slot = composed->slot};
-    const struct store_part part = {.record = record, .kind = STORE_COMPOSED};
+    const struct store_part part = {
+        .record = record, .kind = STORE_COMPOSED, .ordinal = (uint8_t)composed->part_count};
     return order_apply_document(store, &part, &document, STORE_STATE_OTHER);
 }
 

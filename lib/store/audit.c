@@ -82,9 +82,9 @@ static void audit_order(struct audit *audit, uint32_t slot,
         return;
     }
     states_out[state]++;
-    uint64_t placed = ATOMIC_LOAD(&order->placed_lsn, relaxed);
+    uint64_t key = store_order_key_at(order, ATOMIC_LOAD(&order->placed_lsn, relaxed));
     for (uint32_t i = 0; i < STORE_STATE_COUNT; i++) {
-        if (index_contains(store->orders_by_state[i], placed) != (i == state)) {
+        if (index_contains(store->orders_by_state[i], key) != (i == state)) {
             audit_violation(audit, "order slot %u: state %u, but list %u is wrong", slot, state, i);
         }
     }

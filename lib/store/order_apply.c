@@ -109,12 +109,14 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
         }
     }
     if (!deadlines_reserve(&store->deadlines) ||
-        !index_insert(store->orders_by_state[state], part->record->lsn, order->slot)) {
+        !index_insert(store->orders_by_state[state], part->record->lsn + part->ordinal,
+                      order->slot)) {
         if (detail != NULL) {
             memory_release(store->memory, MEMORY_ORDERS, detail, detail->bytes);
         }
         return STORE_APPLY_NO_MEMORY;
     }
+    order->ordinal = part->ordinal;
     order->placed_ns = document->time_ns;
     order->fingerprint = document->fingerprint;
     order->customer = document->customer;

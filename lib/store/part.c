@@ -57,6 +57,8 @@ static bool parts_read(struct store_parts *parts, const unsigned char *at, uint3
     parts->next.payload = at + sizeof header;
     parts->next.bytes = header.bytes;
     parts->next.kind = header.kind;
+    parts->next.ordinal =
+        (uint8_t)(part_composed(parts->next.record)->part_count - 1 - parts->left);
     parts->next.whole = false;
     parts->end_bytes = room;
     return true;

@@ -16,6 +16,9 @@ struct store_part {
     const void *payload;
     uint32_t bytes;
     uint16_t kind;
+    /* Its number in the record, from 0: with it, what several parts of one commit make has an
+     * order. */
+    uint8_t ordinal;
     bool whole; /* the record has no other part: its cells are this part's */
 };
 

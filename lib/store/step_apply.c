@@ -130,12 +130,12 @@ static bool step_apply_open(struct store *store, struct store_order *order,
 }
 
 /* Into the list of the new state; a closed order's content is dropped. */
-static void step_apply_state(struct store *store, struct store_order *order, uint64_t placed,
+static void step_apply_state(struct store *store, struct store_order *order, uint64_t key,
                              const struct payload_step *payload, struct store_detail *detail) {
     if (payload->to == payload->from) {
         return;
     }
-    index_remove(store->orders_by_state[payload->from], placed);
+    index_remove(store->orders_by_state[payload->from], key);
     store->totals.orders[payload->from]--;
     store->totals.orders[payload->to]++;
     if (!store_state_is_open(payload->to)) {
@@ -175,7 +175,8 @@ static bool step_apply_fits(const struct store *store, const struct payload_step
     bool open = ATOMIC_LOAD(&order->detail, relaxed) != NULL;
     return placed != 0 && order->id.high == payload->id.high && order->id.low == payload->id.low &&
            open == store_state_is_open(payload->from) &&
-           index_contains(store->orders_by_state[payload->from], placed) &&
+           index_contains(store->orders_by_state[payload->from],
+                          store_order_key_at(order, placed)) &&
            (payload->part_count == 0 ||
             step_parts(payload)[payload->part_count - 1].line < order->line_count);
 }
@@ -199,7 +200,7 @@ enum store_apply_result step_apply(struct store *store, const struct store_part 
         return STORE_APPLY_BROKEN;
     }
     struct store_order *order = &store->orders[payload->order];
-    uint64_t placed = ATOMIC_LOAD(&order->placed_lsn, relaxed);
+    uint64_t key = store_order_key_at(order, ATOMIC_LOAD(&order->placed_lsn, relaxed));
     struct store_detail *detail = ATOMIC_LOAD(&order->detail, relaxed);
     if (!deadlines_reserve(&store->deadlines)) {
         return STORE_APPLY_NO_MEMORY;
@@ -209,7 +210,7 @@ enum store_apply_result step_apply(struct store *store, const struct store_part 
         return result;
     }
     /* Doing it again after this point changes nothing: the order is in the list, or will be. */
-    if (!index_insert(store->orders_by_state[payload->to], placed, payload->order) ||
+    if (!index_insert(store->orders_by_state[payload->to], key, payload->order) ||
         !step_apply_event(store, order, detail, payload)) {
         return STORE_APPLY_NO_MEMORY;
     }
@@ -219,6 +220,6 @@ enum store_apply_result step_apply(struct store *store, const struct store_part 
     }
     order_apply_money(store, payload->account,
                       payload->event == CELLAR_EVENT_PAY ? payload->amount : -payload->amount);
-    step_apply_state(store, order, placed, payload, detail);
+    step_apply_state(store, order, key, payload, detail);
     return STORE_APPLIED;
 }

@@ -177,6 +177,9 @@ static enum plan_result stock_plan_identity(struct plan *plan,
 /* What one merged line of a change does to its cells. */
 static enum plan_result stock_plan_line(struct plan *plan, cellar_movement_kind kind,
                                         const struct plan_line *line) {
+    if (kind == CELLAR_MOVEMENT_TAKEN) {
+        return plan_sell_line(plan, line);
+    }
     struct stock_view view = stock_view(plan, line->stock);
     enum plan_result result = PLAN_COMMIT;
     switch (kind) {
@@ -322,7 +325,8 @@ enum plan_result plan_stock_safety(struct plan *plan, void *argument) {
 
 bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request) {
     const cellar_stock_change *change = request->change;
-    bool any_sign = request->kind != CELLAR_MOVEMENT_RECEIVED;
+    bool any_sign =
+        request->kind != CELLAR_MOVEMENT_RECEIVED && request->kind != CELLAR_MOVEMENT_TAKEN;
     if (!plan_check_lines(plan, change->lines, change->line_count, any_sign, false)) {
         return false;
     }
@@ -383,8 +387,8 @@ static void stock_apply_lines(struct store *store, const struct payload_document
             store_sum_shared(&stock->on_hand, quantity);
             break;
         case CELLAR_MOVEMENT_TAKEN:
-            store_sum(&totals->units_taken, -quantity);
-            store_sum_shared(&stock->on_hand, quantity);
+            store_sum(&totals->units_taken, quantity);
+            store_sum_shared(&stock->on_hand, -quantity);
             break;
         case CELLAR_MOVEMENT_MOVED:
             store_sum_shared(&stock->on_hand, quantity);

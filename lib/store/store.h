@@ -170,6 +170,7 @@ struct store_order {
     _Atomic(struct store_progress *) progress; /* NULL: what the state says of all lines */
     uint32_t older_of_customer;
     uint32_t line_count;
+    uint32_t ordinal; /* among what its commit has made */
 };
 
 struct store_customer {
@@ -266,6 +267,13 @@ static inline uint32_t store_order_cell(uint32_t slot) {
 
 static inline uint32_t store_stock_cell(uint32_t slot, enum store_stock_cell which) {
     return CELL_INDEX(STORE_CELLS_STOCK, slot * STORE_STOCK_CELLS + which);
+}
+
+/* Its place in lists: by the commit that made it, and there by its ordinal. A record that makes
+ * more than one takes more than one line, so keys of different records do not meet. */
+_Static_assert(CELLAR_STEPS_MAX <= RECORD_LINE_BYTES, "ordinals fit beside an LSN");
+static inline uint64_t store_order_key_at(const struct store_order *order, uint64_t placed_lsn) {
+    return placed_lsn + order->ordinal;
 }
 
 static inline uint32_t store_account_cell(uint32_t slot) {
