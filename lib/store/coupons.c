@@ -73,7 +73,7 @@ static void coupons_unmap(const struct slots *slots, size_t object_bytes, void *
 static bool coupons_create_arrays(struct coupons *coupons) {
     return coupons_map(&coupons->campaign_slots, sizeof *coupons->campaigns,
                        (void **)&coupons->campaigns) &&
-           coupons_map(&coupons->rules_slots, sizeof *coupons->rules, (void **)&coupons->rules) &&
+           coupons_map(&coupons->rules_slots, sizeof(void *), (void **)&coupons->rules) &&
            coupons_map(&coupons->grant_slots, sizeof *coupons->grants, (void **)&coupons->grants) &&
            coupons_map(&coupons->code_slots, sizeof *coupons->codes, (void **)&coupons->codes) &&
            coupons_map(&coupons->holder_slots, sizeof *coupons->holders,
@@ -127,22 +127,21 @@ static void coupons_destroy_objects(struct store *store) {
 
 void coupons_destroy(struct store *store) {
     struct coupons *coupons = &store->coupons;
-    struct table *tables[] = {&coupons->campaign_table, &coupons->grant_table, &coupons->code_table,
-                              &coupons->holder_table};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        table_destroy(tables[i]);
-    }
+    table_destroy(&coupons->campaign_table);
+    table_destroy(&coupons->grant_table);
+    table_destroy(&coupons->code_table);
+    table_destroy(&coupons->holder_table);
     coupons_destroy_objects(store);
     coupons_unmap(&coupons->campaign_slots, sizeof *coupons->campaigns, coupons->campaigns);
-    coupons_unmap(&coupons->rules_slots, sizeof *coupons->rules, (void *)coupons->rules);
+    coupons_unmap(&coupons->rules_slots, sizeof(void *), (void *)coupons->rules);
     coupons_unmap(&coupons->grant_slots, sizeof *coupons->grants, coupons->grants);
     coupons_unmap(&coupons->code_slots, sizeof *coupons->codes, coupons->codes);
     coupons_unmap(&coupons->holder_slots, sizeof *coupons->holders, coupons->holders);
-    struct slots *slots[] = {&coupons->campaign_slots, &coupons->rules_slots, &coupons->grant_slots,
-                             &coupons->code_slots, &coupons->holder_slots};
-    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
-        slots_destroy(slots[i]);
-    }
+    slots_destroy(&coupons->campaign_slots);
+    slots_destroy(&coupons->rules_slots);
+    slots_destroy(&coupons->grant_slots);
+    slots_destroy(&coupons->code_slots);
+    slots_destroy(&coupons->holder_slots);
 }
 
 void coupons_recovered(struct store *store) {

@@ -192,6 +192,7 @@ enum plan_result plan_coupon_redeem(struct plan *plan, const struct plan_redempt
     struct redeem_thing thing = {.cell = 0};
     enum plan_result result = redeem_find(plan, redemption, &thing);
     if (result == PLAN_COMMIT) {
+        ASSERT(thing.at.rules != NULL);
         result = redeem_check_rules(plan, &thing.at.rules->put);
     }
     int64_t discount = 0;

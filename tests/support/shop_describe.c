@@ -95,7 +95,8 @@ static void describe_product(struct describer *to, const cellar_product_summary 
         known = known || strcmp(to->categories[i], product.category) == 0;
     }
     if (!known && to->category_count < 64) {
-        strcpy(to->categories[to->category_count++], product.category);
+        snprintf(to->categories[to->category_count++], sizeof to->categories[0], "%s",
+                 product.category);
     }
 }
 

@@ -92,8 +92,8 @@ static struct store_code *code_of(struct shop *shop) {
 
 /* Where it was is remembered: it may not be found while it is wrong. */
 static void bend_link(uint32_t *link, uint32_t wrong, int by) {
-    static uint32_t *place;
     static uint32_t right;
+    static uint32_t *place = &right;
     if (by > 0) {
         place = link;
         right = *link;
