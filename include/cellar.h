@@ -81,6 +81,15 @@ extern "C" {
 #define CELLAR_ACCOUNTS_MAX ((1u << 27) - 1)
 #define CELLAR_ORDERS_MAX (1u << 27)
 #define CELLAR_CATEGORIES_MAX 65535
+#define CELLAR_CODE_BYTES_MAX 64
+#define CELLAR_CAMPAIGNS_MAX ((1u << 22) - 1)
+#define CELLAR_GRANTS_MAX ((1u << 27) - 1)
+#define CELLAR_CODES_MAX ((1u << 26) - 1)
+#define CELLAR_COUPONS_OF_CUSTOMER_MAX 255 /* of one campaign */
+#define CELLAR_RESTRICTIONS_MAX 16         /* products, and categories, of one discount */
+#define CELLAR_QUOTA_MAX                                                                           \
+    INT64_C(1000000000000) /* 10^12: places, waiting places, uses of a code                        \
+                            */
 
 /* ---- Statuses ---- */
 
@@ -101,6 +110,22 @@ extern "C" {
     X(21, DISK_FULL, "the disk has no space for further commits; sales go on when it has")         \
     X(22, STORE_FULL, "a limit of the configuration is reached: no more objects of this kind")     \
     X(23, CONFLICT, "other commits came first too many times in a row; try again")                 \
+    X(30, PAUSED, "the campaign is paused")                                                        \
+    X(31, ENDED, "the campaign is closed")                                                         \
+    X(32, NOT_STARTED, "the campaign has not begun")                                               \
+    X(33, EXPIRED, "the time for this is over")                                                    \
+    X(34, SOLD_OUT, "every place of the campaign, or every use of the code, is taken")             \
+    X(35, ALREADY_CLAIMED, "the customer has all the coupons of this campaign he may have")        \
+    X(36, PERIOD_CAP, "all coupons of this hour or day are taken; there are more in the next")     \
+    X(37, WAITLIST_FULL, "every place is taken, and every place of the waiting list too")          \
+    X(38, NOT_GRANTED, "the coupon is still on the waiting list")                                  \
+    X(39, ALREADY_REDEEMED, "the coupon has been redeemed")                                        \
+    X(40, REVOKED, "the coupon was given back or taken away")                                      \
+    X(41, BUDGET_SPENT, "the discount is more than what is left of the campaign's budget")         \
+    X(42, NOT_ELIGIBLE, "what is bought does not meet the conditions of the discount")             \
+    X(43, BELOW_CLAIMED, "quota or budget would fall below what has been given out")               \
+    X(44, NOT_REDEEMED, "it has not been redeemed")                                                \
+    X(45, NOT_RESTORABLE, "by the rules of the campaign, what was redeemed stays so")              \
     X(100, INVALID_ARGUMENT, "an argument is outside of what the header allows")                   \
     X(101, OUT_OF_MEMORY, "memory could not be allocated; nothing was changed")                    \
     X(102, OVERFLOW, "a quantity or amount would leave the range of CELLAR_AMOUNT_MAX")            \
@@ -177,6 +202,9 @@ typedef struct cellar_config {
      * not believed: changes are refused with CLOCK_JUMPED until it is back, since time in the log
      * never goes back. Not looked at by cellar_open(). [24 hours] */
     int64_t clock_jump_max_ns;
+    uint32_t campaigns_max; /* [65,536] */
+    uint32_t grants_max;    /* coupons claimed, of all campaigns together [16,777,216] */
+    uint32_t codes_max;     /* [1,048,576] */
 } cellar_config;
 
 /* Says what went wrong where, for a person. */
@@ -212,6 +240,8 @@ typedef struct cellar_ticket {
     bool repeated; /* it had been done before: lsn and time are those of the first time (of a step
                       of an order, those of its latest step; of an account that was open, the lsn of
                       its latest change and time 0) */
+    uint64_t rank; /* claims: the number of the claim within its campaign, from 1; else 0 */
+    bool waiting;  /* claims: it is on the waiting list */
 } cellar_ticket;
 
 /* Why the answer was no, and what to do next. Every member is set by a call that returns a refusal
@@ -229,6 +259,8 @@ typedef struct cellar_refusal {
      */
     int64_t retry_ns;
     const char *reason; /* INVALID_ARGUMENT: the member at fault, a static sentence; else NULL */
+    uint64_t rank;      /* ALREADY_CLAIMED, NOT_GRANTED: the number of the claim; else 0 */
+    bool waiting;       /* the same: it is on the waiting list */
 } cellar_refusal;
 #define CELLAR_NO_LINE UINT32_MAX
 
@@ -704,6 +736,223 @@ CELLAR_API cellar_status cellar_order_list(cellar *store, const cellar_order_que
                                            size_t *count_out, cellar_order_line *lines_out,
                                            size_t lines_capacity);
 
+/* ---- Coupons ---- */
+
+/* A campaign gives out coupons, first come, first served, exactly up to its quota. Each claim gets
+ * the next number; it is granted when its number has been admitted, and else on the waiting list,
+ * until a place falls free. Ids are the host's, 64 bits, not 0. docs/COUPONS.md has an example. */
+
+typedef enum cellar_campaign_status {
+    CELLAR_CAMPAIGN_OPEN = 0,
+    CELLAR_CAMPAIGN_PAUSED = 1, /* no claim; what is granted can be redeemed. Codes rest too */
+    CELLAR_CAMPAIGN_CLOSED = 2  /* no claim, and nothing can be redeemed */
+} cellar_campaign_status;
+
+typedef enum cellar_discount_kind {
+    CELLAR_DISCOUNT_NONE = 0, /* the coupon is worth what the host makes of it */
+    CELLAR_DISCOUNT_AMOUNT = 1,
+    CELLAR_DISCOUNT_PERCENT = 2
+} cellar_discount_kind;
+
+/* A discount is computed on the lines it is good for whose value (quantity * unit_price) is above
+ * zero: all, or those whose product or category is named. It is the amount, or
+ * floor(sum * value / 10000), but at most the cap and at most the sum; then it is split over those
+ * lines in proportion to their values, each share rounded down, and what is left goes, one unit
+ * each, to the lines with the largest remainders, of equal ones the first. */
+typedef struct cellar_discount {
+    cellar_discount_kind kind;
+    int64_t value;                              /* minor units, or basis points (0 to 10000) */
+    int64_t cap;                                /* most it can come to; 0: no cap */
+    int64_t minimum;                            /* the sum must reach it; 0: any sum above zero */
+    uint64_t products[CELLAR_RESTRICTIONS_MAX]; /* numeric ids; none and no category: all */
+    uint32_t product_count;
+    const char *categories[CELLAR_RESTRICTIONS_MAX]; /* 1 to 64 bytes each. Coming out: they point
+                                                        to category_buffers */
+    uint32_t category_count;
+} cellar_discount;
+
+/* A campaign, going in and coming out. */
+typedef struct cellar_campaign {
+    uint64_t id;
+    const char *name;        /* up to 255 bytes; NULL is "". Coming out: points to name_buffer */
+    int64_t quota;           /* 0 to CELLAR_QUOTA_MAX places */
+    uint32_t customer_limit; /* coupons one customer may claim, 1 to 255; 0 is 1. One that was
+                                revoked counts */
+    cellar_campaign_status status;
+    int64_t valid_from_ns;   /* claims from then on; 0: at once */
+    int64_t valid_until_ns;  /* no claim from then on; 0: no end */
+    int64_t redeem_until_ns; /* nothing is redeemed from then on; 0: no end */
+    int64_t waitlist_max;    /* claims beyond the places that may wait, 0 to CELLAR_QUOTA_MAX */
+    /* At most `period_count` claims in each period, whoever makes them: an hour or a day, say, that
+     * begins at multiples of period_ns after 1970-01-01 00:00 in the time zone that is
+     * period_offset_ns ahead of UTC. All 0: no cap. */
+    int64_t period_ns;        /* a minute to 366 days */
+    int64_t period_offset_ns; /* -24 to 24 hours */
+    int64_t period_count;     /* 1 to 10^10 */
+    int64_t budget;           /* sum of all discounts at most; 0: no limit */
+    cellar_discount discount;
+    bool restore_on_cancel; /* an order that is cancelled gives coupon and budget back */
+    /* Coming out only: */
+    uint64_t version; /* LSN of its last put */
+    int64_t created_ns;
+    int64_t updated_ns;
+    int64_t claimed;        /* claims so far, revoked ones included */
+    int64_t admitted;       /* numbers up to it are granted */
+    int64_t waiting;        /* on the waiting list */
+    int64_t spent;          /* sum of the discounts */
+    int64_t period_claimed; /* claims in the period of the latest claim */
+    char name_buffer[CELLAR_NAME_BYTES_MAX + 1];
+    char category_buffers[CELLAR_RESTRICTIONS_MAX][CELLAR_CATEGORY_BYTES_MAX + 1];
+} cellar_campaign;
+
+/* Creates the campaign or replaces all that is written in it. `expected`: the version that must be
+ * current, or ANY, or ABSENT. A larger quota grants as many more claims of the waiting list in the
+ * same commit. A smaller one takes places away that nobody has: below what is granted it is
+ * BELOW_CLAIMED, with the least possible in refusal->available; so is a budget below what is spent.
+ * Another period (or offset) begins to count at zero. VERSION_CHANGED (with refusal->version),
+ * ALREADY_EXISTS (for ABSENT), NOT_FOUND (a product that is named; refusal->line: which). */
+CELLAR_API cellar_status cellar_campaign_put(cellar *store, const cellar_call *call,
+                                             const cellar_campaign *campaign, uint64_t expected,
+                                             cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+/* Rules and numbers are of one instant each, not of the same one. NOT_FOUND. */
+CELLAR_API cellar_status cellar_campaign_get(cellar *store, uint64_t id,
+                                             cellar_campaign *campaign_out);
+
+/* A line of a list. */
+typedef struct cellar_campaign_summary {
+    uint64_t id;
+    uint64_t version;
+    int64_t created_ns;
+    cellar_campaign_status status;
+    int64_t quota;
+    int64_t claimed;
+    int64_t admitted;
+    char name[CELLAR_NAME_BYTES_MAX + 1];
+} cellar_campaign_summary;
+
+/* A page of all campaigns, newest first, up to `capacity` (1 to 1000). before: 0 from the newest
+ * on, else those created before the one with this id. NOT_FOUND: `before` is no campaign that is
+ * listed. */
+CELLAR_API cellar_status cellar_campaign_list(cellar *store, uint64_t before,
+                                              cellar_campaign_summary *page_out, size_t capacity,
+                                              size_t *count_out);
+
+/* Claims a coupon for the customer (not 0). ticket->rank is its number, ticket->waiting whether it
+ * is on the waiting list. One commit of two cells, three with a cap per period. `id` makes it
+ * idempotent; without one ({0, 0}) the limit of the customer does: whoever has all he may have is
+ * told ALREADY_CLAIMED with the number of the last one in refusal->rank, also when everything is
+ * sold out. What is refused has written to nothing that threads share. PAUSED, ENDED, NOT_STARTED,
+ * EXPIRED, SOLD_OUT (no waiting list), WAITLIST_FULL, PERIOD_CAP, NOT_FOUND, ID_REUSED. */
+CELLAR_API cellar_status cellar_coupon_claim(cellar *store, const cellar_call *call, cellar_id id,
+                                             uint64_t campaign, uint64_t customer,
+                                             cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+/* Takes a coupon back that is granted or waiting. A granted one leaves its place to the first that
+ * waits, in the same commit, or to the next that claims. Once revoked OK, repeated. NOT_FOUND,
+ * ALREADY_REDEEMED. */
+CELLAR_API cellar_status cellar_coupon_revoke(cellar *store, const cellar_call *call,
+                                              uint64_t campaign, uint64_t customer,
+                                              uint32_t ordinal, cellar_ticket *ticket_out,
+                                              cellar_refusal *refusal_out);
+
+typedef enum cellar_coupon_state {
+    CELLAR_COUPON_GRANTED = 1,
+    CELLAR_COUPON_WAITING = 2,
+    CELLAR_COUPON_REDEEMED = 3,
+    CELLAR_COUPON_REVOKED = 4
+} cellar_coupon_state;
+
+typedef struct cellar_coupon {
+    uint64_t campaign;
+    uint64_t customer;
+    uint32_t ordinal; /* which of the customer's coupons of this campaign, from 0 */
+    cellar_coupon_state state;
+    uint64_t rank;    /* the number of the claim */
+    int64_t ahead;    /* WAITING: how many wait before it; follows the log within milliseconds */
+    int64_t discount; /* REDEEMED: what it came to; follows the log */
+    uint64_t version; /* LSN of its last change: claimed, redeemed, restored, revoked */
+} cellar_coupon;
+
+/* NOT_FOUND. */
+CELLAR_API cellar_status cellar_coupon_get(cellar *store, uint64_t campaign, uint64_t customer,
+                                           uint32_t ordinal, cellar_coupon *coupon_out);
+
+typedef struct cellar_coupon_query {
+    uint64_t campaign; /* either: all claims of this campaign */
+    uint64_t customer; /* or: all claims of this customer */
+    /* Only claims older than this one, by campaign, customer and ordinal. campaign 0: from the
+     * newest on. */
+    cellar_coupon before;
+} cellar_coupon_query;
+
+/* A page, latest claim first, up to `capacity` (1 to 1000). The list follows the log within
+ * milliseconds; what it names is shown as it is now. Never NOT_FOUND but for `before`: an unknown
+ * campaign or customer is an empty page. */
+CELLAR_API cellar_status cellar_coupon_list(cellar *store, const cellar_coupon_query *query,
+                                            cellar_coupon *page_out, size_t capacity,
+                                            size_t *count_out);
+
+#define CELLAR_ANY_ORDINAL UINT32_MAX /* the first coupon that can be redeemed */
+
+/* What is redeemed, outside of an order: a coupon of a customer, or a code. */
+typedef struct cellar_redemption {
+    cellar_id id;      /* makes it idempotent; {0, 0}: not wanted */
+    uint64_t campaign; /* of a coupon; 0 with a code */
+    uint64_t customer; /* of a coupon; with a code it is only part of the request's content */
+    uint32_t ordinal;  /* of a coupon, or CELLAR_ANY_ORDINAL; 0 with a code */
+    const char *code;  /* or NULL */
+    const cellar_line *lines; /* up to 4096: what is bought, with prices; the location is not used.
+                                 A discount of kind NONE needs none */
+    size_t line_count;
+} cellar_redemption;
+
+/* Redeems in one commit: the coupon is granted, not yet redeemed, the campaign not closed and not
+ * past redeem_until, and its budget suffices; a code has a use left, and its campaign is open and
+ * within valid_from and valid_until, too. The sum of the discounts is in ticket->remaining, the
+ * share of lines[i] in discounts_out[i] (may be NULL; not filled when repeated). Products are
+ * looked at as they are at some instant of the call. NOT_FOUND (line, or CELLAR_NO_LINE: no such
+ * coupon, code or campaign), NOT_GRANTED (rank), ALREADY_REDEEMED, REVOKED, PAUSED, ENDED,
+ * NOT_STARTED, EXPIRED, SOLD_OUT (no use left), NOT_ELIGIBLE (available: the sum
+ * of the lines it is good for; needed: the minimum), BUDGET_SPENT (available, needed), ID_REUSED.
+ */
+CELLAR_API cellar_status cellar_coupon_redeem(cellar *store, const cellar_call *call,
+                                              const cellar_redemption *redemption,
+                                              int64_t *discounts_out, cellar_ticket *ticket_out,
+                                              cellar_refusal *refusal_out);
+/* Undoes a redemption of a coupon by name (redemption->ordinal must say which; lines are not used)
+ * or of a code, which gets a use back, the budget `discount` (>= 0), which must be what was given;
+ * of a coupon the store knows that, and `discount` must be 0. ticket->remaining: what was given
+ * back. NOT_FOUND, NOT_REDEEMED, NOT_RESTORABLE (restore_on_cancel is false), ID_REUSED. */
+CELLAR_API cellar_status cellar_coupon_restore(cellar *store, const cellar_call *call,
+                                               const cellar_redemption *redemption,
+                                               int64_t discount, cellar_ticket *ticket_out,
+                                               cellar_refusal *refusal_out);
+
+/* A code, 1 to 64 bytes, byte-exact, in no other campaign, that can be used `uses` times (1 to
+ * CELLAR_QUOTA_MAX), by anyone. Adding it again with the same content answers OK, repeated; with
+ * another one ALREADY_EXISTS. NOT_FOUND: no such campaign. */
+CELLAR_API cellar_status cellar_code_add(cellar *store, const cellar_call *call, uint64_t campaign,
+                                         const char *code, int64_t uses, cellar_ticket *ticket_out,
+                                         cellar_refusal *refusal_out);
+/* Adds many, one commit each, with one wait at the end. statuses_out[i] (may be NULL) tells of
+ * codes[i]; a refusal of one does not stop the others. Returns OK when all were added, else the
+ * status of the first that was not. */
+CELLAR_API cellar_status cellar_code_add_many(cellar *store, const cellar_call *call,
+                                              uint64_t campaign, const char *const *codes,
+                                              size_t count, int64_t uses,
+                                              cellar_status *statuses_out);
+
+typedef struct cellar_code {
+    uint64_t campaign;
+    int64_t uses; /* in all */
+    int64_t left;
+    uint64_t version; /* LSN of its last change */
+} cellar_code;
+
+/* NOT_FOUND. */
+CELLAR_API cellar_status cellar_code_get(cellar *store, const char *code, cellar_code *code_out);
+
 /* ---- Transactions ---- */
 
 typedef enum cellar_operation_kind {
@@ -782,6 +1031,14 @@ typedef struct cellar_totals {
     int64_t credited; /* came in from outside */
     int64_t debited;  /* went outside */
     uint64_t lsn;     /* all of this is as of all commits below */
+    /* Coupons. */
+    uint64_t campaigns;
+    uint64_t codes;
+    uint64_t coupons_claimed;  /* ever */
+    uint64_t coupons_redeemed; /* and not restored */
+    uint64_t coupons_revoked;
+    uint64_t code_uses; /* and not restored */
+    int64_t discounts;  /* given by coupons and codes, and not restored */
 } cellar_totals;
 
 typedef struct cellar_audit {

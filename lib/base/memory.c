@@ -340,7 +340,7 @@ const char *memory_kind_name(enum memory_kind kind) {
         [MEMORY_STOCK] = "stock",   [MEMORY_ACCOUNTS] = "accounts",
         [MEMORY_ORDERS] = "orders", [MEMORY_INDEXES] = "indexes",
         [MEMORY_TABLES] = "tables", [MEMORY_SCRATCH] = "scratch",
-        [MEMORY_LOG] = "log",
+        [MEMORY_LOG] = "log",       [MEMORY_COUPONS] = "coupons",
     };
 
     ASSERT(kind < MEMORY_KIND_COUNT);

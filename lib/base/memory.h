@@ -23,6 +23,7 @@ enum memory_kind {
     MEMORY_TABLES,  /* slots of the hash tables as far as we know them */
     MEMORY_SCRATCH, /* buffers of calls in flight */
     MEMORY_LOG,     /* writer's buffer, segment list */
+    MEMORY_COUPONS, /* campaigns and their rules, grants, codes */
     MEMORY_KIND_COUNT
 };
 

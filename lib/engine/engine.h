@@ -22,6 +22,9 @@
 #define ENGINE_ACCOUNTS_DEFAULT (1u << 24)
 #define ENGINE_ORDERS_DEFAULT (1u << 24)
 #define ENGINE_CLOCK_JUMP_DEFAULT_NS (INT64_C(24) * 3600 * 1000 * NANOSECONDS_PER_MILLISECOND)
+#define ENGINE_CAMPAIGNS_DEFAULT (1u << 16)
+#define ENGINE_GRANTS_DEFAULT (1u << 24)
+#define ENGINE_CODES_DEFAULT (1u << 20)
 /* Longest wait for ring space when the caller did not say. */
 #define ENGINE_SPACE_WAIT_MS 10000
 /* Attempts of one call before CONFLICT. Each failed one means that another call's commit succeeded,

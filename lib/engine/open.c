@@ -45,11 +45,14 @@ static void open_set_defaults(cellar_config *config) {
         }
     }
     uint32_t given_stocks = config->stocks_max;
-    uint32_t *const limits[] = {&config->products_max, &config->stocks_max, &config->accounts_max,
-                                &config->orders_max};
-    static const uint32_t defaults[] = {ENGINE_PRODUCTS_DEFAULT, ENGINE_STOCKS_DEFAULT,
-                                        ENGINE_ACCOUNTS_DEFAULT, ENGINE_ORDERS_DEFAULT};
-    for (size_t i = 0; i < 4; i++) {
+    uint32_t *const limits[] = {
+        &config->products_max,  &config->stocks_max, &config->accounts_max, &config->orders_max,
+        &config->campaigns_max, &config->grants_max, &config->codes_max};
+    static const uint32_t defaults[] = {ENGINE_PRODUCTS_DEFAULT,  ENGINE_STOCKS_DEFAULT,
+                                        ENGINE_ACCOUNTS_DEFAULT,  ENGINE_ORDERS_DEFAULT,
+                                        ENGINE_CAMPAIGNS_DEFAULT, ENGINE_GRANTS_DEFAULT,
+                                        ENGINE_CODES_DEFAULT};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (*limits[i] == 0) {
             *limits[i] = defaults[i];
         }
@@ -99,6 +102,15 @@ static const char *open_check_config(const cellar_config *config) {
     if (config->clock_jump_max_ns < 0) {
         return "clock_jump_max_ns: not below zero";
     }
+    if (config->campaigns_max > CELLAR_CAMPAIGNS_MAX) {
+        return "campaigns_max: at most CELLAR_CAMPAIGNS_MAX";
+    }
+    if (config->grants_max > CELLAR_GRANTS_MAX) {
+        return "grants_max: at most CELLAR_GRANTS_MAX";
+    }
+    if (config->codes_max > CELLAR_CODES_MAX) {
+        return "codes_max: at most CELLAR_CODES_MAX";
+    }
     if (config->durability != CELLAR_DURABLE && config->durability != CELLAR_RELAXED) {
         return "durability: CELLAR_DURABLE or CELLAR_RELAXED";
     }
@@ -112,7 +124,10 @@ static cellar_status open_create_commit(cellar *engine, const struct engine_opti
     const struct store_limits limits = {.products = config->products_max,
                                         .stocks = config->stocks_max,
                                         .accounts = config->accounts_max,
-                                        .orders = config->orders_max};
+                                        .orders = config->orders_max,
+                                        .coupons = {.campaigns = config->campaigns_max,
+                                                    .grants = config->grants_max,
+                                                    .codes = config->codes_max}};
     struct commit_config commit = {.ring_bytes = config->ring_bytes,
                                    .oracle = options->oracle,
                                    .followed = true,
@@ -150,8 +165,8 @@ static cellar_status open_visit(void *context, const struct record_header *recor
         return open_refuse(problem, CELLAR_OUT_OF_MEMORY, "while replaying the log");
     case STORE_APPLY_LIMIT:
         return open_refuse(problem, CELLAR_CONFIG_MISMATCH,
-                           "the log holds more products, stocks, accounts or orders than the "
-                           "configuration allows");
+                           "the log holds more products, stocks, accounts, orders, campaigns, "
+                           "coupons or codes than the configuration allows");
     default:
         problem->status = CELLAR_CORRUPT;
         snprintf(problem->text, sizeof problem->text,

@@ -23,6 +23,13 @@ static enum store_apply_result apply_part(struct store *store, const struct stor
     case STORE_ORDER_STEP:
     case STORE_ORDER_RETURN:
         return order_apply(store, part);
+    case STORE_CAMPAIGN_PUT:
+    case STORE_COUPON_CLAIM:
+    case STORE_COUPON_REVOKE:
+    case STORE_COUPON_REDEEM:
+    case STORE_COUPON_RESTORE:
+    case STORE_CODE_ADD:
+        return coupon_apply(store, part);
     case STORE_RETIRE:
     case RECORD_MARK:
         return STORE_APPLIED;
@@ -215,6 +222,13 @@ static bool apply_check_part(const struct store *store, const struct store_part 
     case STORE_ORDER_PLACE:
     case STORE_ORDER_RETURN:
         return apply_check_document(store, part);
+    case STORE_CAMPAIGN_PUT:
+    case STORE_COUPON_CLAIM:
+    case STORE_COUPON_REVOKE:
+    case STORE_COUPON_REDEEM:
+    case STORE_COUPON_RESTORE:
+    case STORE_CODE_ADD:
+        return coupon_check(store, part);
     case STORE_STOCK_TAKE:
     case STORE_STOCK_COUNT:
     case STORE_STOCK_SAFETY:
@@ -272,4 +286,5 @@ void store_recovered(struct store *store) {
             slots_give(&store->account_slots, slot);
         }
     }
+    coupons_recovered(store);
 }

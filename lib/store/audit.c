@@ -208,6 +208,10 @@ static void audit_accounts(struct audit *audit) {
     }
 }
 
+static void audit_report_coupons(void *context, const char *text) {
+    audit_violation(context, "%s", text);
+}
+
 static void audit_products(struct audit *audit) {
     struct store *store = audit->store;
     uint64_t products = 0;
@@ -242,6 +246,7 @@ void store_audit(struct store *store, uint64_t snapshot, cellar_audit *audit_out
     audit_stocks(&audit);
     audit_accounts(&audit);
     audit_products(&audit);
+    coupon_audit(store, snapshot, &audit_out->totals, audit_report_coupons, &audit);
     commit_leave();
     memory_unmap(audit.reserved, bytes);
 }

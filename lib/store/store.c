@@ -52,6 +52,7 @@ void store_cell_limits(const struct store_limits *limits,
     cell_limits_out[STORE_CELLS_ACCOUNT] = 2 * (limits->accounts + 1);
     cell_limits_out[STORE_CELLS_PRODUCT] = limits->products + 1;
     cell_limits_out[STORE_CELLS_STOCK] = STORE_STOCK_CELLS * (limits->stocks + 1);
+    coupons_cell_limits(&limits->coupons, cell_limits_out);
 }
 
 static bool store_create_slots(struct store *store, const struct store_limits *limits) {
@@ -142,7 +143,8 @@ cellar_status store_create(struct store **store_out, struct commit *commit, stru
     store->seed = hash_random_seed();
     store->deadlines.memory = memory;
     if (!store_create_slots(store, limits) || !store_create_arrays(store) ||
-        !store_create_tables(store) || !store_create_indexes(store)) {
+        !store_create_tables(store) || !store_create_indexes(store) ||
+        !coupons_create(store, &limits->coupons)) {
         store_destroy(store);
         return CELLAR_OUT_OF_MEMORY;
     }
@@ -204,6 +206,7 @@ void store_destroy(struct store *store) {
     store_destroy_indexes(store);
     deadlines_destroy(&store->deadlines);
     store_unmap(&store->queue_slots, sizeof *store->places, store->places);
+    coupons_destroy(store);
     store_unmap(&store->product_slots, sizeof *store->products, store->products);
     store_unmap(&store->stock_slots, sizeof *store->stocks, store->stocks);
     store_unmap(&store->account_slots, sizeof *store->accounts, store->accounts);

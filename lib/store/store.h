@@ -14,6 +14,7 @@
 #include "commit/commit.h"
 #include "store/content.h"
 #include "store/deadlines.h"
+#include "store/coupons.h"
 #include "store/index.h"
 #include "store/part.h"
 #include "store/payload.h"
@@ -212,6 +213,7 @@ struct store {
     struct queue_place *places;
     struct deadlines deadlines; /* derived: orders that are held until then */
 
+    struct coupons coupons;
     cellar_totals totals; /* derived; the following thread only */
     /* Parts of the record at hand that have been applied, while memory was short for the next. */
     uint32_t parts_applied;
@@ -219,6 +221,7 @@ struct store {
 
 struct store_limits {
     uint32_t products, stocks, accounts, orders;
+    struct coupon_limits coupons;
 };
 
 /* The slots of each class of cells that these limits ask for. */
@@ -370,6 +373,11 @@ enum store_apply_result product_apply(struct store *store, const struct store_pa
 enum store_apply_result stock_apply(struct store *store, const struct store_part *part);
 enum store_apply_result account_apply(struct store *store, const struct store_part *part);
 enum store_apply_result order_apply(struct store *store, const struct store_part *part);
+enum store_apply_result coupon_apply(struct store *store, const struct store_part *part);
+/* What a redemption (or, with `undo`, a restoration) means, of whatever record it is part of.
+ * BROKEN, with nothing changed: recovery only. */
+enum store_apply_result coupon_apply_redeem(struct store *store,
+                                            const struct payload_redeem *redeem, bool undo);
 /* The document's entry for a part whose id is not {0, 0}; `state` is what its cell says. */
 enum store_apply_result order_apply_document(struct store *store, const struct store_part *part,
                                              const struct payload_document *document,

@@ -41,6 +41,9 @@ void shop_prepare(struct shop *shop) {
                                    .stocks_max = 16384,
                                    .accounts_max = 1024,
                                    .orders_max = 16384,
+                                   .campaigns_max = 64,
+                                   .grants_max = 16384,
+                                   .codes_max = 1024,
                                    .durability = CELLAR_RELAXED,
                                    .clock = shop_clock,
                                    .clock_context = shop,
@@ -353,6 +356,41 @@ cellar_audit shop_audit(struct shop *shop) {
 }
 
 /* ---- Refusals ---- */
+
+cellar_campaign shop_campaign(uint64_t id, int64_t quota) {
+    return (cellar_campaign){.id = id, .name = "campaign", .quota = quota};
+}
+
+void shop_campaign_put(struct shop *shop, const cellar_campaign *campaign) {
+    cellar_refusal refusal = {0};
+    cellar_status status = cellar_campaign_put(shop->store, NULL, campaign, 0, NULL, &refusal);
+    if (status != CELLAR_OK) {
+        fail_msg("campaign: %s: %s", cellar_status_name(status),
+                 refusal.reason == NULL ? "" : refusal.reason);
+    }
+}
+
+cellar_campaign shop_campaign_get(struct shop *shop, uint64_t id) {
+    cellar_campaign campaign;
+    assert_int_equal(cellar_campaign_get(shop->store, id, &campaign), CELLAR_OK);
+    return campaign;
+}
+
+uint64_t shop_claim(struct shop *shop, uint64_t campaign, uint64_t customer) {
+    cellar_ticket ticket;
+    cellar_status status = cellar_coupon_claim(shop->store, NULL, (cellar_id){0, 0}, campaign,
+                                               customer, &ticket, NULL);
+    assert_string_equal(cellar_status_name(status), "OK");
+    return ticket.rank;
+}
+
+cellar_coupon shop_coupon(struct shop *shop, uint64_t campaign, uint64_t customer,
+                          uint32_t ordinal) {
+    cellar_coupon coupon;
+    assert_int_equal(cellar_coupon_get(shop->store, campaign, customer, ordinal, &coupon),
+                     CELLAR_OK);
+    return coupon;
+}
 
 void shop_check_refusal(const cellar_refusal *refusal, cellar_status status, uint32_t line,
                         int64_t available, int64_t needed) {

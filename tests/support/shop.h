@@ -14,6 +14,7 @@
 #define SHOP_LOCATIONS 8  /* 0 to 7, and UINT32_MAX */
 #define SHOP_ACCOUNTS 24  /* 1 to 24, and UINT64_MAX */
 #define SHOP_CUSTOMERS 12 /* 1 to 12, and UINT64_MAX */
+#define SHOP_CODES 8      /* "code 0" to "code 7" */
 #define SHOP_NOW INT64_C(1700000000000000000)
 
 struct shop {
@@ -88,6 +89,14 @@ cellar_ticket shop_order(struct shop *shop, uint64_t id, const char *sku, int64_
                          cellar_order_state state);
 cellar_order shop_order_get(struct shop *shop, uint64_t id);
 cellar_audit shop_audit(struct shop *shop);
+/* An open campaign with this quota and the name "campaign", to be put. */
+cellar_campaign shop_campaign(uint64_t id, int64_t quota);
+void shop_campaign_put(struct shop *shop, const cellar_campaign *campaign);
+cellar_campaign shop_campaign_get(struct shop *shop, uint64_t id);
+/* The number of the claim. */
+uint64_t shop_claim(struct shop *shop, uint64_t campaign, uint64_t customer);
+cellar_coupon shop_coupon(struct shop *shop, uint64_t campaign, uint64_t customer,
+                          uint32_t ordinal);
 
 /* A refusal with these members, and zero in all others. */
 void shop_check_refusal(const cellar_refusal *refusal, cellar_status status, uint32_t line,

@@ -95,7 +95,8 @@ static void describe_product(struct describer *to, const cellar_product_summary 
         known = known || strcmp(to->categories[i], product.category) == 0;
     }
     if (!known && to->category_count < 64) {
-        strcpy(to->categories[to->category_count++], product.category);
+        snprintf(to->categories[to->category_count++], sizeof to->categories[0], "%s",
+                 product.category);
     }
 }
 
@@ -177,6 +178,83 @@ static void describe_accounts(struct describer *to) {
     }
 }
 
+static void describe_coupon(struct describer *to, const cellar_coupon *coupon) {
+    fprintf(to->out, "  coupon %" PRIu64 " of %" PRIu64 ".%" PRIu32 " state %d", coupon->rank,
+            coupon->customer, coupon->ordinal, (int)coupon->state);
+    fprintf(to->out, " ahead %" PRId64 " discount %" PRId64 " version %" PRIu64 "\n", coupon->ahead,
+            coupon->discount, coupon->version);
+}
+
+static void describe_coupons(struct describer *to, cellar_coupon_query query) {
+    static cellar_coupon page[7];
+    size_t count = 7;
+    while (count == 7) {
+        assert_int_equal(cellar_coupon_list(to->store, &query, page, 7, &count), CELLAR_OK);
+        for (size_t i = 0; i < count; i++) {
+            cellar_coupon same;
+            assert_int_equal(cellar_coupon_get(to->store, page[i].campaign, page[i].customer,
+                                               page[i].ordinal, &same),
+                             CELLAR_OK);
+            assert_memory_equal(&same, &page[i], sizeof same);
+            describe_coupon(to, &page[i]);
+            query.before = page[i];
+        }
+    }
+}
+
+static void describe_campaign(struct describer *to, uint64_t id) {
+    cellar_campaign campaign;
+    assert_int_equal(cellar_campaign_get(to->store, id, &campaign), CELLAR_OK);
+    fprintf(to->out, "campaign %" PRIu64 " \"%s\" version %" PRIu64, id, campaign.name,
+            campaign.version);
+    const int64_t numbers[] = {
+        campaign.quota,          campaign.customer_limit,  campaign.status,
+        campaign.valid_from_ns,  campaign.valid_until_ns,  campaign.redeem_until_ns,
+        campaign.waitlist_max,   campaign.period_ns,       campaign.period_offset_ns,
+        campaign.period_count,   campaign.budget,          campaign.restore_on_cancel,
+        campaign.created_ns,     campaign.updated_ns,      campaign.claimed,
+        campaign.admitted,       campaign.waiting,         campaign.spent,
+        campaign.period_claimed, campaign.discount.kind,   campaign.discount.value,
+        campaign.discount.cap,   campaign.discount.minimum};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        fprintf(to->out, " %" PRId64, numbers[i]);
+    }
+    for (uint32_t i = 0; i < campaign.discount.product_count; i++) {
+        fprintf(to->out, " product %" PRIu64, campaign.discount.products[i]);
+    }
+    for (uint32_t i = 0; i < campaign.discount.category_count; i++) {
+        fprintf(to->out, " in \"%s\"", campaign.discount.categories[i]);
+    }
+    fprintf(to->out, "\n");
+    describe_coupons(to, (cellar_coupon_query){.campaign = id});
+}
+
+static void describe_campaigns(struct describer *to) {
+    static cellar_campaign_summary page[5];
+    size_t count = 5;
+    uint64_t before = 0;
+    while (count == 5) {
+        assert_int_equal(cellar_campaign_list(to->store, before, page, 5, &count), CELLAR_OK);
+        for (size_t i = 0; i < count; i++) {
+            describe_campaign(to, page[i].id);
+            before = page[i].id;
+        }
+    }
+    for (uint64_t i = 1; i <= SHOP_CUSTOMERS + 1; i++) {
+        uint64_t customer = i > SHOP_CUSTOMERS ? UINT64_MAX : i;
+        fprintf(to->out, "coupons of customer %" PRIu64 ":\n", customer);
+        describe_coupons(to, (cellar_coupon_query){.customer = customer});
+    }
+    for (int i = 0; i < SHOP_CODES; i++) {
+        char text[SHOP_NAME_BYTES];
+        cellar_code code;
+        if (cellar_code_get(to->store, shop_name(text, "code %d", i), &code) == CELLAR_OK) {
+            fprintf(to->out, "%s of %" PRIu64 ": %" PRId64 " of %" PRId64 " version %" PRIu64 "\n",
+                    text, code.campaign, code.left, code.uses, code.version);
+        }
+    }
+}
+
 static void describe_totals(struct describer *to) {
     cellar_audit audit = shop_audit(to->shop);
     uint64_t numbers[sizeof audit.totals / sizeof(uint64_t)];
@@ -213,6 +291,7 @@ char *shop_describe(struct shop *shop) {
         describe_orders(&to, (cellar_order_query){.customer = customer}, false);
         fprintf(to.out, "\n");
     }
+    describe_campaigns(&to);
     describe_totals(&to);
     assert_int_equal(fclose(to.out), 0);
     return text;

@@ -53,6 +53,9 @@ enum member {
     STOCKS,
     ACCOUNTS,
     ORDERS,
+    CAMPAIGNS,
+    GRANTS,
+    CODES,
     DURABILITY
 };
 
@@ -78,6 +81,15 @@ static void set(cellar_config *config, enum member member, uint64_t value) {
         break;
     case ORDERS:
         config->orders_max = (uint32_t)value;
+        break;
+    case CAMPAIGNS:
+        config->campaigns_max = (uint32_t)value;
+        break;
+    case GRANTS:
+        config->grants_max = (uint32_t)value;
+        break;
+    case CODES:
+        config->codes_max = (uint32_t)value;
         break;
     case DURABILITY:
         config->durability = (cellar_durability)value;
@@ -115,6 +127,12 @@ static void test_beyond_the_limits(void **unused) {
         {"accounts_max", ACCOUNTS, UINT32_MAX},
         {"orders_max", ORDERS, CELLAR_ORDERS_MAX + 1},
         {"orders_max", ORDERS, UINT32_MAX},
+        {"campaigns_max", CAMPAIGNS, CELLAR_CAMPAIGNS_MAX + 1},
+        {"campaigns_max", CAMPAIGNS, UINT32_MAX},
+        {"grants_max", GRANTS, CELLAR_GRANTS_MAX + 1},
+        {"grants_max", GRANTS, UINT32_MAX},
+        {"codes_max", CODES, CELLAR_CODES_MAX + 1},
+        {"codes_max", CODES, UINT32_MAX},
         {"durability", DURABILITY, 3},
         {"durability", DURABILITY, UINT32_MAX},
     };
@@ -147,6 +165,12 @@ static void test_at_the_limits(void **unused) {
         {ACCOUNTS, 1},
         {ORDERS, 1},
         {ORDERS, CELLAR_ORDERS_MAX},
+        {CAMPAIGNS, 1},
+        {CAMPAIGNS, CELLAR_CAMPAIGNS_MAX},
+        {GRANTS, 1},
+        {GRANTS, CELLAR_GRANTS_MAX},
+        {CODES, 1},
+        {CODES, CELLAR_CODES_MAX},
         {DURABILITY, CELLAR_DURABILITY_DEFAULT},
         {DURABILITY, CELLAR_DURABLE},
         {DURABILITY, CELLAR_RELAXED},
@@ -175,6 +199,9 @@ static void test_largest_limits(void **unused) {
     config.stocks_max = CELLAR_STOCKS_MAX;
     config.accounts_max = CELLAR_ACCOUNTS_MAX;
     config.orders_max = CELLAR_ORDERS_MAX;
+    config.campaigns_max = CELLAR_CAMPAIGNS_MAX;
+    config.grants_max = CELLAR_GRANTS_MAX;
+    config.codes_max = CELLAR_CODES_MAX;
     cellar_status status = try_config(&config, &problem);
     if (status != CELLAR_OK) {
         fail_msg("%s: %s", cellar_status_name(status), problem.text);
@@ -194,6 +221,9 @@ static void test_defaults(void **unused) {
     assert_int_equal(used->stocks_max, 2097152);
     assert_int_equal(used->accounts_max, 16777216);
     assert_int_equal(used->orders_max, 16777216);
+    assert_int_equal(used->campaigns_max, 65536);
+    assert_int_equal(used->grants_max, 16777216);
+    assert_int_equal(used->codes_max, 1048576);
     assert_int_equal(used->durability, CELLAR_DURABLE);
     /* Durable by default: the commit is on disk when the call returns. */
     cellar_product product = {.sku = "a"};

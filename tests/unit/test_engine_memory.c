@@ -81,7 +81,18 @@ static cellar_status list(cellar *store, cellar_order_state state) {
     X(quote, cellar_order_quote(store, &quoted, &total, NULL))                                     \
     X(order_get, cellar_order_get(store, shop_id(3), &order, NULL, 0))                             \
     X(order_list, list(store, CELLAR_ORDER_FULFILLED))                                             \
-    X(history, cellar_stock_history(store, &lines[0], 0, &movement, 1, &count))
+    X(history, cellar_stock_history(store, &lines[0], 0, &movement, 1, &count))                    \
+    X(campaign_put, cellar_campaign_put(store, NULL, &campaign, 0, NULL, NULL))                    \
+    X(campaign_again, cellar_campaign_put(store, NULL, &campaign, 0, NULL, NULL))                  \
+    X(claim, cellar_coupon_claim(store, NULL, none, 1, 1, NULL, NULL))                             \
+    X(claim_too, cellar_coupon_claim(store, NULL, shop_id(105), 1, 2, NULL, NULL))                 \
+    X(claim_waiting, cellar_coupon_claim(store, NULL, none, 1, 3, NULL, NULL))                     \
+    X(revoke_waiting, cellar_coupon_revoke(store, NULL, 1, 3, 0, NULL, NULL))                      \
+    X(revoke, cellar_coupon_revoke(store, NULL, 1, 2, 0, NULL, NULL))                              \
+    X(redeem, cellar_coupon_redeem(store, NULL, &coupon, NULL, NULL, NULL))                        \
+    X(restore, cellar_coupon_restore(store, NULL, &coupon, 0, NULL, NULL))                         \
+    X(code_add, cellar_code_add(store, NULL, 1, "code 1", 2, NULL, NULL))                          \
+    X(code_redeem, cellar_coupon_redeem(store, NULL, &code, NULL, NULL, NULL))
 
 enum step {
 #define STEP_NUMBER(name, expression) STEP_##name,
@@ -108,6 +119,16 @@ static cellar_status make_step(cellar *store, enum step step) {
     const cellar_stock_change elsewhere = {.id = {0, 104}, .lines = away, .line_count = LINES};
     const cellar_stock_change other = {.lines = lines, .line_count = LINES};
     const cellar_order_request quoted = order_of(9, CELLAR_ORDER_PAID, 1);
+    const cellar_campaign campaign = {.id = 1,
+                                      .name = "name",
+                                      .quota = 2,
+                                      .waitlist_max = 2,
+                                      .restore_on_cancel = true,
+                                      .discount = {.kind = CELLAR_DISCOUNT_AMOUNT, .value = 5}};
+    const cellar_redemption coupon = {
+        .campaign = 1, .customer = 1, .lines = lines, .line_count = LINES};
+    const cellar_redemption code = {
+        .id = {0, 106}, .code = "code 1", .lines = lines, .line_count = LINES};
     cellar_order order;
     cellar_movement movement;
     int64_t total;
