@@ -583,6 +583,7 @@ CELLAR_API cellar_status cellar_account_get(cellar *store, uint64_t account,
  * paid     fulfil           fulfilled  units leave; by line: stays paid while units are left
  * paid     return           paid       units that have left come back, or are damaged; money back
  * fulfilled return          fulfilled  the same
+ * An order that is cancelled or expires as a whole gives its coupon back, if its campaign says so.
  * A step by line that leaves no unit ends in fulfilled when any unit has left, else in cancelled.
  */
 typedef enum cellar_order_state {
@@ -616,6 +617,11 @@ typedef struct cellar_order_request {
     const uint32_t *locations;
     size_t location_count;
     bool split;
+    /* A coupon of the customer (the first that can be redeemed) or a code, redeemed in the same
+     * commit. Its discount is taken off the total, and its share off each line. 0 and NULL: none.
+     */
+    uint64_t coupon_campaign;
+    const char *code;
 } cellar_order_request;
 
 typedef struct cellar_order {
@@ -627,7 +633,8 @@ typedef struct cellar_order {
     int64_t business_time_ns;
     uint64_t customer;
     uint64_t account;        /* debited for it; 0: none */
-    int64_t total;           /* as placed: sum of quantity * unit_price; negative for a return */
+    int64_t total;           /* as placed: sum of quantity * unit_price - discount of the lines;
+                                negative for a return */
     int64_t cancelled_value; /* part of the total that was cancelled or has expired */
     int64_t returned_value;  /* part of the total that has come back */
     int64_t hold_until_ns;   /* while it is placed; 0: without end */
@@ -642,6 +649,8 @@ typedef struct cellar_order_line {
     uint32_t location; /* the first one, when it was taken from several */
     int64_t quantity;
     int64_t unit_price;
+    int64_t
+        discount; /* off the whole line. Of k units the first have floor(discount * k / quantity) */
     int64_t cancelled;
     int64_t fulfilled; /* have left, those that have come back included */
     int64_t returned;
@@ -651,7 +660,8 @@ typedef struct cellar_order_line {
 
 /* Places an order: all its units are taken in one commit, whole or not at all. OUT_OF_STOCK (line,
  * available, needed, retry_ns), NOT_SELLABLE, NOT_FOUND (line, or, with line = CELLAR_NO_LINE, the
- * account), INSUFFICIENT_FUNDS, ID_REUSED. */
+ * account), INSUFFICIENT_FUNDS, HOLD_EXPIRED, ID_REUSED; and, of its coupon, what
+ * cellar_coupon_redeem() lists. */
 CELLAR_API cellar_status cellar_order_place(cellar *store, const cellar_call *call,
                                             const cellar_order_request *request,
                                             cellar_ticket *ticket_out, cellar_refusal *refusal_out);
@@ -966,7 +976,9 @@ typedef enum cellar_operation_kind {
     CELLAR_OPERATION_STOCK_TAKE = 8,     /* quantities > 0; not below the safety stock */
     CELLAR_OPERATION_ACCOUNT_CREDIT = 9, /* entry, and so the next two */
     CELLAR_OPERATION_ACCOUNT_DEBIT = 10,
-    CELLAR_OPERATION_ACCOUNT_TRANSFER = 11
+    CELLAR_OPERATION_ACCOUNT_TRANSFER = 11,
+    CELLAR_OPERATION_COUPON_CLAIM = 12, /* claim */
+    CELLAR_OPERATION_COUPON_REVOKE = 13 /* claim, its ordinal; no id */
 } cellar_operation_kind;
 
 typedef struct cellar_account_entry {
@@ -976,6 +988,13 @@ typedef struct cellar_account_entry {
     int64_t amount;   /* > 0 */
 } cellar_account_entry;
 
+typedef struct cellar_claim {
+    cellar_id id; /* {0, 0}: not wanted */
+    uint64_t campaign;
+    uint64_t customer;
+    uint32_t ordinal; /* of revoke */
+} cellar_claim;
+
 /* One of them, as its own call takes it. */
 typedef struct cellar_operation {
     cellar_operation_kind kind;
@@ -984,6 +1003,7 @@ typedef struct cellar_operation {
     const cellar_order_change *step;
     const cellar_stock_change *stock;
     const cellar_account_entry *entry;
+    const cellar_claim *claim;
 } cellar_operation;
 
 /* Carries out 1 to 64 operations in one commit, all or none. Each sees what those before it do to

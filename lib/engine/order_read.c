@@ -28,13 +28,15 @@ static void order_copy_lines(const cellar *engine, const struct content *content
         const struct payload_line *from = &content->lines[i];
         const struct store_stock *stock = &engine->store->stocks[from->stock];
         struct content_progress done = progress_of(progress, state, i, from->quantity);
-        into[i] = (cellar_order_line){.product = stock->product,
-                                      .location = stock->location,
-                                      .quantity = from->quantity,
-                                      .unit_price = from->unit_price,
-                                      .cancelled = done.cancelled,
-                                      .fulfilled = done.fulfilled,
-                                      .returned = done.returned};
+        into[i] =
+            (cellar_order_line){.product = stock->product,
+                                .location = stock->location,
+                                .quantity = from->quantity,
+                                .unit_price = from->unit_price,
+                                .discount = content->discounts == NULL ? 0 : content->discounts[i],
+                                .cancelled = done.cancelled,
+                                .fulfilled = done.fulfilled,
+                                .returned = done.returned};
     }
 }
 

@@ -71,7 +71,7 @@ cellar_status cellar_order_quote(cellar *store, const cellar_order_request *orde
     if (result == PLAN_NO_MEMORY) {
         plan_refuse(&plan, CELLAR_OUT_OF_MEMORY, CELLAR_NO_LINE);
     }
-    *total_out = request.total;
+    *total_out = result == PLAN_COMMIT ? plan_document_at(&plan, 0)->total : request.total;
     status = engine_refused(&plan, refusal_out);
     plan_destroy(&plan);
     engine_leave(&guard);

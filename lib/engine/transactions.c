@@ -1,5 +1,6 @@
 /* Transactions of several operations, and many operations with one wait, as cellar.h has them. */
 #include "engine/engine.h"
+#include "store/compose.h"
 
 /* What returns need from the ledger, before the first attempt. */
 static cellar_status transaction_read(cellar *engine, const cellar_operation *operations,

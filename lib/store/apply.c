@@ -150,6 +150,9 @@ static bool apply_check_document(const struct store *store, const struct store_p
             return false;
         }
     }
+    if (content.redeem != NULL && !coupon_check_redeem(store, content.redeem)) {
+        return false;
+    }
     for (uint32_t i = 0; i < content.allocation_count; i++) {
         if (!apply_check_stock(store, content.allocations[i].stock)) {
             return false;

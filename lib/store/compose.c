@@ -1,10 +1,18 @@
 /* Several operations in one commit (D2). Each is planned as if it were alone, into the same plan:
  * it reads what those before it are going to write. */
-#include "store/plan.h"
+#include "store/compose.h"
 
 #include <string.h>
 
 /* ---- Checking ---- */
+
+/* What tells one checked operation from another: kind, content, its own id. */
+static bool compose_checked(struct plan_operation *made, const cellar_operation *operation,
+                            bool valid, uint64_t fingerprint, cellar_id id) {
+    const uint64_t numbers[4] = {(uint64_t)operation->kind, fingerprint, id.high, id.low};
+    made->hash = hash_seeded(5, numbers, sizeof numbers);
+    return valid;
+}
 
 static bool compose_check_order(struct plan *plan, struct plan_operation *made,
                                 const cellar_operation *operation) {
@@ -16,7 +24,8 @@ static bool compose_check_order(struct plan *plan, struct plan_operation *made,
     made->function = is_return ? plan_order_return : plan_order_place;
     made->order = (struct plan_order_request){.order = operation->order,
                                               .damaged = is_return && operation->damaged};
-    return plan_check_order(plan, &made->order, is_return, false);
+    bool valid = plan_check_order(plan, &made->order, is_return, false);
+    return compose_checked(made, operation, valid, made->order.fingerprint, operation->order->id);
 }
 
 static bool compose_check_step(struct plan *plan, struct plan_operation *made,
@@ -27,7 +36,8 @@ static bool compose_check_step(struct plan *plan, struct plan_operation *made,
     }
     made->function = plan_order_step;
     made->step = (struct plan_step_request){.change = operation->step};
-    return plan_check_step(plan, &made->step);
+    bool valid = plan_check_step(plan, &made->step);
+    return compose_checked(made, operation, valid, made->step.fingerprint, operation->step->id);
 }
 
 static bool compose_check_stock(struct plan *plan, struct plan_operation *made,
@@ -46,7 +56,8 @@ static bool compose_check_stock(struct plan *plan, struct plan_operation *made,
     made->function = plan_stock_change;
     made->stock =
         (struct plan_stock_request){.kind = kinds[operation->kind], .change = operation->stock};
-    return plan_check_stock_change(plan, &made->stock);
+    bool valid = plan_check_stock_change(plan, &made->stock);
+    return compose_checked(made, operation, valid, made->stock.fingerprint, operation->stock->id);
 }
 
 static bool compose_check_entry(struct plan *plan, struct plan_operation *made,
@@ -67,7 +78,30 @@ static bool compose_check_entry(struct plan *plan, struct plan_operation *made,
                                                   .account = entry->account,
                                                   .to = entry->to,
                                                   .amount = entry->amount};
-    return plan_check_account_entry(plan, &made->account);
+    bool valid = plan_check_account_entry(plan, &made->account);
+    return compose_checked(made, operation, valid, made->account.fingerprint, entry->id);
+}
+
+static bool compose_check_claim(struct plan *plan, struct plan_operation *made,
+                                const cellar_operation *operation) {
+    const cellar_claim *claim = operation->claim;
+    if (claim == NULL) {
+        plan_invalid(plan, "claim is required", CELLAR_NO_LINE);
+        return false;
+    }
+    if (operation->kind == CELLAR_OPERATION_COUPON_CLAIM) {
+        made->function = plan_coupon_claim;
+        made->claim = (struct plan_claim_request){
+            .id = claim->id, .campaign = claim->campaign, .customer = claim->customer};
+        bool valid = plan_check_claim(plan, &made->claim);
+        return compose_checked(made, operation, valid, made->claim.fingerprint, claim->id);
+    }
+    made->function = plan_coupon_revoke;
+    made->revoke = (struct plan_revoke_request){
+        .campaign = claim->campaign, .customer = claim->customer, .ordinal = claim->ordinal};
+    const uint64_t numbers[3] = {claim->campaign, claim->customer, claim->ordinal};
+    return compose_checked(made, operation, plan_check_revoke(plan, &made->revoke),
+                           hash_seeded(6, numbers, sizeof numbers), (cellar_id){0, 0});
 }
 
 bool plan_check_operation(struct plan *plan, struct plan_operation *made,
@@ -88,30 +122,13 @@ bool plan_check_operation(struct plan *plan, struct plan_operation *made,
     case CELLAR_OPERATION_ACCOUNT_DEBIT:
     case CELLAR_OPERATION_ACCOUNT_TRANSFER:
         return compose_check_entry(plan, made, operation);
+    case CELLAR_OPERATION_COUPON_CLAIM:
+    case CELLAR_OPERATION_COUPON_REVOKE:
+        return compose_check_claim(plan, made, operation);
     default:
         plan_invalid(plan, "kind: no such operation", CELLAR_NO_LINE);
         return false;
     }
-}
-
-/* What tells one checked operation from another: kind, its own id, its fingerprint. */
-static uint64_t compose_hash(uint64_t hash, const struct plan_operation *made,
-                             const cellar_operation *operation) {
-    uint64_t numbers[4] = {(uint64_t)operation->kind};
-    if (made->function == plan_order_place || made->function == plan_order_return) {
-        numbers[1] = made->order.fingerprint;
-        memcpy(&numbers[2], &operation->order->id, sizeof operation->order->id);
-    } else if (made->function == plan_order_step) {
-        numbers[1] = made->step.fingerprint;
-        memcpy(&numbers[2], &operation->step->id, sizeof operation->step->id);
-    } else if (made->function == plan_stock_change) {
-        numbers[1] = made->stock.fingerprint;
-        memcpy(&numbers[2], &operation->stock->id, sizeof operation->stock->id);
-    } else {
-        numbers[1] = made->account.fingerprint;
-        memcpy(&numbers[2], &operation->entry->id, sizeof operation->entry->id);
-    }
-    return hash_seeded(hash, numbers, sizeof numbers);
 }
 
 bool plan_check_compose(struct plan *plan, struct plan_compose_request *request,
@@ -127,8 +144,8 @@ bool plan_check_compose(struct plan *plan, struct plan_compose_request *request,
             plan->refusal.step = i;
             return false;
         }
-        request->fingerprint =
-            compose_hash(request->fingerprint, &request->operations[i], &operations[i]);
+        request->fingerprint = hash_seeded(request->fingerprint, &request->operations[i].hash,
+                                           sizeof request->operations[i].hash);
     }
     return true;
 }

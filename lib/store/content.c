@@ -1,6 +1,7 @@
 #include "store/content.h"
 
 #include "base/assert.h"
+#include "store/discount.h"
 
 /* Allocations go with lines: in order, at least one a line, and each component's add up to
  * per_unit * quantity of the line. */
@@ -31,6 +32,19 @@ static bool content_check_allocations(const struct content *content) {
         component = at->component;
     }
     return wanted == 0 && (content->allocation_count == 0 || line + 1 == content->line_count);
+}
+
+/* The discounts of the lines are what was redeemed. */
+static bool content_check_discounts(const struct content *content) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < content->line_count; i++) {
+        int64_t discount = content->discounts[i];
+        if (discount < 0 || discount > CELLAR_AMOUNT_MAX || content->lines[i].quantity <= 0) {
+            return false;
+        }
+        sum += discount;
+    }
+    return sum == content->redeem->discount;
 }
 
 bool content_read(struct content *content, const void *bytes, size_t byte_count,
@@ -64,6 +78,18 @@ bool content_read(struct content *content, const void *bytes, size_t byte_count,
             return false;
         }
     }
+    if ((flags & PAYLOAD_DISCOUNTED) != 0) {
+        size_t discounts_bytes = line_count * sizeof *content->discounts;
+        if ((size_t)(end - at) < discounts_bytes + sizeof *content->redeem) {
+            return false;
+        }
+        content->discounts = (const int64_t *)(const void *)at;
+        content->redeem = (const struct payload_redeem *)(const void *)(at + discounts_bytes);
+        at += discounts_bytes + sizeof *content->redeem;
+        if (!content_check_discounts(content)) {
+            return false;
+        }
+    }
     content->reference = (const char *)at;
     return (size_t)(end - at) == reference_bytes && content_check_allocations(content);
 }
@@ -86,7 +112,13 @@ struct payload_allocation content_source(const struct content *content, uint32_t
 
 int64_t content_value(const struct content *content, uint32_t line, struct content_range range) {
     /* No overflow: a part of a total that was in range. */
-    return content->lines[line].unit_price * (range.to - range.from);
+    const struct payload_line *at = &content->lines[line];
+    int64_t value = at->unit_price * (range.to - range.from);
+    if (content->discounts != NULL) {
+        value -= discount_part(content->discounts[line], at->quantity, range.from,
+                               range.to - range.from);
+    }
+    return value;
 }
 
 bool content_walk_line(const struct content_walk *walk, uint32_t *line_out) {

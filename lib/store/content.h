@@ -19,8 +19,10 @@ struct content {
     uint32_t line_count;
     uint32_t allocation_count; /* 0: each line comes from the stock it names */
     const struct payload_allocation *allocations;
-    int64_t hold_until_ms; /* 0: without end */
-    const char *reference; /* without a NUL */
+    int64_t hold_until_ms;               /* 0: without end */
+    const int64_t *discounts;            /* of each line; NULL: none */
+    const struct payload_redeem *redeem; /* the coupon they came from; NULL: none */
+    const char *reference;               /* without a NUL */
     uint32_t reference_bytes;
 };
 
@@ -50,7 +52,8 @@ struct content_range {
     int64_t to;
 };
 
-/* Value of a range: the line's price for it. */
+/* Value of a range: the line's price for it, less its share of the line's discount. Shares of all
+ * units add up to the discount. */
 int64_t content_value(const struct content *content, uint32_t line, struct content_range range);
 /* Goes through the sources: how many pieces of each lie in the ranges of their lines. */
 struct content_walk {

@@ -1,5 +1,5 @@
 /* Orders: placing, and returns without an order. */
-#include "store/plan.h"
+#include "store/plan_coupon.h"
 
 #include "base/assert.h"
 
@@ -57,7 +57,8 @@ bool plan_check_order(struct plan *plan, struct plan_order_request *request, boo
         plan_invalid(plan, "state: placed, paid or fulfilled; of a return 0", CELLAR_NO_LINE);
         return false;
     }
-    if (!order_check_places(plan, order, is_return)) {
+    if (!order_check_places(plan, order, is_return) ||
+        !plan_check_order_coupon(plan, order, is_return)) {
         return false;
     }
     if (order->account != 0 && order->state < CELLAR_ORDER_PAID && !is_return) {
@@ -86,6 +87,10 @@ bool plan_check_order(struct plan *plan, struct plan_order_request *request, boo
                                  (uint64_t)order->hold_until_ns,
                                  order->split && order->location_count != 0};
     uint64_t hash = hash_seeded(1, numbers, sizeof numbers);
+    if (plan_order_has_coupon(order)) {
+        hash = hash_seeded(hash, &order->coupon_campaign, sizeof order->coupon_campaign);
+        hash = plan_hash_text(hash, order->code);
+    }
     if (order->location_count != 0) {
         hash = hash_seeded(hash, order->locations, order->location_count * sizeof(uint32_t));
     }
@@ -169,25 +174,32 @@ static enum plan_result order_plan_payload(struct plan *plan,
     return PLAN_COMMIT;
 }
 
-/* Ends the payload that began at `start`: deadline, reference. */
-static enum plan_result order_plan_end(struct plan *plan, const struct plan_order_request *request,
-                                       uint32_t start) {
-    const cellar_order_request *order = request->order;
-    if (order->hold_until_ns != 0) {
-        int64_t *until_ms = plan_append(plan, sizeof *until_ms);
-        if (until_ms == NULL) {
-            return PLAN_NO_MEMORY;
-        }
-        *until_ms = order->hold_until_ns / NANOSECONDS_PER_MILLISECOND;
-        plan_document_at(plan, start)->flags |= PAYLOAD_HELD;
+/* The deadline, in the payload that began at `start`. */
+static enum plan_result order_plan_hold(struct plan *plan, const struct plan_order_request *request,
+                                        uint32_t start) {
+    if (request->order->hold_until_ns == 0) {
+        return PLAN_COMMIT;
     }
-    if (request->reference_bytes != 0) {
-        char *reference = plan_append(plan, (uint32_t)request->reference_bytes);
-        if (reference == NULL) {
-            return PLAN_NO_MEMORY;
-        }
-        memcpy(reference, order->reference, request->reference_bytes);
+    int64_t *until_ms = plan_append(plan, sizeof *until_ms);
+    if (until_ms == NULL) {
+        return PLAN_NO_MEMORY;
     }
+    *until_ms = request->order->hold_until_ns / NANOSECONDS_PER_MILLISECOND;
+    plan_document_at(plan, start)->flags |= PAYLOAD_HELD;
+    return PLAN_COMMIT;
+}
+
+/* Ends the payload. */
+static enum plan_result order_plan_reference(struct plan *plan,
+                                             const struct plan_order_request *request) {
+    if (request->reference_bytes == 0) {
+        return PLAN_COMMIT;
+    }
+    char *reference = plan_append(plan, (uint32_t)request->reference_bytes);
+    if (reference == NULL) {
+        return PLAN_NO_MEMORY;
+    }
+    memcpy(reference, request->order->reference, request->reference_bytes);
     return PLAN_COMMIT;
 }
 
@@ -218,20 +230,26 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
         until_ms <= plan->now_ns / NANOSECONDS_PER_MILLISECOND) {
         return plan_refuse(plan, CELLAR_HOLD_EXPIRED, CELLAR_NO_LINE);
     }
-    if (result == PLAN_COMMIT && state != CELLAR_ORDER_PLACED) {
-        result = plan_order_account(plan, order->account, request->total);
-    }
     if (result == PLAN_COMMIT) {
         result = order_plan_payload(plan, request, (uint8_t)state, slot);
     }
     if (result == PLAN_COMMIT) {
         result = plan_allocate(plan, request, start);
     }
+    if (result == PLAN_COMMIT) {
+        result = order_plan_hold(plan, request, start);
+    }
+    if (result == PLAN_COMMIT) {
+        result = plan_order_coupon(plan, order, start);
+    }
+    if (result == PLAN_COMMIT && state != CELLAR_ORDER_PLACED) {
+        result = plan_order_account(plan, order->account, plan_document_at(plan, start)->total);
+    }
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
         result = plan_sell_line(plan, &plan->lines[i]);
     }
     plan->kind = STORE_ORDER_PLACE;
-    return result == PLAN_COMMIT ? order_plan_end(plan, request, start) : result;
+    return result == PLAN_COMMIT ? order_plan_reference(plan, request) : result;
 }
 
 enum plan_result plan_order_return(struct plan *plan, void *argument) {
@@ -256,5 +274,5 @@ enum plan_result plan_order_return(struct plan *plan, void *argument) {
         result = plan_restock_line(plan, &plan->lines[i], request->damaged);
     }
     plan->kind = STORE_ORDER_RETURN;
-    return result == PLAN_COMMIT ? order_plan_end(plan, request, start) : result;
+    return result == PLAN_COMMIT ? order_plan_reference(plan, request) : result;
 }

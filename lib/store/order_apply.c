@@ -192,6 +192,10 @@ static enum store_apply_result order_apply_place(struct store *store,
     if (content.hold_until_ms != 0) {
         deadlines_add(&store->deadlines, content.hold_until_ms, document->slot);
     }
+    if (content.redeem != NULL &&
+        coupon_apply_redeem(store, content.redeem, false) != STORE_APPLIED) {
+        return STORE_APPLY_BROKEN;
+    }
     totals->order_lines += document->line_count;
     store_sum(&totals->revenue, document->total);
     if (state != CELLAR_ORDER_PLACED) {

@@ -129,8 +129,20 @@ enum payload_flag {
     PAYLOAD_ALLOCATED = 1, /* payload_count, then as many payload_allocation: where the units of
                               each line come from, when it is not the stock the line names */
     PAYLOAD_HELD = 2,      /* int64: milliseconds since the epoch until which its units are held */
-    PAYLOAD_FLAGS = 3
+    /* int64 for each line: its discount; then a payload_redeem. */
+    PAYLOAD_DISCOUNTED = 4,
+    PAYLOAD_FLAGS = 7
 };
+
+/* A coupon or code that is redeemed, or given back. */
+struct payload_redeem {
+    int64_t discount;
+    uint32_t campaign; /* slot */
+    uint32_t grant;    /* slot, or 0 and: */
+    uint32_t code;     /* slot */
+    uint32_t zero;
+};
+_Static_assert(sizeof(struct payload_redeem) == 24, "on-disk layout");
 
 struct payload_line {
     uint32_t stock;
@@ -182,7 +194,8 @@ struct payload_step {
     uint8_t from;
     uint8_t to;
     uint8_t damaged;
-    uint32_t zero;
+    uint8_t restored; /* the order's coupon was given back */
+    uint8_t zero[3];
 };
 _Static_assert(sizeof(struct payload_step) == 80, "on-disk layout");
 

@@ -79,16 +79,6 @@ struct payload_revoke {
 };
 _Static_assert(sizeof(struct payload_revoke) == 32, "on-disk layout");
 
-/* Also part of what an order's records carry. */
-struct payload_redeem {
-    int64_t discount;
-    uint32_t campaign; /* slot */
-    uint32_t grant;    /* slot, or 0 and: */
-    uint32_t code;     /* slot */
-    uint32_t zero;
-};
-_Static_assert(sizeof(struct payload_redeem) == 24, "on-disk layout");
-
 struct payload_code {
     int64_t uses;
     uint32_t campaign; /* slot */

@@ -163,24 +163,6 @@ struct plan_step_request {
     const struct record_header *placed;
 };
 
-/* One operation of a transaction, checked. */
-struct plan_operation {
-    plan_function *function;
-    union {
-        struct plan_order_request order;
-        struct plan_step_request step;
-        struct plan_stock_request stock;
-        struct plan_account_request account;
-    };
-};
-struct plan_compose_request {
-    cellar_id id;
-    uint64_t fingerprint;
-    uint32_t count;
-    struct plan_operation operations[CELLAR_STEPS_MAX];
-};
-
-plan_function plan_compose;
 plan_function plan_product_put;
 plan_function plan_stock_open;
 plan_function plan_stock_take;
@@ -203,10 +185,6 @@ bool plan_check_order(struct plan *plan, struct plan_order_request *request, boo
                       bool quote);
 bool plan_check_step(struct plan *plan, struct plan_step_request *request);
 bool plan_check_account_entry(struct plan *plan, struct plan_account_request *request);
-bool plan_check_operation(struct plan *plan, struct plan_operation *made,
-                          const cellar_operation *operation);
-bool plan_check_compose(struct plan *plan, struct plan_compose_request *request,
-                        const cellar_operation *operations, size_t count);
 bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request);
 /* What a call ignores is left out: the product beside a SKU, the price unless `priced`. */
 uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, bool priced);

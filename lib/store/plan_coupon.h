@@ -83,6 +83,16 @@ plan_function plan_redeem_call; /* struct plan_redeem_request */
  * the contended cells of the stock are written only in so far as refusals are cheaper then. */
 enum plan_result plan_coupon_redeem(struct plan *plan, const struct plan_redemption *redemption,
                                     struct payload_redeem *redeem_out);
+/* Of an order: is there one to redeem; is what the request says of it well formed. */
+bool plan_order_has_coupon(const cellar_order_request *order);
+bool plan_check_order_coupon(struct plan *plan, const cellar_order_request *order, bool is_return);
+/* Redeems the order's, whose payload begins at `start` and has its lines: appends the discounts of
+ * the lines and what was redeemed, and takes the discount off the total. */
+enum plan_result plan_order_coupon(struct plan *plan, const cellar_order_request *order,
+                                   uint32_t start);
+/* Gives it back, by the campaign's rule; one that the host has given back itself is left alone. */
+enum plan_result plan_order_uncoupon(struct plan *plan, const struct payload_redeem *redeem,
+                                     bool *restored_out);
 /* Undoes what `redeem` says, by the campaign's rule: *restored_out false means that it stays as it
  * is, and nothing is written. NOT_REDEEMED when it does not stand. */
 enum plan_result plan_coupon_restore(struct plan *plan, const struct payload_redeem *redeem,

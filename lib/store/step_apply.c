@@ -121,6 +121,10 @@ static bool step_apply_open(struct store *store, struct store_order *order,
             progress->lines[i] = step_after(&step, &line);
         }
     }
+    if (payload->restored != 0 && content.redeem != NULL) {
+        enum store_apply_result undone = coupon_apply_redeem(store, content.redeem, true);
+        ASSERT(undone == STORE_APPLIED);
+    }
     step_apply_sources(store, &step, detail->queued);
     store_sum(&store->totals.revenue, -payload->value);
     if (progress != NULL) {

@@ -1,5 +1,5 @@
 /* Steps in the life of an order: checks, plan, payload. */
-#include "store/plan.h"
+#include "store/plan_coupon.h"
 #include "store/step.h"
 
 #include <stdlib.h>
@@ -70,6 +70,7 @@ struct step_plan {
     int64_t amount;
     uint64_t account;
     uint32_t to;
+    bool restored; /* its coupon is given back */
 };
 
 static struct payload_step *step_payload(const struct step_plan *made) {
@@ -329,7 +330,8 @@ static enum plan_result step_plan_payload(struct step_plan *made) {
                               .event = made->request->event,
                               .from = (uint8_t)store_document_state(made->cell.value),
                               .to = (uint8_t)made->to,
-                              .damaged = change->damaged};
+                              .damaged = change->damaged,
+                              .restored = made->restored};
     plan->kind = STORE_ORDER_STEP;
     return PLAN_COMMIT;
 }
@@ -376,6 +378,10 @@ static enum plan_result step_plan_effects(struct step_plan *made) {
     result = step_plan_lines(made);
     if (result == PLAN_COMMIT) {
         result = step_plan_money(made);
+    }
+    if (result == PLAN_COMMIT && made->content.redeem != NULL &&
+        (made->to == CELLAR_ORDER_CANCELLED || made->to == CELLAR_ORDER_EXPIRED)) {
+        result = plan_order_uncoupon(made->plan, made->content.redeem, &made->restored);
     }
     return result == PLAN_COMMIT ? step_plan_stocks(made) : result;
 }
