@@ -143,6 +143,23 @@ static void test_two_revocations(void **state) {
     plan_destroy(&plan);
 }
 
+/* A refusal is told only while what guards it is as it was read. */
+static void test_refusals_are_of_one_instant(void **state) {
+    struct shop *shop = fill(state);
+    uint32_t cell = coupon_campaign_cell(1, COUPON_CLAIMED);
+    struct plan plan;
+    plan_create(&plan, shop->store->store);
+    plan_reset(&plan, SHOP_NOW + 1);
+    commit_enter();
+    struct cell_content guard = plan_read(&plan, cell);
+    assert_int_equal(plan_campaign_settle(&plan, PLAN_REFUSED, cell, guard), PLAN_REFUSED);
+    shop_claim(shop, 1, 9);
+    assert_int_equal(plan_campaign_settle(&plan, PLAN_REFUSED, cell, guard), PLAN_WAIT);
+    assert_int_equal(plan_campaign_settle(&plan, PLAN_COMMIT, cell, guard), PLAN_COMMIT);
+    commit_leave();
+    plan_destroy(&plan);
+}
+
 /* ---- A plan that has become stale does not commit ---- */
 
 enum act {
@@ -290,6 +307,7 @@ int main(void) {
         SHOP_TEST(test_steps),
         SHOP_TEST(test_restore),
         SHOP_TEST(test_two_revocations),
+        SHOP_TEST(test_refusals_are_of_one_instant),
         cmocka_unit_test(test_stale_plans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
