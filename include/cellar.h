@@ -97,7 +97,8 @@ extern "C" {
 #define CELLAR_STATUS_TABLE(X)                                                                     \
     X(0, OK, "done")                                                                               \
     X(1, OUT_OF_STOCK, "fewer units are available than asked for")                                 \
-    X(2, NOT_FOUND, "there is no such product, account, order or location")                        \
+    X(2, NOT_FOUND,                                                                                \
+      "there is no such product, account, order, location, campaign, coupon or code")              \
     X(3, VERSION_CHANGED, "it has been changed since the version the caller saw")                  \
     X(4, ID_REUSED, "this id was used before for a request with another content")                  \
     X(5, NOT_SELLABLE, "the product is discontinued")                                              \

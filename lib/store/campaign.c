@@ -161,6 +161,15 @@ enum plan_result plan_campaign_read(struct plan *plan, struct store_campaign *ca
                                        : PLAN_COMMIT;
 }
 
+enum plan_result plan_campaign_settle(struct plan *plan, enum plan_result result, uint32_t cell,
+                                      struct cell_content guard) {
+    if (result == PLAN_REFUSED && plan_read(plan, cell).version != guard.version) {
+        plan->wait_lsn = 0;
+        return PLAN_WAIT;
+    }
+    return result;
+}
+
 enum plan_result plan_campaign_admit(struct plan *plan, const struct store_campaign *campaign,
                                      struct cell_content admitted, int64_t claimed, int64_t places,
                                      int64_t *holes, int64_t *admitted_out) {
@@ -334,7 +343,8 @@ enum plan_result plan_campaign_put(struct plan *plan, void *argument) {
     put->updated_ns = plan->now_ns;
     result = campaign_plan_cells(plan, campaign, old, &cells, put);
     if (result != PLAN_COMMIT) {
-        return result;
+        return plan_campaign_settle(
+            plan, result, coupon_campaign_cell(campaign->slot, COUPON_BUDGET), cells.budget);
     }
     void *payload = plan_append(plan, (uint32_t)(sizeof *put + request->text_bytes));
     if (payload == NULL) {

@@ -174,10 +174,13 @@ static enum plan_result coupon_find_place(struct plan *plan,
     }
     int64_t waiting = place->at.guard.value - place->admitted - place->holes;
     if (place->at.guard.value >= place->admitted && waiting >= put->waitlist_max) {
-        return plan_refuse(plan, put->waitlist_max == 0 ? CELLAR_SOLD_OUT : CELLAR_WAITLIST_FULL,
-                           CELLAR_NO_LINE);
+        result = plan_refuse(plan, put->waitlist_max == 0 ? CELLAR_SOLD_OUT : CELLAR_WAITLIST_FULL,
+                             CELLAR_NO_LINE);
+    } else {
+        result = coupon_check_window(plan, place);
     }
-    return coupon_check_window(plan, place);
+    return plan_campaign_settle(plan, result, coupon_campaign_cell(campaign->slot, COUPON_CLAIMED),
+                                place->at.guard);
 }
 
 static enum plan_result coupon_take_place(struct plan *plan, const struct coupon_place *place) {

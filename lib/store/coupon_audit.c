@@ -103,8 +103,10 @@ static void coupon_audit_numbers(struct coupon_audit *audit, const struct store_
     int64_t claimed = cells[COUPON_CLAIMED];
     coupon_audit_chain(audit, campaign, claimed, cells[COUPON_ADMITTED], &counts);
     int64_t granted = counts.alive < put->quota ? counts.alive : put->quota;
+    const struct index *holes = ATOMIC_LOAD(&campaign->holes, relaxed);
+    uint64_t listed = holes == NULL ? 0 : index_count(holes);
     if (counts.granted != granted || counts.holes != cells[COUPON_HOLES] ||
-        claimed != (int64_t)campaign->claims ||
+        counts.holes != (int64_t)listed || claimed != (int64_t)campaign->claims ||
         claimed - counts.alive != (int64_t)campaign->revoked) {
         coupon_audit_violation(
             audit, "campaign %llu: %lld granted of %lld claims and a quota of %lld; %lld holes", id,

@@ -107,6 +107,10 @@ struct plan_campaign {
 enum plan_result plan_campaign_read(struct plan *plan, struct store_campaign *campaign,
                                     enum coupon_campaign_cell guard,
                                     struct plan_campaign *campaign_out);
+/* A refusal is checked by no commit. It is told only when the cell that guards what it was drawn
+ * from is as it was read, so that all was so at one instant; else the plan is made anew. */
+enum plan_result plan_campaign_settle(struct plan *plan, enum plan_result result, uint32_t cell,
+                                      struct cell_content guard);
 /* `admitted` with `places` more, the holes passed by on the way taken from *holes. `admitted` is
  * the cell's content, read before `claimed` and `holes`. */
 enum plan_result plan_campaign_admit(struct plan *plan, const struct store_campaign *campaign,

@@ -195,6 +195,9 @@ enum plan_result plan_coupon_redeem(struct plan *plan, const struct plan_redempt
         ASSERT(thing.at.rules != NULL);
         result = redeem_check_rules(plan, &thing.at.rules->put);
     }
+    if (thing.payload.campaign == 0) {
+        return result; /* Refused by what one cell said. */
+    }
     int64_t discount = 0;
     if (result == PLAN_COMMIT) {
         result = redeem_compute(plan, redemption, thing.at.rules, &discount);
@@ -203,7 +206,9 @@ enum plan_result plan_coupon_redeem(struct plan *plan, const struct plan_redempt
         result = redeem_check(plan, &thing, discount);
     }
     if (result != PLAN_COMMIT) {
-        return result;
+        return plan_campaign_settle(plan, result,
+                                    coupon_campaign_cell(thing.payload.campaign, COUPON_BUDGET),
+                                    thing.at.guard);
     }
     *redeem_out = thing.payload;
     redeem_out->discount = discount;

@@ -103,6 +103,12 @@ static void bend_link(uint32_t *link, uint32_t wrong, int by) {
     }
 }
 
+static void list_hole(struct shop *shop, uint64_t number, bool in) {
+    struct index *holes = ATOMIC_LOAD(&campaign_of(shop)->holes, relaxed);
+    assert_non_null(holes);
+    assert_true(in ? index_insert(holes, number, 1) : index_remove(holes, number));
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define CAMPAIGN(which) coupon_campaign_cell(campaign_of(shop)->slot, (which))
 #define GRANT(customer) coupon_grant_cell(grant_of(shop, (customer)))
@@ -113,6 +119,8 @@ static void bend_link(uint32_t *link, uint32_t wrong, int by) {
     X(admitted, "granted of", bend(shop, CAMPAIGN(COUPON_ADMITTED), by))                           \
     X(admitted_less, "granted of", bend(shop, CAMPAIGN(COUPON_ADMITTED), -by))                     \
     X(holes, "holes", bend(shop, CAMPAIGN(COUPON_HOLES), by))                                      \
+    X(hole_unlisted, "holes", list_hole(shop, 6, by < 0))                                          \
+    X(hole_listed, "holes", list_hole(shop, 5, by > 0))                                            \
     X(budget, "spent", bend(shop, CAMPAIGN(COUPON_BUDGET), by))                                    \
     X(budget_overdrawn, "spent", bend(shop, CAMPAIGN(COUPON_BUDGET), -2000 * by))                  \
     X(window, "window", bend(shop, CAMPAIGN(COUPON_WINDOW), by))                                   \

@@ -1,5 +1,6 @@
 /* Do the plans of coupons work as steps of a larger plan, each seeing what the steps before it are
- * going to write, and does a redemption leave the plan untouched when it is refused? */
+ * going to write, does a redemption leave the plan untouched when it is refused, and does a plan
+ * fail to commit once what it has read has changed? */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -142,11 +143,172 @@ static void test_two_revocations(void **state) {
     plan_destroy(&plan);
 }
 
+/* A refusal is told only while what guards it is as it was read. */
+static void test_refusals_are_of_one_instant(void **state) {
+    struct shop *shop = fill(state);
+    uint32_t cell = coupon_campaign_cell(1, COUPON_CLAIMED);
+    struct plan plan;
+    plan_create(&plan, shop->store->store);
+    plan_reset(&plan, SHOP_NOW + 1);
+    commit_enter();
+    struct cell_content guard = plan_read(&plan, cell);
+    assert_int_equal(plan_campaign_settle(&plan, PLAN_REFUSED, cell, guard), PLAN_REFUSED);
+    shop_claim(shop, 1, 9);
+    assert_int_equal(plan_campaign_settle(&plan, PLAN_REFUSED, cell, guard), PLAN_WAIT);
+    assert_int_equal(plan_campaign_settle(&plan, PLAN_COMMIT, cell, guard), PLAN_COMMIT);
+    commit_leave();
+    plan_destroy(&plan);
+}
+
+/* ---- A plan that has become stale does not commit ---- */
+
+enum act {
+    CLAIM,
+    REDEEM,
+    RESTORE,
+    REVOKE,
+    REVOKE_WAITING,
+    CODE,
+    PAUSE,
+    ENLARGE
+};
+static const char *const act_names[] = {"claim",          "redeem", "restore", "revoke",
+                                        "revoke waiting", "code",   "pause",   "enlarge"};
+
+/* Of customers 1 to 5, the last of whom wait: 1 and 2 can redeem, 3 has redeemed. */
+static void fill_stale(struct shop *shop) {
+    const cellar_redemption third = {.campaign = 1, .customer = 3};
+    cellar_campaign campaign = shop_campaign(1, 3);
+    campaign.waitlist_max = 9;
+    campaign.restore_on_cancel = true;
+    shop_campaign_put(shop, &campaign);
+    for (uint64_t customer = 1; customer <= 5; customer++) {
+        shop_claim(shop, 1, customer);
+    }
+    assert_int_equal(cellar_coupon_redeem(shop->store, NULL, &third, NULL, NULL, NULL), CELLAR_OK);
+    assert_int_equal(cellar_code_add(shop->store, NULL, 1, "code 1", 5, NULL, NULL), CELLAR_OK);
+    shop_settle(shop);
+}
+
+/* Plans it, for one customer. */
+static enum plan_result plan_act(struct plan *plan, enum act act) {
+    static const cellar_redemption redeemed = {.campaign = 1, .customer = 1};
+    static const cellar_redemption restored = {.campaign = 1, .customer = 3};
+    static const cellar_redemption coded = {.code = "code 1"};
+    struct plan_claim_request claim = {.campaign = 1, .customer = 20};
+    struct plan_revoke_request revoke = {.campaign = 1, .customer = act == REVOKE ? 1 : 4};
+    struct plan_redeem_request redeem = {.redemption = act == REDEEM ? &redeemed : &coded};
+    switch (act) {
+    case CLAIM:
+        assert_true(plan_check_claim(plan, &claim));
+        return plan_coupon_claim(plan, &claim);
+    case REVOKE:
+    case REVOKE_WAITING:
+        return plan_coupon_revoke(plan, &revoke);
+    case RESTORE:
+        redeem.redemption = &restored;
+        redeem.restore = true;
+        break;
+    default:
+        break;
+    }
+    assert_true(plan_check_redeem(plan, &redeem));
+    return plan_redeem_call(plan, &redeem);
+}
+
+/* Does it, for another customer. */
+static cellar_status do_act(struct shop *shop, enum act act) {
+    cellar_campaign campaign = shop_campaign_get(shop, 1);
+    const cellar_redemption redemption = {.campaign = 1, .customer = 2};
+    const cellar_redemption coded = {.code = "code 1"};
+    switch (act) {
+    case CLAIM:
+        return cellar_coupon_claim(shop->store, NULL, (cellar_id){0, 0}, 1, 21, NULL, NULL);
+    case REDEEM:
+        return cellar_coupon_redeem(shop->store, NULL, &redemption, NULL, NULL, NULL);
+    case REVOKE_WAITING:
+        return cellar_coupon_revoke(shop->store, NULL, 1, 5, 0, NULL, NULL);
+    case CODE:
+        return cellar_coupon_redeem(shop->store, NULL, &coded, NULL, NULL, NULL);
+    case PAUSE:
+        campaign.status = CELLAR_CAMPAIGN_PAUSED;
+        break;
+    default:
+        campaign.quota++;
+        break;
+    }
+    return cellar_campaign_put(shop->store, NULL, &campaign, 0, NULL, NULL);
+}
+
+static enum commit_outcome commit_plan(struct shop *shop, struct plan *plan) {
+    uint64_t lsn;
+    plan_sort(plan);
+    const struct commit_request request = {.changes = plan->changes,
+                                           .change_count = plan->change_count,
+                                           .kind = plan->kind,
+                                           .payload = plan->payload,
+                                           .payload_bytes = plan->payload_bytes,
+                                           .time_ns = plan->now_ns};
+    return commit_try(shop->store->commit, &request, &lsn);
+}
+
+static void test_stale_plans(void **unused) {
+    static const struct {
+        enum act planned, done;
+        enum commit_outcome outcome;
+    } rows[] = {
+        /* planned  done meanwhile  outcome */
+        {CLAIM, PAUSE, COMMIT_CONFLICT},
+        {CLAIM, ENLARGE, COMMIT_CONFLICT},
+        {CLAIM, CLAIM, COMMIT_CONFLICT},
+        {CLAIM, REDEEM, COMMIT_DONE},
+        {CLAIM, REVOKE_WAITING, COMMIT_DONE},
+        {REDEEM, PAUSE, COMMIT_CONFLICT},
+        {REDEEM, REDEEM, COMMIT_CONFLICT},
+        {REDEEM, CLAIM, COMMIT_DONE},
+        {REDEEM, REVOKE_WAITING, COMMIT_DONE},
+        {RESTORE, PAUSE, COMMIT_CONFLICT},
+        {RESTORE, CLAIM, COMMIT_DONE},
+        {CODE, PAUSE, COMMIT_CONFLICT},
+        {CODE, CODE, COMMIT_CONFLICT},
+        {CODE, CLAIM, COMMIT_DONE},
+        {REVOKE, REVOKE_WAITING, COMMIT_CONFLICT},
+        {REVOKE_WAITING, REVOKE_WAITING, COMMIT_CONFLICT},
+        {REVOKE, ENLARGE, COMMIT_CONFLICT},
+        {REVOKE_WAITING, ENLARGE, COMMIT_CONFLICT},
+        {REVOKE, PAUSE, COMMIT_DONE},
+        {REVOKE, CLAIM, COMMIT_DONE},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct shop shop;
+        struct plan plan;
+        shop_prepare(&shop);
+        shop_open(&shop);
+        fill_stale(&shop);
+        plan_create(&plan, shop.store->store);
+        plan_reset(&plan, SHOP_NOW + 1);
+        commit_enter();
+        assert_int_equal(plan_act(&plan, rows[i].planned), PLAN_COMMIT);
+        assert_int_equal(do_act(&shop, rows[i].done), CELLAR_OK);
+        enum commit_outcome outcome = commit_plan(&shop, &plan);
+        commit_leave();
+        if (outcome != rows[i].outcome) {
+            fail_msg("%s, planned before a %s: %d", act_names[rows[i].planned],
+                     act_names[rows[i].done], (int)outcome);
+        }
+        plan_destroy(&plan);
+        shop_finish(&shop);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SHOP_TEST(test_steps),
         SHOP_TEST(test_restore),
         SHOP_TEST(test_two_revocations),
+        SHOP_TEST(test_refusals_are_of_one_instant),
+        cmocka_unit_test(test_stale_plans),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
