@@ -81,7 +81,7 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan format tidy clean FORCE \
-        setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
+        crash fault corrupt setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
 # --- Targets -----------------------------------------------------------------------------------
@@ -115,6 +115,13 @@ endif
 
 serve:
 	@echo "make serve: the HTTP server is not part of cellar yet" >&2; exit 1
+
+# --- Gates of the disk: programs in tests/gate/, docs/TESTING.md --------------------------------
+
+crash: build/test/test/gate/crash_log build/test/test/flow/flow_crash_disk ## Power cuts at every call to the disk
+	$(Q)mkdir -p build/tmp
+	$(Q)TMPDIR=build/tmp build/test/test/gate/crash_log
+	$(Q)$(if $(IMAGE),,STRESS=$(or $(STRESS),4) build/test/test/flow/flow_crash_disk)
 
 install: library ## Install to PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig

@@ -16,6 +16,9 @@ static int call_begin(struct memory_disk *disk, enum memory_call call) {
     if (disk->dead) {
         return -EIO;
     }
+    if (disk->watch != NULL && (MEMORY_CHANGING & call) != 0) {
+        disk->watch(disk->watch_context, disk);
+    }
     if ((disk->fail_calls & call) != 0 && disk->fail_countdown >= 0 &&
         disk->fail_countdown-- == 0) {
         disk->fail_happened = true;
@@ -60,6 +63,13 @@ bool memory_disk_has_failed(struct memory_disk *disk) {
 void memory_disk_die_after(struct memory_disk *disk, int64_t countdown) {
     pthread_mutex_lock(&disk->lock);
     disk->die_countdown = countdown;
+    pthread_mutex_unlock(&disk->lock);
+}
+
+void memory_disk_watch(struct memory_disk *disk, memory_watch_function *watch, void *context) {
+    pthread_mutex_lock(&disk->lock);
+    disk->watch = watch;
+    disk->watch_context = context;
     pthread_mutex_unlock(&disk->lock);
 }
 
@@ -440,7 +450,12 @@ struct memory_disk *disk_create_bare(void) {
     if (disk == NULL) {
         disk_abort("no memory");
     }
-    pthread_mutex_init(&disk->lock, NULL);
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+    /* Recursive, because a watcher is called under the lock and looks at the disk. */
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&disk->lock, &kind);
+    pthread_mutexattr_destroy(&kind);
     pthread_cond_init(&disk->released, NULL);
     disk->fail_countdown = -1;
     disk->die_countdown = -1;
