@@ -80,8 +80,9 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench check demo serve install help test asan tsan format tidy clean FORCE \
-        crash fault corrupt setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
+.PHONY: all library bench check demo serve install help test asan tsan format tidy clean \
+        FORCE crash fault corrupt setup-base setup-check build-bench clang-tidy format-check cppcheck \
+        shellcheck \
         $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
 # --- Targets -----------------------------------------------------------------------------------
@@ -118,10 +119,14 @@ serve:
 
 # --- Gates of the disk: programs in tests/gate/, docs/TESTING.md --------------------------------
 
-crash: build/test/test/gate/crash_log build/test/test/flow/flow_crash_disk ## Power cuts at every call to the disk
+crash: build/test/test/gate/crash_log build/test/test/flow/flow_crash_disk ## Power cuts everywhere
 	$(Q)mkdir -p build/tmp
 	$(Q)TMPDIR=build/tmp build/test/test/gate/crash_log
 	$(Q)$(if $(IMAGE),,STRESS=$(or $(STRESS),4) build/test/test/flow/flow_crash_disk)
+
+corrupt: build/test/test/gate/corrupt_log ## All single damages of a log at rest
+	$(Q)mkdir -p build/tmp
+	$(Q)TMPDIR=build/tmp build/test/test/gate/corrupt_log
 
 install: library ## Install to PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig

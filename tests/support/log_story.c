@@ -242,6 +242,30 @@ cellar_status story_wait(struct story_log *log) {
     return log_wait(log->log, lsn, clock_monotonic_ns() + PATIENCE_NS);
 }
 
+/* Is the last record before `end` a mark? */
+static bool story_ends_with_mark(struct story_log *log, uint64_t end) {
+    commit_enter();
+    const struct record_header *record = commit_record(log->commit, end - RECORD_LINE_BYTES);
+    bool mark = record != NULL && record->kind == RECORD_MARK;
+    commit_leave();
+    return mark;
+}
+
+bool story_rest(struct story_log *log) {
+    int64_t deadline_ns = clock_monotonic_ns() + PATIENCE_NS;
+
+    while (clock_monotonic_ns() < deadline_ns) {
+        uint64_t reserved = ATOMIC_LOAD(&log->commit->reserved.lsn, acquire);
+        uint64_t durable = ATOMIC_LOAD(&log->commit->durable.lsn, acquire);
+        if (durable == reserved &&
+            (reserved == log_start_lsn(log->log) || story_ends_with_mark(log, reserved))) {
+            return true;
+        }
+        clock_sleep_ns(NANOSECONDS_PER_MILLISECOND);
+    }
+    return false;
+}
+
 uint64_t story_below(const struct story *story, uint64_t lsn) {
     uint64_t low = 0;
     uint64_t high = story->count;

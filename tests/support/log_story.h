@@ -54,6 +54,10 @@ bool story_commit(struct story_log *log);
 /* Waits for the last one. */
 cellar_status story_wait(struct story_log *log);
 
+/* Waits until the log rests: all is durable, and a mark says so. False when it does not come to
+ * that within 10 s. */
+bool story_rest(struct story_log *log);
+
 /* How many records of the story lie below `lsn`. */
 uint64_t story_below(const struct story *story, uint64_t lsn);
 

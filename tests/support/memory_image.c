@@ -149,6 +149,26 @@ struct memory_disk *memory_disk_kill(struct memory_disk *disk) {
 
 /* ---- Looking and damaging ---- */
 
+void memory_disk_watch(struct memory_disk *disk, memory_watch_function *watch, void *context) {
+    pthread_mutex_lock(&disk->lock);
+    disk->watch = watch;
+    disk->watch_context = context;
+    pthread_mutex_unlock(&disk->lock);
+}
+
+uint64_t memory_disk_calls(struct memory_disk *disk, unsigned calls) {
+    uint64_t count = 0;
+
+    pthread_mutex_lock(&disk->lock);
+    for (int i = 0; i < 16; i++) {
+        if ((calls & (1u << i)) != 0) {
+            count += disk->calls[i];
+        }
+    }
+    pthread_mutex_unlock(&disk->lock);
+    return count;
+}
+
 static struct node *file_at(struct memory_disk *disk, const char *path) {
     int node = disk_path_node(disk, path);
 

@@ -66,31 +66,11 @@ void memory_disk_die_after(struct memory_disk *disk, int64_t countdown) {
     pthread_mutex_unlock(&disk->lock);
 }
 
-void memory_disk_watch(struct memory_disk *disk, memory_watch_function *watch, void *context) {
-    pthread_mutex_lock(&disk->lock);
-    disk->watch = watch;
-    disk->watch_context = context;
-    pthread_mutex_unlock(&disk->lock);
-}
-
 bool memory_disk_is_dead(struct memory_disk *disk) {
     pthread_mutex_lock(&disk->lock);
     bool dead = disk->dead;
     pthread_mutex_unlock(&disk->lock);
     return dead;
-}
-
-uint64_t memory_disk_calls(struct memory_disk *disk, unsigned calls) {
-    uint64_t count = 0;
-
-    pthread_mutex_lock(&disk->lock);
-    for (int i = 0; i < 16; i++) {
-        if ((calls & (1u << i)) != 0) {
-            count += disk->calls[i];
-        }
-    }
-    pthread_mutex_unlock(&disk->lock);
-    return count;
 }
 
 void memory_disk_set_capacity(struct memory_disk *disk, uint64_t bytes) {
