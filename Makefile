@@ -81,9 +81,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan format tidy clean \
-        FORCE crash fault corrupt setup-base setup-check build-bench clang-tidy format-check cppcheck \
-        shellcheck \
-        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
+        FORCE crash fault corrupt setup-base setup-check build-bench clang-tidy format-check \
+        cppcheck shellcheck $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
 # --- Targets -----------------------------------------------------------------------------------
 
