@@ -159,11 +159,13 @@ static bool rest_end(struct corrupt *corrupt, struct rest *rest, struct story_lo
 static bool rest_list(struct rest *rest) {
     char name[64];
 
-    for (uint64_t i = 0; memory_disk_entry(rest->disk, STORY_DIRECTORY, i, name); i++) {
-        char *path = rest->files[rest->file_count];
-        if (strstr(name, ".log") == NULL || rest->file_count == FILES_MAX) {
+    for (uint64_t i = 0;
+         rest->file_count < FILES_MAX && memory_disk_entry(rest->disk, STORY_DIRECTORY, i, name);
+         i++) {
+        if (strstr(name, ".log") == NULL) {
             continue;
         }
+        char *path = rest->files[rest->file_count];
         (void)snprintf(path, sizeof rest->files[0], STORY_DIRECTORY "/%.60s", name);
         rest->file_bytes[rest->file_count++] = (uint64_t)memory_disk_file_bytes(rest->disk, path);
     }

@@ -8,7 +8,7 @@
  * passes untouched, for each kind of fault. After each run the store is opened without faults, as
  * after a kill and as after a power cut, and compared with the model.
  *
- *   STRIDE=n     every n-th call only [1 for the short scenario, 7 times that for the long one]
+ *   STRIDE=n     every n-th call only [12; in the long scenario 7 times that]
  *   SEED=s       of the calls drawn            WORKERS=n    twice as many processes, which mostly
  * wait FAULT=i AT=k SCENARIO=n runs fault number i at call k alone PLACES=file  where the places
  * that were hit are written [build/tmp/places] */
@@ -289,7 +289,7 @@ static bool fault_set_up(uint64_t *counters) {
 }
 
 static bool fault_work_part(const struct gate_part *part) {
-    uint64_t stride = gate_number("STRIDE", 1);
+    uint64_t stride = gate_number("STRIDE", 12);
     bool right = fault_set_up(part->counters);
 
     for (size_t number = 0; right && number + 1 < FAULTS; number++) {
