@@ -234,7 +234,7 @@ static bool writer_roll(struct log *log) {
 
 /* Guarantee E: is there an acknowledged record that no other record proves? */
 static bool writer_mark_is_due(const struct writer *writer) {
-    return writer->commit_end_lsn > writer->proven_lsn;
+    return writer->mark_is_owed || writer->commit_end_lsn > writer->proven_lsn;
 }
 
 /* Reserves a mark like any commit; it is taken like any other. False when there is no space. */
@@ -253,9 +253,11 @@ static bool writer_mark_reserve(struct log *log, uint64_t payload_bytes) {
 }
 
 /* A mark that stood in one sector with the record it proves would be lost together with it. So what
- * is left of the sector is filled first, with a mark as well. Whoever commits meanwhile may move
- * the second mark elsewhere: then another one is due. */
+ * is left of the sector is filled first, with a mark as well; and two follow, in a sector each, so
+ * that two sectors that change places do not take all with them. Whoever commits meanwhile may move
+ * them elsewhere: then others are due. */
 static bool writer_mark(struct log *log) {
+    struct writer *writer = &log->writer;
     const struct batch *batch = &log->writer.batch;
     uint64_t segment_lsn = batch->segment_end_lsn - (log->segment_bytes - SEGMENT_HEADER_BYTES);
     uint64_t used = segment_offset(segment_lsn, batch_end(batch)) % WRITER_SECTOR_BYTES;
@@ -264,7 +266,11 @@ static bool writer_mark(struct log *log) {
         !writer_mark_reserve(log, WRITER_SECTOR_BYTES - used - sizeof(struct record_header))) {
         return false;
     }
-    return writer_mark_reserve(log, 0);
+    /* What has been reserved proves everything by itself, but in the record's own sector. */
+    writer->mark_is_owed =
+        !writer_mark_reserve(log, WRITER_SECTOR_BYTES - sizeof(struct record_header)) ||
+        !writer_mark_reserve(log, 0);
+    return !writer->mark_is_owed;
 }
 
 static bool writer_is_stopping(const struct log *log) {

@@ -43,6 +43,7 @@ struct writer {
                              and here is padding still to be added */
     uint64_t commit_end_lsn; /* end of the last committed record on disk */
     uint64_t proven_lsn;     /* a record on disk says that all below was on disk */
+    bool mark_is_owed;       /* only a part of it found space */
     uint64_t stuck_lsn;      /* reserved and not published; 0: none */
     int64_t stuck_since_ns;
     int64_t taken_ns; /* when the batch began */

@@ -137,6 +137,30 @@ static void any_sector_of_the_records_lost_is_noticed(void **state) {
     }
 }
 
+/* Two sectors change places: each record is missed, for one of its marks is left. */
+static void any_two_sectors_exchanged_are_noticed(void **state) {
+    char path[80];
+    struct memory_disk *disk = make_log(false, path);
+    uint64_t end = SEGMENT_HEADER_BYTES + RECORDS * 128;
+
+    (void)state;
+    for (uint64_t at = SEGMENT_HEADER_BYTES; at < end; at += MEMORY_IO_SECTOR_BYTES) {
+        for (uint64_t other = at + MEMORY_IO_SECTOR_BYTES; other < SEGMENT_BYTES;
+             other += MEMORY_IO_SECTOR_BYTES) {
+            unsigned char first[MEMORY_IO_SECTOR_BYTES];
+            unsigned char second[MEMORY_IO_SECTOR_BYTES];
+            struct memory_disk *image = memory_disk_kill(disk);
+            memory_disk_peek(image, path, at, first, sizeof first);
+            memory_disk_peek(image, path, other, second, sizeof second);
+            memory_disk_poke(image, path, at, second, sizeof second);
+            memory_disk_poke(image, path, other, first, sizeof first);
+            assert_refused(image, path);
+            memory_disk_destroy(image);
+        }
+    }
+    memory_disk_destroy(disk);
+}
+
 /* A note that is damaged counts as none: the short file is then refused, one of full length is
  * judged by its records. */
 static void a_damaged_note_counts_as_none(void **state) {
@@ -196,6 +220,7 @@ int main(void) {
         cmocka_unit_test(a_closed_log_cut_anywhere_is_refused),
         cmocka_unit_test(a_log_in_use_cut_anywhere_is_refused),
         cmocka_unit_test(any_sector_of_the_records_lost_is_noticed),
+        cmocka_unit_test(any_two_sectors_exchanged_are_noticed),
         cmocka_unit_test(a_damaged_note_counts_as_none),
         cmocka_unit_test(a_closing_that_fails_does_no_harm),
     };
