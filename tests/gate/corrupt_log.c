@@ -137,7 +137,7 @@ static bool rest_end(struct corrupt *corrupt, struct rest *rest, struct story_lo
         rest->disk = memory_disk_power_cut(disk, NULL, NULL);
         return right;
     }
-    right = story_rest(log);
+    right = story_rest(log, disk);
     if (rest->store == STORE_CUT) {
         memory_disk_hold_writes(disk, true);
         for (int i = 0; right && i < 6; i++) {

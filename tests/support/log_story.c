@@ -2,6 +2,7 @@
 #include "support/log_story.h"
 
 #include "base/clock.h"
+#include "log/state.h"
 #include "support/random.h"
 
 #include <stdarg.h>
@@ -242,23 +243,29 @@ cellar_status story_wait(struct story_log *log) {
     return log_wait(log->log, lsn, clock_monotonic_ns() + PATIENCE_NS);
 }
 
-/* Is the last record before `end` a mark? */
-static bool story_ends_with_mark(struct story_log *log, uint64_t end) {
-    commit_enter();
-    const struct record_header *record = commit_record(log->commit, end - RECORD_LINE_BYTES);
-    bool mark = record != NULL && record->kind == RECORD_MARK;
-    commit_leave();
-    return mark;
+/* Is the last record before `end` a mark, on disk? (The ring may have it no more.) */
+static bool story_ends_with_mark(struct story_log *log, struct memory_disk *disk, uint64_t end) {
+    struct record_header header = {.lsn = 0};
+    struct segment segment;
+    char path[SEGMENT_PATH_BYTES];
+
+    if (!catalog_last(log->log, &segment) || end <= segment.first_lsn) {
+        return false;
+    }
+    uint64_t lsn = end - RECORD_LINE_BYTES;
+    segment_path(path, STORY_DIRECTORY, segment.first_lsn);
+    memory_disk_peek(disk, path, segment_offset(segment.first_lsn, lsn), &header, sizeof header);
+    return header.lsn == lsn && header.kind == RECORD_MARK;
 }
 
-bool story_rest(struct story_log *log) {
+bool story_rest(struct story_log *log, struct memory_disk *disk) {
     int64_t deadline_ns = clock_monotonic_ns() + PATIENCE_NS;
 
     while (clock_monotonic_ns() < deadline_ns) {
         uint64_t reserved = ATOMIC_LOAD(&log->commit->reserved.lsn, acquire);
         uint64_t durable = ATOMIC_LOAD(&log->commit->durable.lsn, acquire);
         if (durable == reserved &&
-            (reserved == log_start_lsn(log->log) || story_ends_with_mark(log, reserved))) {
+            (reserved == log_start_lsn(log->log) || story_ends_with_mark(log, disk, reserved))) {
             return true;
         }
         clock_sleep_ns(NANOSECONDS_PER_MILLISECOND);

@@ -56,7 +56,7 @@ cellar_status story_wait(struct story_log *log);
 
 /* Waits until the log rests: all is durable, and a mark says so. False when it does not come to
  * that within 10 s. */
-bool story_rest(struct story_log *log);
+bool story_rest(struct story_log *log, struct memory_disk *disk);
 
 /* How many records of the story lie below `lsn`. */
 uint64_t story_below(const struct story *story, uint64_t lsn);
