@@ -17,6 +17,7 @@ CLANG_TIDY   ?= clang-tidy-14
 AARCH64_CC   ?= aarch64-linux-gnu-gcc
 OBJCOPY      ?= objcopy
 Q            := $(if $(V),,@)
+comma        := ,
 
 ifeq ($(MAKELEVEL),0)
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
@@ -80,9 +81,9 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench check demo serve install help test asan tsan format tidy clean FORCE \
-        setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
-        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
+.PHONY: all library bench check demo serve install help test asan tsan format tidy clean \
+        FORCE crash fault corrupt setup-base setup-check build-bench clang-tidy format-check \
+        cppcheck shellcheck $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
 # --- Targets -----------------------------------------------------------------------------------
 
@@ -115,6 +116,31 @@ endif
 
 serve:
 	@echo "make serve: the HTTP server is not part of cellar yet" >&2; exit 1
+
+# --- Gates of the disk: programs in tests/gate/, docs/TESTING.md --------------------------------
+
+crash: build/test/test/gate/crash_log build/test/test/flow/flow_crash_disk ## Power cuts everywhere
+	$(Q)mkdir -p build/tmp
+	$(Q)TMPDIR=build/tmp build/test/test/gate/crash_log
+	$(Q)$(if $(IMAGE),,STRESS=$(or $(STRESS),4) build/test/test/flow/flow_crash_disk)
+
+corrupt: build/test/test/gate/corrupt_log ## All single damages of a log at rest
+	$(Q)mkdir -p build/tmp
+	$(Q)TMPDIR=build/tmp build/test/test/gate/corrupt_log
+
+# The linker leads the library's calls for memory, threads and transfers to the wrappers.
+FAULT_WRAPPED := memory_create memory_allocate memory_allocate_zeroed memory_allocate_aligned \
+                 memory_map_lazy memory_map_reserve memory_map_enable memory_map_twice \
+                 memory_map_fork_guard thread_start io_write_all io_read_all
+$(foreach v,test asan,$(eval build/test/$v/gate/fault_engine: \
+    build/obj/$v/tests/gate/fault/inject.o build/obj/$v/tests/gate/fault/work.o))
+$(foreach v,test asan,$(eval build/test/$v/gate/fault_engine: \
+    LIBS += $(addprefix -Wl$(comma)--wrap=,$(FAULT_WRAPPED))))
+
+fault: build/test/test/gate/fault_engine ## Every call to the disk and for memory fails
+	$(Q)mkdir -p build/tmp
+	$(Q)TMPDIR=build/tmp build/test/test/gate/fault_engine
+	$(Q)$(if $(FAULT),,tests/tools/fault_places.sh build/test/test/gate/fault_engine)
 
 install: library ## Install to PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig

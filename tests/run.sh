@@ -167,13 +167,19 @@ step_of_tests() {
 # --- Steps, quick ones first -------------------------------------------------------------------
 
 steps=(format layers layers-self-test limits limits-self-test shellcheck build symbols clang
-    aarch64 unit flow replay-totals replay-hostile replay-kill demo stress asan tsan install
-    clang-tidy cppcheck)
+    aarch64 unit flow crash fault corrupt replay-totals replay-hostile replay-kill demo stress asan
+    tsan install clang-tidy cppcheck)
 
 make_step() {
     local name=$1
     shift
     step "$name" "$MAKE" --no-print-directory -k -j "$JOBS" "$@"
+}
+
+# A gate of its own (docs/TESTING.md), whose figures are worth seeing.
+gate_step() {
+    step_with_cases "$1" "$MAKE" --no-print-directory -j "$JOBS" "$1"
+    sed -nE 's/^(not )?ok [0-9]+ - /        /p' "$logs/$1.log"
 }
 
 run_step() {
@@ -189,6 +195,7 @@ run_step() {
     clang) make_step clang lib-clang ;;
     aarch64) make_step aarch64 lib-aarch64 ;;
     unit | flow | stress) step_of_tests "$1" test "$1" ;;
+    crash | fault | corrupt) gate_step "$1" ;;
     replay-*) step_with_cases "$1" "tests/flow/${1//-/_}.sh" ;;
     demo) step demo "$MAKE" --no-print-directory demo ;;
     asan) step_of_tests asan asan unit flow stress ;;

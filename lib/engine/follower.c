@@ -26,12 +26,14 @@ static void follower_publish(cellar *engine, uint64_t lsn) {
     }
 }
 
-static void follower_apply(cellar *engine, const struct record_header *record) {
+/* False when the store is being closed and there is no memory: then nobody will ask for lists any
+ * more, and the record is in the log. */
+static bool follower_apply(cellar *engine, const struct record_header *record) {
     bool told = false;
     for (;;) {
         enum store_apply_result result = store_apply(engine->store, record);
         if (result == STORE_APPLIED) {
-            return;
+            return true;
         }
         /* A record that was just committed by this very process cannot be broken or over a limit.
          */
@@ -41,14 +43,19 @@ static void follower_apply(cellar *engine, const struct record_header *record) {
                                   "no memory for lists: commits wait until there is");
             told = true;
         }
+        /* Acquire: pairs with the release in follower_stop(). */
+        if (ATOMIC_LOAD(&engine->follower_stopping, acquire) != 0) {
+            return false;
+        }
         clock_sleep_ns(FOLLOWER_NO_MEMORY_NS);
     }
 }
 
-/* Takes up to FOLLOWER_BATCH records from `lsn` on, asks for the memory that each needs, then
- * applies them; returns where it stopped. */
-static uint64_t follower_batch(cellar *engine, uint64_t lsn, uint64_t end) {
+/* Takes up to FOLLOWER_BATCH records from `*lsn_in_out` on, asks for the memory that each needs,
+ * then applies them and moves on. False when it had to give up. */
+static bool follower_batch(cellar *engine, uint64_t *lsn_in_out, uint64_t end) {
     const struct record_header *records[FOLLOWER_BATCH];
+    uint64_t lsn = *lsn_in_out;
     uint32_t count = 0;
     for (uint32_t i = 0; i < FOLLOWER_BATCH && lsn < end; i++) {
         uint64_t space;
@@ -62,9 +69,12 @@ static uint64_t follower_batch(cellar *engine, uint64_t lsn, uint64_t end) {
         if (i + FOLLOWER_AHEAD < count) {
             store_fetch_more(engine->store, records[i + FOLLOWER_AHEAD]);
         }
-        follower_apply(engine, records[i]);
+        if (!follower_apply(engine, records[i])) {
+            return false;
+        }
     }
-    return lsn;
+    *lsn_in_out = lsn;
+    return true;
 }
 
 static void follower_audit(cellar *engine, uint64_t lsn) {
@@ -91,7 +101,9 @@ static void *follower_run(void *argument) {
         uint64_t end = ATOMIC_LOAD(&commit->written.lsn, acquire);
         while (lsn < end) {
             for (uint32_t i = 0; i < FOLLOWER_BATCHES && lsn < end; i++) {
-                lsn = follower_batch(engine, lsn, end);
+                if (!follower_batch(engine, &lsn, end)) {
+                    return NULL;
+                }
             }
             follower_publish(engine, lsn);
         }

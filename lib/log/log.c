@@ -55,6 +55,7 @@ static struct segment start_segment(struct log *log) {
     segment.reach_bytes = log->reach_bytes;
     segment.capacity_bytes = log->segment_bytes - SEGMENT_HEADER_BYTES;
     segment.created_ns = clock_wall_ns();
+    segment.closed_end_lsn = 0;
     segment.file_bytes = 0;
     segment.seed = record_seed(segment.database_high, segment.database_low, segment.incarnation);
     return segment;
@@ -130,28 +131,56 @@ cellar_status log_start(struct log *log, struct commit *commit, cellar_problem *
 
 /* ---- Stop ---- */
 
-/* Everything is on disk: cuts off what was prepared and not used, so that the next opening knows
- * that nothing is missing. Only the sync can turn out badly for what was written. */
-static cellar_status stop_cut(struct log *log) {
+/* Everything is on disk, and the closing note says so from here on. 0, or -errno at *verb_out. */
+static int stop_note(struct log *log, int file, const struct segment *last, uint64_t end_lsn,
+                     const char **verb_out) {
+    unsigned char note[sizeof(struct segment_note)];
+
+    segment_encode_note(note, last, end_lsn);
+    *verb_out = "write the closing note of";
+    int result = io_write_all(log->io, file, note, sizeof note, SEGMENT_NOTE_OFFSET);
+    if (result == 0) {
+        *verb_out = "sync the closing note of";
+        result = log->io->fdatasync(log->io->context, file);
+    }
+    return result;
+}
+
+/* Cuts off what was prepared and not used. Only when the note is on disk: without it a short file
+ * counts as damaged. */
+static int stop_cut(struct log *log, int file, const struct segment *last, uint64_t end_lsn,
+                    const char **verb_out) {
+    *verb_out = "cut";
+    int result =
+        log->io->truncate(log->io->context, file, segment_offset(last->first_lsn, end_lsn));
+    if (result == 0) {
+        *verb_out = "sync";
+        result = log->io->fdatasync(log->io->context, file);
+    }
+    return result;
+}
+
+/* Nothing of this can turn out badly for what was written: it is on disk. A failed sync of the last
+ * segment is told all the same. */
+static cellar_status stop_files(struct log *log) {
     /* Acquire: pairs with wait_publish(), though the writer has been joined. */
     uint64_t end_lsn = ATOMIC_LOAD(&log->commit->durable.lsn, acquire);
     struct segment last;
+    const char *verb;
     char words[64];
 
     bool found = catalog_last(log, &last);
     ASSERT(found);
     int file = prepare_active_file(log);
-    int result = log->io->truncate(log->io->context, file, segment_offset(last.first_lsn, end_lsn));
-    if (result < 0) {
-        report_event(log, CELLAR_REPORT_WARNING, "log: cannot cut the last segment: %s",
-                     report_errno(result, words));
+    int closed = stop_note(log, file, &last, end_lsn, &verb);
+    if (closed == 0) {
+        closed = stop_cut(log, file, &last, end_lsn, &verb);
     }
-    int synced = log->io->fdatasync(log->io->context, file);
-    if (synced < 0) {
-        report_event(log, CELLAR_REPORT_ERROR, "log: cannot sync the last segment: %s",
-                     report_errno(synced, words));
+    if (closed < 0) {
+        report_event(log, CELLAR_REPORT_ERROR, "log: cannot %s the last segment: %s", verb,
+                     report_errno(closed, words));
     }
-    result = prepare_remove_spare(log);
+    int result = prepare_remove_spare(log);
     if (result == 0) {
         result = log->io->sync_directory(log->io->context, log->directory);
     }
@@ -159,7 +188,7 @@ static cellar_status stop_cut(struct log *log) {
         report_event(log, CELLAR_REPORT_WARNING, "log: cannot remove the spare segment: %s",
                      report_errno(result, words));
     }
-    return synced < 0 ? CELLAR_OUTCOME_UNKNOWN : CELLAR_OK;
+    return closed < 0 ? CELLAR_OUTCOME_UNKNOWN : CELLAR_OK;
 }
 
 cellar_status log_stop(struct log *log) {
@@ -171,7 +200,7 @@ cellar_status log_stop(struct log *log) {
     if (ATOMIC_LOAD(&log->failed, acquire) != 0) {
         return CELLAR_OUTCOME_UNKNOWN;
     }
-    return started ? stop_cut(log) : CELLAR_OK;
+    return started ? stop_files(log) : CELLAR_OK;
 }
 
 /* ---- Statistics ---- */

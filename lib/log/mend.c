@@ -4,8 +4,9 @@
  * sync, or its sync may have failed, after which the kernel calls the pages clean although they are
  * not on disk. So the valid part is written to a new file, synced, renamed over the segment, and
  * the directory synced, before the next segment says that the log is whole up to there. The new
- * file ends at the cut: stale records beyond it never come back. A crash between any two of these
- * steps leaves either the old file or the new one, which read the same. */
+ * file ends at the cut, and its closing note says so: stale records beyond it never come back. A
+ * crash between any two of these steps leaves either the old file or the new one, which read the
+ * same. */
 #include "log/mend.h"
 
 #include "base/assert.h"
@@ -51,7 +52,9 @@ cellar_status mend_remove_leftovers(struct log *log, cellar_problem *problem) {
 /* Copies `bytes` from the start of one file to the other. What the source no longer has is zero: at
  * most the rest of the last record's line. */
 static int64_t mend_copy_bytes(struct log *log, int from, int to, unsigned char *buffer,
-                               uint64_t bytes) {
+                               const struct segment *last) {
+    uint64_t bytes = segment_offset(last->first_lsn, log->end_lsn);
+
     for (uint64_t at = 0; at < bytes; at += MEND_BUFFER_BYTES) {
         uint64_t piece = bytes - at < MEND_BUFFER_BYTES ? bytes - at : MEND_BUFFER_BYTES;
         ssize_t count = io_read_all(log->io, from, buffer, piece, at);
@@ -59,6 +62,9 @@ static int64_t mend_copy_bytes(struct log *log, int from, int to, unsigned char 
             return count;
         }
         memset(buffer + count, 0, piece - (uint64_t)count);
+        if (at == 0) {
+            segment_encode_note(buffer + SEGMENT_NOTE_OFFSET, last, log->end_lsn);
+        }
         int result = io_write_all(log->io, to, buffer, piece, at);
         if (result < 0) {
             return result;
@@ -68,7 +74,7 @@ static int64_t mend_copy_bytes(struct log *log, int from, int to, unsigned char 
 }
 
 static int64_t mend_copy(struct log *log, const char *from_path, const char *to_path,
-                         unsigned char *buffer, uint64_t bytes) {
+                         unsigned char *buffer, const struct segment *last) {
     int from = log->io->open(log->io->context, from_path, O_RDONLY);
     if (from < 0) {
         return from;
@@ -78,7 +84,7 @@ static int64_t mend_copy(struct log *log, const char *from_path, const char *to_
         (void)log->io->close(log->io->context, from);
         return to;
     }
-    int64_t result = mend_copy_bytes(log, from, to, buffer, bytes);
+    int64_t result = mend_copy_bytes(log, from, to, buffer, last);
     (void)log->io->close(log->io->context, from);
     (void)log->io->close(log->io->context, to);
     return result;
@@ -92,7 +98,7 @@ static cellar_status mend_replace(struct log *log, const struct segment *last,
 
     segment_path(segment, log->directory, last->first_lsn);
     mend_path(log, temporary);
-    int64_t result = mend_copy(log, segment, temporary, buffer, bytes);
+    int64_t result = mend_copy(log, segment, temporary, buffer, last);
     if (result < 0) {
         return report_io_problem(problem, segment, "make a synced copy", result);
     }

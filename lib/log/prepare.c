@@ -341,6 +341,7 @@ static int prepare_name(struct log *log, int file, const struct segment *segment
 
 int prepare_roll(struct log *log, const struct segment *segment, const char **verb_out) {
     struct prepare *prepare = &log->prepare;
+    struct segment named = *segment;
 
     pthread_mutex_lock(&prepare->lock);
     struct prepare_place *spare = prepare_spare(prepare);
@@ -351,11 +352,12 @@ int prepare_roll(struct log *log, const struct segment *segment, const char **ve
     ASSERT(file >= 0);
     ASSERT(prepared_bytes >= SEGMENT_HEADER_BYTES + log->record_space_max);
 
-    int result = prepare_name(log, file, segment, verb_out);
+    named.prepared_bytes = prepared_bytes;
+    int result = prepare_name(log, file, &named, verb_out);
     if (result < 0) {
         return result;
     }
-    catalog_append(log, segment);
+    catalog_append(log, &named);
     pthread_mutex_lock(&prepare->lock);
     place_close(log, prepare_active(prepare));
     prepare->active = 1 - prepare->active;

@@ -2,10 +2,11 @@
  *
  * Every segment but the last must consist of valid records exactly up to the previous_end_lsn of
  * the next. In the last one the first position without a valid record is the end of the log,
- * because the writer syncs a segment fully before it writes to the next: unless a valid record
- * further on in the same file says, by durable_lag, that what lies beyond this position had been
- * synced when it was written. Then acknowledged data is damaged, and the log is refused. A position
- * that cannot be read is never the end. */
+ * because the writer syncs a segment fully before it writes to the next; unless the segment was
+ * closed, its note telling where it ends, or the file is shorter than it was made, or a valid
+ * record further on in the same file says, by durable_lag, that what lies beyond this position had
+ * been synced when it was written. Then acknowledged data is damaged, and the log is refused. A
+ * position that cannot be read is never the end. */
 #include "log/log.h"
 
 #include "base/assert.h"
@@ -180,7 +181,8 @@ static cellar_status replay_last(struct replay *replay) {
     }
 }
 
-static cellar_status replay_earlier(struct replay *replay) {
+/* A segment of which it is known where its records end. */
+static cellar_status replay_known(struct replay *replay, const char *reason) {
     bool stopped;
     cellar_status status = replay_walk(replay, &stopped);
 
@@ -188,8 +190,7 @@ static cellar_status replay_earlier(struct replay *replay) {
         return status;
     }
     if (stopped) {
-        return replay_corrupt(replay, replay->lsn,
-                              "damaged, though the next segment shows that it was on disk");
+        return replay_corrupt(replay, replay->lsn, reason);
     }
     /* A record that reached beyond the limit would not have been valid. */
     ASSERT(replay->lsn == replay->reader.limit_lsn);
@@ -204,10 +205,27 @@ static uint64_t replay_content(const struct segment *segment) {
     return content < segment->capacity_bytes ? content : segment->capacity_bytes;
 }
 
+static cellar_status replay_records(struct replay *replay, const struct segment *segment,
+                                    const struct segment *next) {
+    uint64_t file_end = segment->first_lsn + segment->file_bytes - SEGMENT_HEADER_BYTES;
+
+    if (next != NULL) {
+        return replay_known(replay, "damaged, though the next segment shows that it was on disk");
+    }
+    if (segment->closed_end_lsn != 0) {
+        return replay_known(replay, "damaged, though the segment was closed");
+    }
+    if (segment->file_bytes < segment->prepared_bytes) {
+        return replay_corrupt(replay, file_end, "the file is shorter than it was made");
+    }
+    return replay_last(replay);
+}
+
 static cellar_status replay_segment(struct replay *replay, const struct segment *segment,
                                     const struct segment *next) {
-    uint64_t content_end = segment->first_lsn + replay_content(segment);
-    uint64_t limit = next != NULL ? next->previous_end_lsn : content_end;
+    uint64_t limit = next != NULL                   ? next->previous_end_lsn
+                     : segment->closed_end_lsn != 0 ? segment->closed_end_lsn
+                                                    : segment->first_lsn + replay_content(segment);
     char path[SEGMENT_PATH_BYTES];
 
     int opened = reader_open(&replay->reader, segment, limit);
@@ -216,17 +234,9 @@ static cellar_status replay_segment(struct replay *replay, const struct segment 
         return report_io_problem(replay->problem, path, "open", opened);
     }
     replay->lsn = segment->first_lsn;
-    cellar_status status = next != NULL ? replay_earlier(replay) : replay_last(replay);
+    cellar_status status = replay_records(replay, segment, next);
     reader_close(&replay->reader);
     return status;
-}
-
-/* Space is prepared in multiples of 4096 bytes, and records go into prepared space only. So a file
- * that ends with its last record and elsewhere was cut there by log_stop() or by mending, both of
- * which had it synced before: it need not be mended. */
-static bool replay_is_clean(const struct segment *last, uint64_t end_lsn) {
-    return last->file_bytes == segment_offset(last->first_lsn, end_lsn) &&
-           last->file_bytes % SEGMENT_HEADER_BYTES != 0;
 }
 
 cellar_status log_replay(struct log *log, log_visit_function *visit, void *context,
@@ -240,6 +250,7 @@ cellar_status log_replay(struct log *log, log_visit_function *visit, void *conte
     if (!reader_create(&replay.reader, log)) {
         return report_problem(problem, CELLAR_OUT_OF_MEMORY, "no memory to read the log");
     }
+    ASSERT(catalog->segments != NULL || catalog->count == 0);
     for (uint64_t i = 0; i < catalog->count && status == CELLAR_OK; i++) {
         const struct segment *segment = &catalog->segments[i];
         status = replay_segment(&replay, segment, i + 1 < catalog->count ? segment + 1 : NULL);
@@ -250,8 +261,10 @@ cellar_status log_replay(struct log *log, log_visit_function *visit, void *conte
     }
     log->end_lsn = replay.lsn;
     log->end_time_ns = replay.time_ns;
+    /* A segment with a closing note need not be mended: log_stop() or mending had all of it synced
+     * before the note was written. */
     log->end_is_clean =
-        catalog->count == 0 || replay_is_clean(&catalog->segments[catalog->count - 1], replay.lsn);
+        catalog->count == 0 || catalog->segments[catalog->count - 1].closed_end_lsn != 0;
     log->start_lsn = catalog->count == 0
                          ? LOG_FIRST_LSN
                          : segment_next_start(&catalog->segments[catalog->count - 1], replay.lsn);

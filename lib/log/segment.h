@@ -15,6 +15,9 @@
 #define SEGMENT_HEADER_BYTES 4096
 /* A path of a file in the log's directory fits; longer directory names are refused at open. */
 #define SEGMENT_PATH_BYTES 4096
+/* Where the closing note lies: in a sector of its own, so that writing it cannot damage the fields.
+ */
+#define SEGMENT_NOTE_OFFSET 3584
 #define SEGMENT_NAME_BYTES 24 /* 20 digits and ".log" */
 
 /* The first bytes of the header block; the rest of the block is zero. */
@@ -31,8 +34,9 @@ struct segment_header {
     uint64_t reach_bytes;
     uint64_t capacity_bytes;
     int64_t created_ns;
+    uint64_t prepared_bytes;
 };
-_Static_assert(sizeof(struct segment_header) == 80, "on-disk layout");
+_Static_assert(sizeof(struct segment_header) == 88, "on-disk layout");
 _Static_assert(offsetof(struct segment_header, format) == 8, "on-disk layout");
 _Static_assert(offsetof(struct segment_header, header_bytes) == 12, "on-disk layout");
 _Static_assert(offsetof(struct segment_header, database_high) == 16, "on-disk layout");
@@ -44,6 +48,19 @@ _Static_assert(offsetof(struct segment_header, previous_end_lsn) == 48, "on-disk
 _Static_assert(offsetof(struct segment_header, reach_bytes) == 56, "on-disk layout");
 _Static_assert(offsetof(struct segment_header, capacity_bytes) == 64, "on-disk layout");
 _Static_assert(offsetof(struct segment_header, created_ns) == 72, "on-disk layout");
+_Static_assert(offsetof(struct segment_header, prepared_bytes) == 80, "on-disk layout");
+
+/* The closing note: all of the segment's records are on disk, and end at `end_lsn`. All zero as
+ * long as nobody has closed the segment. */
+struct segment_note {
+    uint64_t end_lsn;
+    uint32_t crc;
+    uint32_t zero;
+};
+_Static_assert(sizeof(struct segment_note) == 16, "on-disk layout");
+_Static_assert(offsetof(struct segment_note, crc) == 8, "on-disk layout");
+_Static_assert(SEGMENT_NOTE_OFFSET + sizeof(struct segment_note) <= SEGMENT_HEADER_BYTES,
+               "the note lies in the header block");
 
 /* What is known of one segment. */
 struct segment {
@@ -54,7 +71,9 @@ struct segment {
     uint64_t reach_bytes;    /* no LSN further beyond the log's end was handed out by the writer */
     uint64_t capacity_bytes; /* of records, without the header */
     int64_t created_ns;
-    uint64_t file_bytes; /* as found when the log was opened; 0 for a segment made since */
+    uint64_t prepared_bytes; /* the file was so long, and synced, before it got its name */
+    uint64_t closed_end_lsn; /* where the records end, by the closing note; 0: there is none */
+    uint64_t file_bytes;     /* as found when the log was opened; 0 for a segment made since */
     uint32_t incarnation;
     uint32_t seed; /* of the records' CRC */
 };
@@ -76,6 +95,10 @@ cellar_status segment_decode(const unsigned char block[SEGMENT_HEADER_BYTES],
 static inline uint64_t segment_next_start(const struct segment *last, uint64_t end_lsn) {
     return end_lsn + last->reach_bytes;
 }
+
+/* Lays out the note that closes the segment at `end_lsn`. */
+void segment_encode_note(unsigned char note[sizeof(struct segment_note)],
+                         const struct segment *segment, uint64_t end_lsn);
 
 /* Offset in the file of the byte at `lsn`. */
 static inline uint64_t segment_offset(uint64_t first_lsn, uint64_t lsn) {

@@ -217,6 +217,7 @@ static bool writer_roll(struct log *log) {
     segment.previous_end_lsn = batch->lsn;
     segment.first_lsn = batch->lsn;
     segment.created_ns = clock_wall_ns();
+    segment.closed_end_lsn = 0;
     segment.file_bytes = 0;
     int result = prepare_roll(log, &segment, &verb);
     if (result < 0) {
@@ -233,19 +234,15 @@ static bool writer_roll(struct log *log) {
 
 /* Guarantee E: is there an acknowledged record that no other record proves? */
 static bool writer_mark_is_due(const struct writer *writer) {
-    return writer->commit_end_lsn > writer->proven_lsn;
-}
-
-/* At the end: the last byte of a closed segment does not lie where that of one in use could, see
- * replay_is_clean(). */
-static bool writer_end_is_ambiguous(const struct writer *writer) {
-    return batch_end(&writer->batch) % SEGMENT_HEADER_BYTES ==
-           writer->batch.segment_end_lsn % SEGMENT_HEADER_BYTES;
+    return writer->mark_is_owed || writer->commit_end_lsn > writer->proven_lsn;
 }
 
 /* Reserves a mark like any commit; it is taken like any other. False when there is no space. */
-static bool writer_mark(struct log *log) {
+static bool writer_mark_reserve(struct log *log, uint64_t payload_bytes) {
+    static const unsigned char zeros[WRITER_SECTOR_BYTES];
     const struct commit_request request = {.kind = RECORD_MARK,
+                                           .payload = zeros,
+                                           .payload_bytes = (uint32_t)payload_bytes,
                                            .time_ns = log->writer.batch.time_ns};
     uint64_t lsn;
 
@@ -253,6 +250,27 @@ static bool writer_mark(struct log *log) {
     enum commit_outcome outcome = commit_try(log->commit, &request, &lsn);
     commit_leave();
     return outcome == COMMIT_DONE;
+}
+
+/* A mark that stood in one sector with the record it proves would be lost together with it. So what
+ * is left of the sector is filled first, with a mark as well; and two follow, in a sector each, so
+ * that two sectors that change places do not take all with them. Whoever commits meanwhile may move
+ * them elsewhere: then others are due. */
+static bool writer_mark(struct log *log) {
+    struct writer *writer = &log->writer;
+    const struct batch *batch = &log->writer.batch;
+    uint64_t segment_lsn = batch->segment_end_lsn - (log->segment_bytes - SEGMENT_HEADER_BYTES);
+    uint64_t used = segment_offset(segment_lsn, batch_end(batch)) % WRITER_SECTOR_BYTES;
+
+    if (used != 0 &&
+        !writer_mark_reserve(log, WRITER_SECTOR_BYTES - used - sizeof(struct record_header))) {
+        return false;
+    }
+    /* What has been reserved proves everything by itself, but in the record's own sector. */
+    writer->mark_is_owed =
+        !writer_mark_reserve(log, WRITER_SECTOR_BYTES - sizeof(struct record_header)) ||
+        !writer_mark_reserve(log, 0);
+    return !writer->mark_is_owed;
 }
 
 static bool writer_is_stopping(const struct log *log) {
@@ -268,7 +286,7 @@ static bool writer_rest(struct log *log) {
 
     if (writer_is_stopping(log)) {
         /* One more round with a mark, unless it finds no space. */
-        return (due || writer_end_is_ambiguous(writer)) && writer_mark(log);
+        return due && writer_mark(log);
     }
     int64_t began_ns = clock_monotonic_ns();
     commit_writer_sleep(log->commit, seen, due ? WRITER_IDLE_NS : WRITER_SLEEP_NS);

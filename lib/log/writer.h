@@ -24,6 +24,8 @@ struct log;
 #define WRITER_BATCH_BYTES (UINT64_C(4) << 20)
 /* How long an owner may take to publish what it reserved (rule 4). */
 #define WRITER_PATIENCE_NS INT64_C(100000)
+/* What a disk loses or damages at a time, at least. */
+#define WRITER_SECTOR_BYTES 512
 /* After so long without work a mark is due. */
 #define WRITER_IDLE_NS (5 * NANOSECONDS_PER_MILLISECOND)
 /* The longest sleep: who has only reserved wakes nobody, and if such threads were stopped holding
@@ -41,6 +43,7 @@ struct writer {
                              and here is padding still to be added */
     uint64_t commit_end_lsn; /* end of the last committed record on disk */
     uint64_t proven_lsn;     /* a record on disk says that all below was on disk */
+    bool mark_is_owed;       /* only a part of it found space */
     uint64_t stuck_lsn;      /* reserved and not published; 0: none */
     int64_t stuck_since_ns;
     int64_t taken_ns; /* when the batch began */

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "support/journal.h"
 #include "support/memory_io.h"
 #include "support/model.h"
 #include "support/model_files.h"
@@ -38,15 +39,7 @@
 #define SEGMENT_BYTES (1U << 20)
 #define IDS_OPEN 16
 /* A call that was cut off leaves a location behind at most for each of its lines. */
-#define STEPS_MAX ((size_t)LIVES * (CALLS_MAX + MODEL_LINES_FEW))
-
-/* What was done, in order. */
-struct journal {
-    struct model_call calls[STEPS_MAX];
-    struct model_answer answers[STEPS_MAX];
-    size_t count;
-    uint64_t acknowledged; /* LSNs below are on disk for sure */
-};
+_Static_assert(JOURNAL_MAX >= LIVES * (CALLS_MAX + MODEL_LINES_FEW), "all of it is remembered");
 
 struct run {
     struct random random;
@@ -60,13 +53,6 @@ struct run {
     uint64_t lost; /* commits that were not acknowledged and are gone */
     uint64_t commits;
 };
-
-static void journal_copy(struct journal *to, const struct journal *from) {
-    memcpy(to->calls, from->calls, from->count * sizeof *to->calls);
-    memcpy(to->answers, from->answers, from->count * sizeof *to->answers);
-    to->count = from->count;
-    to->acknowledged = from->acknowledged;
-}
 
 static cellar_status run_open(struct run *run) {
     const cellar_config config = {.size = sizeof config,
@@ -175,107 +161,6 @@ static bool image_keep(void *context, uint64_t item) {
     return random_below(&run->random, 16) < (run->images % 17);
 }
 
-/* Does the log have the commit? */
-static bool image_has(struct run *run, uint64_t lsn) {
-    struct record_header *record = NULL;
-    cellar_status status = ledger_read(run->store, lsn, &record);
-
-    if (status == CELLAR_OK) {
-        log_release_record(run->store->log, record);
-    } else if (status != CELLAR_NOT_FOUND) {
-        return model_wrong(&run->model, "reading %llu: %s", (unsigned long long)lsn,
-                           cellar_status_name(status));
-    }
-    return status == CELLAR_OK;
-}
-
-/* How many of the journal's calls are there. */
-static size_t image_count(struct run *run, bool *right) {
-    const struct journal *journal = &run->journal;
-    size_t count = 0;
-
-    while (count < journal->count && image_has(run, journal->answers[count].ticket.lsn)) {
-        count++;
-    }
-    for (size_t i = 0; i < journal->count; i++) {
-        uint64_t lsn = journal->answers[i].ticket.lsn;
-        if (i >= count && image_has(run, lsn)) {
-            *right = model_wrong(&run->model, "a hole before %llu", (unsigned long long)lsn);
-        } else if (i >= count && lsn < journal->acknowledged) {
-            *right =
-                model_wrong(&run->model, "%llu was acknowledged, below %llu, and is lost",
-                            (unsigned long long)lsn, (unsigned long long)journal->acknowledged);
-        }
-    }
-    return count;
-}
-
-/* One step of the journal again. A location that came into being for the sake of a call is not in
- * the journal, but for the ones of image_openings(). */
-static bool image_apply(struct run *run, size_t index) {
-    const struct model_call *call = &run->journal.calls[index];
-
-    return (call->kind == MODEL_OPENING || model_apply_openings(&run->model, run->store, call)) &&
-           model_apply(&run->model, call, &run->journal.answers[index]);
-}
-
-/* The oldest of the locations that the store has and the model lacks. */
-static bool image_find_opening(struct run *run, struct model_line *place, cellar_movement *oldest) {
-    bool found = false;
-
-    for (uint32_t sku = 0; sku < MODEL_SKUS; sku++) {
-        for (uint32_t location = 1; location < MODEL_LOCATIONS; location++) {
-            cellar_movement opening;
-            if (!run->model.products[sku].stocks[location].exists &&
-                model_opening(run->store, sku, location, &opening) &&
-                (!found || opening.lsn < oldest->lsn)) {
-                *place = (struct model_line){.sku = sku, .location = location};
-                *oldest = opening;
-                found = true;
-            }
-        }
-    }
-    return found;
-}
-
-/* Locations whose first receipt did not make it any more: the later lives find them there, so they
- * go into the journal. */
-static bool image_openings(struct run *run) {
-    struct journal *journal = &run->journal;
-    struct model_line place = {.sku = 0};
-    cellar_movement opening = {.lsn = 0};
-
-    while (image_find_opening(run, &place, &opening)) {
-        journal->calls[journal->count] =
-            (struct model_call){.kind = MODEL_OPENING, .line_count = 1, .few = {place}};
-        journal->answers[journal->count] =
-            (struct model_answer){.ticket = {.lsn = opening.lsn, .time_ns = opening.time_ns}};
-        if (!image_apply(run, journal->count++)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The model as of the image, and compares it. */
-static bool image_compare(struct run *run) {
-    struct journal *journal = &run->journal;
-    bool right = true;
-    size_t count;
-
-    model_destroy(&run->model);
-    model_create(&run->model);
-    count = image_count(run, &right);
-    for (size_t i = 0; right && i < count; i++) {
-        right = image_apply(run, i);
-    }
-    run->lost += journal->count - count;
-    journal->count = count;
-    right = right && image_openings(run) && model_compare(&run->model, run->store, &run->random);
-    journal->acknowledged = 0;
-    return right;
-}
-
 /* Opens; sometimes the power fails in that, and what is left is opened. */
 static bool image_open(struct run *run) {
     for (;;) {
@@ -304,7 +189,8 @@ static bool image_check(struct run *run, struct memory_disk *dead, const struct 
     if (!image_open(run)) {
         return false;
     }
-    bool right = image_compare(run);
+    bool right = journal_restore(&run->journal, &run->model, run->store, &run->lost) &&
+                 model_compare(&run->model, run->store, &run->random);
     if (last && right) {
         return true;
     }

@@ -71,6 +71,8 @@ struct memory_disk {
     bool fail_for_good;
     bool fail_happened;
     int64_t die_countdown; /* < 0: off */
+    memory_watch_function *watch;
+    void *watch_context;
     bool dead;
     uint64_t capacity;
     size_t short_max;

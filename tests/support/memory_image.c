@@ -1,6 +1,8 @@
 /* What is left of the disk in memory after a power cut or a kill, and looking at it. */
 #include "support/memory_disk.h"
 
+#include "support/random.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,8 +67,36 @@ static bool keep_nothing(void *context, uint64_t item) {
     return false;
 }
 
+/* Sectors that the size covers, but that never came to the disk: each may show what another file
+ * has, or had, at the same place. */
+static void disk_fill_stale(const struct memory_disk *disk, struct memory_disk *image,
+                            uint64_t seed) {
+    static const unsigned char zeros[MEMORY_IO_SECTOR_BYTES];
+    struct random random = {seed};
+
+    for (int i = 0; i < disk->node_count; i++) {
+        const struct node *node = disk->nodes[i];
+        struct content *to = &image->nodes[i]->now;
+        for (uint64_t sector = disk_sectors(node->disk.bytes);
+             (sector + 1) * MEMORY_IO_SECTOR_BYTES <= to->bytes; sector++) {
+            unsigned char *at = to->data + sector * MEMORY_IO_SECTOR_BYTES;
+            const struct node *other =
+                disk->nodes[random_below(&random, (uint64_t)disk->node_count)];
+            if (memcmp(at, zeros, sizeof zeros) == 0) {
+                disk_content_copy_sector(to, &other->now, sector);
+            }
+        }
+    }
+}
+
 struct memory_disk *memory_disk_power_cut(struct memory_disk *disk, memory_keep_function *keep,
                                           void *context) {
+    return memory_disk_power_cut_stale(disk, keep, context, 0);
+}
+
+struct memory_disk *memory_disk_power_cut_stale(struct memory_disk *disk,
+                                                memory_keep_function *keep, void *context,
+                                                uint64_t stale_seed) {
     struct memory_disk *image = disk_create_bare();
 
     pthread_mutex_lock(&disk->lock);
@@ -78,6 +108,9 @@ struct memory_disk *memory_disk_power_cut(struct memory_disk *disk, memory_keep_
         disk_content_copy(&copy->now, &node->disk);
     }
     disk_pieces(disk, image, keep != NULL ? keep : keep_nothing, context);
+    if (stale_seed != 0) {
+        disk_fill_stale(disk, image, stale_seed);
+    }
     pthread_mutex_unlock(&disk->lock);
     for (int i = 0; i < image->node_count; i++) {
         disk_entries_copy(&image->nodes[i]->synced, &image->nodes[i]->current);
@@ -115,6 +148,26 @@ struct memory_disk *memory_disk_kill(struct memory_disk *disk) {
 }
 
 /* ---- Looking and damaging ---- */
+
+void memory_disk_watch(struct memory_disk *disk, memory_watch_function *watch, void *context) {
+    pthread_mutex_lock(&disk->lock);
+    disk->watch = watch;
+    disk->watch_context = context;
+    pthread_mutex_unlock(&disk->lock);
+}
+
+uint64_t memory_disk_calls(struct memory_disk *disk, unsigned calls) {
+    uint64_t count = 0;
+
+    pthread_mutex_lock(&disk->lock);
+    for (int i = 0; i < 16; i++) {
+        if ((calls & (1u << i)) != 0) {
+            count += disk->calls[i];
+        }
+    }
+    pthread_mutex_unlock(&disk->lock);
+    return count;
+}
 
 static struct node *file_at(struct memory_disk *disk, const char *path) {
     int node = disk_path_node(disk, path);

@@ -16,6 +16,9 @@ static int call_begin(struct memory_disk *disk, enum memory_call call) {
     if (disk->dead) {
         return -EIO;
     }
+    if (disk->watch != NULL && (MEMORY_CHANGING & call) != 0) {
+        disk->watch(disk->watch_context, disk);
+    }
     if ((disk->fail_calls & call) != 0 && disk->fail_countdown >= 0 &&
         disk->fail_countdown-- == 0) {
         disk->fail_happened = true;
@@ -68,19 +71,6 @@ bool memory_disk_is_dead(struct memory_disk *disk) {
     bool dead = disk->dead;
     pthread_mutex_unlock(&disk->lock);
     return dead;
-}
-
-uint64_t memory_disk_calls(struct memory_disk *disk, unsigned calls) {
-    uint64_t count = 0;
-
-    pthread_mutex_lock(&disk->lock);
-    for (int i = 0; i < 16; i++) {
-        if ((calls & (1u << i)) != 0) {
-            count += disk->calls[i];
-        }
-    }
-    pthread_mutex_unlock(&disk->lock);
-    return count;
 }
 
 void memory_disk_set_capacity(struct memory_disk *disk, uint64_t bytes) {
@@ -440,7 +430,12 @@ struct memory_disk *disk_create_bare(void) {
     if (disk == NULL) {
         disk_abort("no memory");
     }
-    pthread_mutex_init(&disk->lock, NULL);
+    pthread_mutexattr_t kind;
+    pthread_mutexattr_init(&kind);
+    /* Recursive, because a watcher is called under the lock and looks at the disk. */
+    pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&disk->lock, &kind);
+    pthread_mutexattr_destroy(&kind);
     pthread_cond_init(&disk->released, NULL);
     disk->fail_countdown = -1;
     disk->die_countdown = -1;

@@ -79,6 +79,12 @@ void memory_disk_hold_syncs(struct memory_disk *disk, bool hold);
 /* While set, pwrite does not begin. */
 void memory_disk_hold_writes(struct memory_disk *disk, bool hold);
 
+/* Called at the beginning of every changing call, before it has any effect and before it fails, on
+ * the caller's thread. Of the disk it may use memory_disk_kill(), to keep it as it was then. NULL
+ * switches it off. Nothing is told once the power is cut. */
+typedef void memory_watch_function(void *context, struct memory_disk *disk);
+void memory_disk_watch(struct memory_disk *disk, memory_watch_function *watch, void *context);
+
 /* ---- What is left ---- */
 
 /* Number of pieces that a power cut now may keep or lose. */
@@ -88,6 +94,12 @@ typedef bool memory_keep_function(void *context, uint64_t item);
 /* A new disk, without faults, with what is left; all of it synced. NULL keeps nothing unsynced. */
 struct memory_disk *memory_disk_power_cut(struct memory_disk *disk, memory_keep_function *keep,
                                           void *context);
+/* The same on a disk whose blocks were used before: where a file's size was kept but its content
+ * was not, and had never been synced, there may be what another file has, or had, at the same
+ * place. `stale_seed` chooses which. */
+struct memory_disk *memory_disk_power_cut_stale(struct memory_disk *disk,
+                                                memory_keep_function *keep, void *context,
+                                                uint64_t stale_seed);
 /* A new disk, without faults and locks, that holds what a program started after this one was killed
  * would find: everything, unsynced or not, and still as unsynced as before. */
 struct memory_disk *memory_disk_kill(struct memory_disk *disk);

@@ -220,6 +220,21 @@ static void test_the_follower_waits_for_memory(void **state) {
     assert_int_equal(shop_audit(shop).totals.units_reserved, 80);
 }
 
+/* It does not wait for ever when the store is closed, and nothing is lost by that. */
+static void test_closing_without_memory(void **state) {
+    struct shop *shop = *state;
+    shop_goods(shop, "a", 100);
+    shop_settle(shop);
+    memory_fail_after(shop->store->memory, 0, 1);
+    for (uint64_t id = 1; id <= 20; id++) {
+        (void)shop_order(shop, id, "a", 1, CELLAR_ORDER_PLACED);
+    }
+    shop_close(shop);
+    shop_open(shop);
+    assert_int_equal(shop_available(shop, "a", 0), 80);
+    assert_int_equal(shop_audit(shop).totals.units_reserved, 20);
+}
+
 /* ---- What memory is used for ---- */
 
 static int64_t kind_of(struct shop *shop, const char *wanted) {
@@ -317,6 +332,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SHOP_TEST(test_every_allocation_of_every_call),
         SHOP_TEST(test_the_follower_waits_for_memory),
+        SHOP_TEST(test_closing_without_memory),
         SHOP_TEST(test_kinds),
         SHOP_TEST(test_open_orders_take_memory_closed_ones_little),
         SHOP_TEST(test_statistics),

@@ -30,7 +30,7 @@ static int row_count;
 /* The tables of this layer; those of payloads belong to lib/store. */
 static bool is_ours(const char *section) {
     return strcmp(section, "Segment header") == 0 || strcmp(section, "Record header") == 0 ||
-           strcmp(section, "Update") == 0;
+           strcmp(section, "Update") == 0 || strcmp(section, "Closing note") == 0;
 }
 
 /* Reads every row "| offset | bytes | field | ... |" of these. */
@@ -72,6 +72,12 @@ static const struct row *find_row(const char *section, const char *field) {
 #define FIELD(section, type, field)                                                                \
     { section, #field, offsetof(struct type, field), sizeof(((struct type *)NULL)->field) }
 
+#define NOTE_FIELD(field)                                                                          \
+    {                                                                                              \
+        "Closing note", #field, SEGMENT_NOTE_OFFSET + offsetof(struct segment_note, field),        \
+            sizeof(((struct segment_note *)NULL)->field)                                           \
+    }
+
 static const struct {
     const char *section;
     const char *field;
@@ -90,6 +96,10 @@ static const struct {
     FIELD("Segment header", segment_header, reach_bytes),
     FIELD("Segment header", segment_header, capacity_bytes),
     FIELD("Segment header", segment_header, created_ns),
+    FIELD("Segment header", segment_header, prepared_bytes),
+    NOTE_FIELD(end_lsn),
+    NOTE_FIELD(crc),
+    NOTE_FIELD(zero),
     FIELD("Record header", record_header, lsn),
     FIELD("Record header", record_header, time_ns),
     FIELD("Record header", record_header, crc),
@@ -104,7 +114,7 @@ static const struct {
 
 static void the_tables_tell_the_layout(void **state) {
     const size_t count = sizeof fields / sizeof *fields;
-    size_t documented[3] = {0};
+    size_t documented[4] = {0};
 
     (void)state;
     assert_int_equal(row_count, count);
@@ -114,12 +124,14 @@ static void the_tables_tell_the_layout(void **state) {
         assert_int_equal(row->bytes, fields[i].bytes);
         documented[fields[i].section[0] == 'S'   ? 0
                    : fields[i].section[0] == 'R' ? 1
-                                                 : 2] += row->bytes;
+                   : fields[i].section[0] == 'U' ? 2
+                                                 : 3] += row->bytes;
     }
     /* Nothing is left out. */
     assert_int_equal(documented[0], sizeof(struct segment_header));
     assert_int_equal(documented[1], sizeof(struct record_header));
     assert_int_equal(documented[2], sizeof(struct record_update));
+    assert_int_equal(documented[3], sizeof(struct segment_note));
 }
 
 /* The integer that the page says is there. */
@@ -147,6 +159,8 @@ static uint32_t seed_of(const unsigned char *block) {
     return checksum_crc32c(0, identity, sizeof identity);
 }
 
+static int closed;
+
 /* Takes the segment apart by the page alone. Returns where its records end. */
 static uint64_t check_segment(struct memory_disk *disk, const char *path, uint64_t *records) {
     static unsigned char file[SEGMENT_BYTES];
@@ -158,7 +172,11 @@ static uint64_t check_segment(struct memory_disk *disk, const char *path, uint64
     assert_int_equal(value_of(file, "Segment header", "header_bytes"), 4096);
     uint64_t first_lsn = value_of(file, "Segment header", "first_lsn");
     uint32_t crc = (uint32_t)value_of(file, "Segment header", "crc");
+    uint64_t closed_end = value_of(file, "Closing note", "end_lsn");
+    uint32_t note_crc = (uint32_t)value_of(file, "Closing note", "crc");
     put_zero(file, "Segment header", "crc");
+    put_zero(file, "Closing note", "end_lsn");
+    put_zero(file, "Closing note", "crc");
     assert_int_equal(checksum_crc32c(0, file, 4096), crc);
     char name[80];
     (void)snprintf(name, sizeof name, "/db/%020llu.log", (unsigned long long)first_lsn);
@@ -185,6 +203,17 @@ static uint64_t check_segment(struct memory_disk *disk, const char *path, uint64
         *records += kind >= 16;
         lsn += space;
     }
+    /* The last segment of each opening is closed, and only that. */
+    if (closed_end != 0) {
+        const uint64_t positions[2] = {first_lsn, closed_end};
+        assert_int_equal(closed_end, lsn);
+        assert_int_equal(checksum_crc32c(seed_of(file), positions, sizeof positions), note_crc);
+        assert_int_equal(file_bytes, 4096 + (lsn - first_lsn));
+        closed++;
+    } else {
+        assert_true(file_bytes >= value_of(file, "Segment header", "prepared_bytes"));
+    }
+    assert_true(value_of(file, "Segment header", "prepared_bytes") >= 4096);
     return lsn;
 }
 
@@ -222,6 +251,7 @@ static void a_real_log_is_as_the_page_says(void **state) {
         end = check_segment(disk, path, &records);
     }
     assert_int_equal(incarnation, 3);
+    assert_int_equal(closed, 3);
     assert_int_equal(records, 120);
     log_fixture_destroy(&fixture);
     memory_disk_destroy(disk);
@@ -248,6 +278,9 @@ static const struct {
     {"previous_end_lsn", 8192, CELLAR_CORRUPT},
     {"previous_end_lsn", 63, CELLAR_CORRUPT},
     {"created_ns", 0, CELLAR_OK},
+    {"prepared_bytes", 0, CELLAR_OK},
+    {"prepared_bytes", 4096 + 16384, CELLAR_OK},
+    {"prepared_bytes", 4096 + 16384 + 1, CELLAR_CORRUPT},
 };
 
 static void each_condition_of_a_header_is_checked(void **state) {

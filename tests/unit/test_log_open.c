@@ -165,15 +165,10 @@ static void a_segment_of_another_database_is_refused(void **state) {
     size_t their_bytes = get_file(other, path, theirs);
     put_file(disk, path, theirs, their_bytes);
     assert_refused(disk, CELLAR_CORRUPT, "belongs to another database");
-    /* Their records under our header. */
+    /* Their records under our header: they do not count, and ours are missed. */
     memcpy(theirs, ours, SEGMENT_HEADER_BYTES);
     put_file(disk, path, theirs, their_bytes);
-    struct log_fixture fixture;
-    log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
-    assert_int_equal(log_fixture_replay(&fixture), CELLAR_OK);
-    assert_int_equal(fixture.replayed, 5);
-    assert_false(fixture.replay_is_wrong);
-    log_fixture_destroy(&fixture);
+    assert_refused(disk, CELLAR_CORRUPT, "though the segment was closed");
     put_file(disk, path, ours, our_bytes);
     assert_right(disk, 10);
     memory_disk_destroy(other);
@@ -233,6 +228,7 @@ static void a_segment_that_does_not_fit_is_refused(void **state) {
         uint64_t value = 0;
         uint32_t crc = 0;
         memcpy(block, before, sizeof block);
+        memset(block + SEGMENT_NOTE_OFFSET, 0, sizeof(struct segment_note));
         memcpy(&value, block + misfits[i].offset, misfits[i].bytes);
         value += misfits[i].added;
         memcpy(block + misfits[i].offset, &value, misfits[i].bytes);

@@ -1,0 +1,49 @@
+/* What the gate of failing calls does with a store: every kind of call, and what is noted of it. */
+#ifndef CELLAR_TESTS_GATE_FAULT_WORK_H
+#define CELLAR_TESTS_GATE_FAULT_WORK_H
+
+#include "engine/engine.h"
+#include "support/journal.h"
+#include "support/memory_io.h"
+#include "support/random.h"
+
+#define WORK_SKUS 8
+#define WORK_CALLS_BEFORE 60
+
+struct fault {
+    struct random random;
+    uint64_t seed;
+    uint64_t *counters;
+    uint64_t *calls_made;
+    struct memory_disk *base; /* to begin each run with */
+    struct journal before;    /* what is in it */
+    uint64_t numbers[MODEL_SKUS];
+    struct journal journal;
+    struct model model;
+    cellar *store;
+    bool benign;
+    bool reads; /* not without memory for good: lists and histories wait for it, as long as it takes
+                 */
+    bool failed; /* fail-stop has been seen: nothing may be done after it */
+    char wrong[500];
+};
+
+/* Notes what is wrong first; returns false. */
+__attribute__((format(printf, 2, 3))) bool fault_wrong(struct fault *fault, const char *format,
+                                                       ...);
+/* A failure that a fault may bring about; any other means that something else is wrong. */
+bool fault_is_allowed(cellar_status status);
+
+cellar_status fault_open(cellar **store_out, const struct io *io, cellar_problem *problem);
+/* A call of the model; a change goes into the journal. */
+bool fault_call(struct fault *fault, struct model_call *call);
+/* Draws call number `i`. */
+void fault_draw(struct fault *fault, uint32_t i, struct model_call *call);
+/* The whole day's work; `fat`: through a change of segments. */
+bool fault_work(struct fault *fault, bool fat);
+/* Hardly any. */
+bool fault_put(struct fault *fault);
+/* The store cannot be opened a second time. */
+bool fault_open_again(struct fault *fault, const struct io *io);
+
+#endif
