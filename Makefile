@@ -81,7 +81,7 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan format tidy clean FORCE \
-        setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
+        model model-quick setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
 # --- Targets -----------------------------------------------------------------------------------
@@ -104,6 +104,12 @@ asan: setup-check ## All tests under AddressSanitizer and UndefinedBehaviorSanit
 
 tsan: setup-check ## All tests under ThreadSanitizer
 	$(Q)tests/run.sh tsan
+
+model: setup-check ## The commit protocol checked in every interleaving (tests/model), long
+	$(Q)tests/model/run.sh long
+
+model-quick: setup-check
+	$(Q)tests/model/run.sh quick
 
 ifeq ($(BENCH_SOURCES),)
 bench:

@@ -28,6 +28,7 @@ shellcheck|shellcheck
 pkg-config|pkg-config
 python3|python3
 libcmocka-dev|/usr/include/cmocka.h
+spin|spin
 '
 # On an aarch64 machine the native compiler is the one that is needed.
 cross_packages='
