@@ -81,7 +81,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan format tidy clean FORCE \
-        model model-quick setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
+        model model-quick setup-base setup-check build-bench clang-tidy format-check cppcheck \
+        shellcheck \
         $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
 # --- Targets -----------------------------------------------------------------------------------
