@@ -2,6 +2,7 @@
  * the few answers of the log's other calls that no other test asks for. */
 #include "log/log.h"
 
+#include "base/clock.h"
 #include "log/catalog.h"
 #include "log/segment.h"
 #include "support/log_fixture.h"
@@ -311,10 +312,26 @@ static void no_descriptor_is_left_for_the_event(void **state) {
     memory_disk_destroy(disk);
 }
 
-/* A batch of more than all the words waiters sleep on cover together. */
+struct sleeper {
+    struct log_fixture *fixture;
+    uint64_t lsn;
+    cellar_status status;
+};
+
+static void *sleep_until_durable(void *argument) {
+    struct sleeper *sleeper = argument;
+
+    sleeper->status = log_fixture_wait(sleeper->fixture, sleeper->lsn);
+    return NULL;
+}
+
+/* A batch of more than all the words waiters sleep on cover together: each word is looked at, that
+ * of its first record too. */
 static void a_batch_beyond_all_waiters_wakes_them(void **state) {
     struct memory_disk *disk = memory_disk_create();
     struct log_fixture fixture;
+    struct sleeper sleepers[5];
+    pthread_t threads[5];
     uint64_t lsn = 0;
 
     (void)state;
@@ -326,9 +343,20 @@ static void a_batch_beyond_all_waiters_wakes_them(void **state) {
     for (int i = 0; i < 250; i++) {
         lsn = log_fixture_commit(&fixture);
         assert_int_not_equal(lsn, 0);
+        if (i % 50 == 0) {
+            struct sleeper *sleeper = &sleepers[i / 50];
+            *sleeper = (struct sleeper){.fixture = &fixture, .lsn = lsn};
+            assert_int_equal(pthread_create(&threads[i / 50], NULL, sleep_until_durable, sleeper),
+                             0);
+        }
     }
+    clock_sleep_ns(10 * NANOSECONDS_PER_MILLISECOND);
     memory_disk_hold_syncs(disk, false);
     assert_int_equal(log_fixture_wait(&fixture, lsn), CELLAR_OK);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(sleepers[i].status, CELLAR_OK);
+    }
     log_fixture_destroy(&fixture);
     memory_disk_destroy(disk);
 }
