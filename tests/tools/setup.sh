@@ -3,7 +3,7 @@
 #
 #   tests/tools/setup.sh base     to build the library, the examples and the benchmark
 #   tests/tools/setup.sh check    the same and everything `make check` uses
-#   tests/tools/setup.sh coverage the same (without the cross compiler) and what `make coverage` uses
+#   tests/tools/setup.sh coverage what `make coverage` uses
 #
 # Does nothing when all is there. On Debian and its kin missing packages come through apt-get, as
 # root or with sudo; elsewhere the script names what is missing and fails.
