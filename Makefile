@@ -38,22 +38,25 @@ FLAGS_aarch64 := -march=armv8-a -mno-outline-atomics
 FLAGS_MACHINE := $(FLAGS_$(shell uname -m))
 
 # One build of the library per variant; release is what is installed.
-VARIANTS     := release test asan tsan clang aarch64
+VARIANTS     := release test asan tsan coverage clang aarch64
 FLAGS_OF_release := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_test    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1
 FLAGS_OF_asan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
                     -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_OF_tsan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
                     -fsanitize=thread
+# Counted by atomic additions, or threads would lose counts and branches could look never taken.
+FLAGS_OF_coverage := -O0 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 --coverage -fprofile-update=atomic
 FLAGS_OF_clang   := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_aarch64 := -O2 -g $(FLAGS_aarch64) -isystem build/obj/aarch64/include
-$(foreach v,release test asan tsan,$(eval CC_OF_$v = $(CC)))
+$(foreach v,release test asan tsan coverage,$(eval CC_OF_$v = $(CC)))
 CC_OF_clang      = $(CLANG)
 CC_OF_aarch64    = $(AARCH64_CC)
 
 LIBS         := -lurcu-bp -lurcu-common -pthread
 ALLOCATOR    := -ljemalloc
 TEST_LIBS_test := $(ALLOCATOR)
+TEST_LIBS_coverage := $(ALLOCATOR)
 
 # --- Sources, found by themselves --------------------------------------------------------------
 
@@ -82,8 +85,9 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan format tidy clean \
-        FORCE crash fault corrupt setup-base setup-check build-bench clang-tidy format-check \
-        cppcheck shellcheck $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
+        FORCE crash fault corrupt coverage model model-quick setup-base setup-check \
+        setup-coverage build-bench clang-tidy format-check cppcheck shellcheck \
+        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
 # --- Targets -----------------------------------------------------------------------------------
 
@@ -105,6 +109,15 @@ asan: setup-check ## All tests under AddressSanitizer and UndefinedBehaviorSanit
 
 tsan: setup-check ## All tests under ThreadSanitizer
 	$(Q)tests/run.sh tsan
+
+coverage: setup-coverage ## Lines and branches of lib/ that the unit and flow tests reach
+	$(Q)tests/tools/coverage.sh
+
+model: setup-check ## The commit protocol checked in every interleaving (tests/model), long
+	$(Q)tests/model/run.sh long
+
+model-quick: setup-check
+	$(Q)tests/model/run.sh quick
 
 ifeq ($(BENCH_SOURCES),)
 bench:
@@ -166,7 +179,7 @@ help: ## This list
 	@awk -F ' *## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-8s  %s\n", $$1, $$2 }' \
 	    Makefile
 
-setup-base setup-check: setup-%:
+setup-base setup-check setup-coverage: setup-%:
 	@tests/tools/setup.sh $*
 
 # --- Objects -----------------------------------------------------------------------------------
