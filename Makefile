@@ -80,7 +80,7 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench check demo serve install help test asan tsan format tidy clean FORCE \
+.PHONY: all library bench check demo serve install help test asan tsan sim format tidy clean FORCE \
         setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
@@ -254,6 +254,36 @@ build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(FLAGS_OF_release) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR)
+
+# --- Interleavings -----------------------------------------------------------------------------
+
+# lib/commit with a switch at every shared access and every access watched, on simulated threads.
+SIM_WATCH   := -fsanitize=thread --param=tsan-instrument-func-entry-exit=0 \
+               -include sim/watched.h
+SIM_WATCHED := $(filter-out lib/commit/grace.c,$(wildcard lib/commit/*.c)) tests/sim/actors.c
+SIM_OTHERS  := $(addprefix lib/base/,memory.c checksum.c hash.c) tests/support/commit_history.c \
+               $(filter-out tests/sim/actors.c,$(wildcard tests/sim/*.c))
+SIM_FLAGS   := $(COMMON) -O2 -g $(FLAGS_MACHINE) -Iinclude -Ilib -Itests
+SIM_OBJECTS := $(patsubst %.c,build/obj/sim/watched/%.o,$(SIM_WATCHED)) \
+               $(patsubst %.c,build/obj/sim/%.o,$(SIM_OTHERS))
+
+sim: build/sim/cellar-sim ## Simulated schedules of the commit; SCHEDULES= and SEED= are passed on
+	$(Q)SCHEDULES=$(SCHEDULES) SEED=$(SEED) build/sim/cellar-sim
+
+build/obj/sim/watched/%.o: %.c Makefile | setup-base
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(SIM_FLAGS) $(SIM_WATCH) -c $< -o $@
+
+build/obj/sim/%.o: %.c Makefile | setup-base
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(SIM_FLAGS) -c $< -o $@
+
+build/sim/cellar-sim: $(SIM_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(FLAGS_MACHINE) -o $@ $^ -pthread -lm
 
 # --- Steps of the gate (tests/run.sh calls them) ------------------------------------------------
 
