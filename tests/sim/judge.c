@@ -40,6 +40,19 @@ static void judge_positions(const struct commit *commit) {
     }
 }
 
+void world_judge_rest(void) {
+    const struct commit *commit = world_get()->commit;
+
+    for (unsigned i = 0; i < sim_thread_count(); i++) {
+        if (sim_thread_at(i)->state == SIM_DEAD) {
+            return;
+        }
+    }
+    if (atomic_load(&commit->decided.lsn) != atomic_load(&commit->reserved.lsn)) {
+        sim_fail("the log writer sleeps over work");
+    }
+}
+
 /* A thread that died between planting a claim late and taking it away leaves it behind, and its
  * section holds back the record for ever. */
 static bool judge_may_leave_claims(void) {

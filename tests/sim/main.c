@@ -5,7 +5,9 @@
  *   cellar-sim random        random schedules only
  *   cellar-sim scene NAME    one scene; NAME PATH repeats one schedule of it
  *
- * A schedule that is wrong is printed with its switches and the command that repeats it. */
+ * DEEPER=k allows k more preemptions in the scenes that bound them, SCENE_SCHEDULES=n stops each
+ * after so many. A schedule that is wrong is printed with its switches and the command that repeats
+ * it. */
 #include "sim/random_runs.h"
 #include "sim/scenes.h"
 #include "sim/sim.h"
@@ -18,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SCHEDULES_DEFAULT 100000
+#define SCHEDULES_DEFAULT 1000000
 #define SEED_DEFAULT 20110917
 #define PATH_TEXT_BYTES 4096
 
@@ -69,20 +71,22 @@ static void report(bool right, const char *name) {
     (void)fflush(stdout);
 }
 
-static bool run_scene(const struct search_scene *scene) {
+static bool run_scene(const struct search_scene *given) {
+    struct search_scene scene = *given;
     struct search_totals totals;
     char path[PATH_TEXT_BYTES];
     char bound[32] = "any number of";
     double began = seconds_now();
 
-    (void)snprintf(running, sizeof running, "scene %s", scene->name);
-    bool right = search_run(scene, number_of("SCENE_SCHEDULES", 0), &totals);
-    if (scene->bound != SEARCH_UNBOUNDED) {
-        (void)snprintf(bound, sizeof bound, "up to %u", scene->bound);
+    (void)snprintf(running, sizeof running, "scene %s", scene.name);
+    if (scene.bound != SEARCH_UNBOUNDED) {
+        scene.bound += (unsigned)number_of("DEEPER", 0);
+        (void)snprintf(bound, sizeof bound, "up to %u", scene.bound);
     }
+    bool right = search_run(&scene, number_of("SCENE_SCHEDULES", 0), &totals);
     printf("# scene %s: %s preemptions, %llu schedules (%llu cut short), %llu states, "
            "%llu steps, %.1f s%s\n",
-           scene->name, bound, (unsigned long long)totals.schedules,
+           scene.name, bound, (unsigned long long)totals.schedules,
            (unsigned long long)totals.pruned, (unsigned long long)totals.states,
            (unsigned long long)totals.steps, seconds_now() - began,
            totals.complete ? "" : ", not complete");
@@ -91,11 +95,11 @@ static bool run_scene(const struct search_scene *scene) {
         printf("# WRONG after %llu schedules: %s\n", (unsigned long long)totals.schedules,
                sim_failure());
         sim_trace(true);
-        (void)search_replay(scene, path);
+        (void)search_replay(&scene, path);
         sim_trace(false);
-        printf("# again: build/sim/cellar-sim scene %s '%s'\n", scene->name, path);
+        printf("# again: build/sim/cellar-sim scene %s '%s'\n", scene.name, path);
     }
-    report(right, scene->name);
+    report(right, scene.name);
     return right;
 }
 

@@ -17,7 +17,7 @@
 #define ACTORS_MAX 4
 #define CHANGES_MAX 6
 /* About the length of a schedule: where changes of priority and deaths are placed. */
-#define STEPS_USUAL 1500
+#define STEPS_USUAL 600
 
 struct random_plan {
     struct random random;
@@ -192,6 +192,7 @@ bool random_run(uint64_t seed, struct random_totals *totals) {
     world_spawn_reclaimer();
     enum sim_end end = sim_run(&strategy);
     if (end != SIM_END_FAILED) {
+        world_judge_rest();
         /* Its sleep has a limit: who died before he could wake it does not hold it up. */
         commit_writer_kick(world_get()->commit);
         end = sim_run(&strategy);

@@ -38,7 +38,7 @@ static void begin_pair(void) {
 
 static void begin_pair_reader(void) {
     begin_pair();
-    sim_spawn("reader", actor_reader, &reader, false);
+    sim_spawn("reader", actor_reader, &reader_of_first, false);
 }
 
 static void begin_pair_writer(void) {
@@ -89,12 +89,12 @@ static void begin_all(void) {
 
 const struct search_scene scenes[] = {
     {"pair", begin_pair, scene_writer, SEARCH_UNBOUNDED},
-    {"pair-reader", begin_pair_reader, scene_writer, SEARCH_UNBOUNDED},
-    {"pair-writer", begin_pair_writer, NULL, SEARCH_UNBOUNDED},
-    {"owner-writer-reclaim", begin_owner_writer_reclaim, NULL, SEARCH_UNBOUNDED},
-    {"retry", begin_retry, NULL, 3},
-    {"snapshot", begin_snapshot, NULL, 3},
-    {"late", begin_late, NULL, 3},
-    {"all", begin_all, NULL, 3},
+    {"pair-reader", begin_pair_reader, scene_writer, 3},
+    {"pair-writer", begin_pair_writer, NULL, 3},
+    {"owner-writer-reclaim", begin_owner_writer_reclaim, NULL, 2},
+    {"retry", begin_retry, NULL, 2},
+    {"snapshot", begin_snapshot, NULL, 2},
+    {"late", begin_late, NULL, 1},
+    {"all", begin_all, NULL, 1},
     {NULL, NULL, NULL, 0},
 };

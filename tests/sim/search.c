@@ -137,6 +137,8 @@ static bool search_one(const struct search_scene *scene) {
     if (end == SIM_END_QUIET) {
         if (scene->end != NULL) {
             scene->end();
+        } else {
+            world_judge_rest();
         }
         commit_writer_kick(world_get()->commit);
         end = sim_run(&strategy);

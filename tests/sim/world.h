@@ -10,6 +10,7 @@
  *   - a conflict is one: some cell has another version than expected, for good
  *   - everything that access.h checks, and the library's own assertions
  * and at its end:
+ *   - the log writer does not sleep over work
  *   - everything reserved is decided and written, dead owners notwithstanding
  *   - the committed records, in LSN order, replay on a sequential model, and the cells hold what
  *     the model holds; no claim is left
@@ -108,6 +109,9 @@ void world_look_again(const struct world_object *object);
 
 /* ---- The verdict ---- */
 
+/* When all host threads have come to rest: unless one died, whoever had work for the log writer has
+ * woken it. */
+void world_judge_rest(void);
 /* After the last simulated thread has come to rest. Calls sim_fail() with what is wrong. */
 void world_judge(void);
 

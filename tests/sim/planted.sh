@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Does the simulation bite? Plants each defect of tests/planted/commit-*.patch into a copy of the
+# tree, builds the simulation of it, and counts the schedules until something is wrong: random ones
+# first, then scene by scene. A defect that neither finds is a failure.
+#
+#   tests/sim/planted.sh [name...]    all, or those named (one-grace-period); prints a table
+#
+# SCHEDULES= limits the random schedules of each [1000000], SEED= is where they begin.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+schedules_max=${SCHEDULES:-1000000}
+work=build/planted
+seconds_max=300
+
+# A copy that has the objects of the sound build, so that only what changes is compiled again.
+plant() {
+    local patch=$1 tree=$2
+    rm -rf "$tree"
+    mkdir -p "$tree/build/obj"
+    cp -a Makefile include lib "$tree/"
+    mkdir -p "$tree/tests"
+    cp -a tests/sim tests/support tests/tools "$tree/tests/"
+    cp -a build/obj/sim "$tree/build/obj/"
+    patch -s -p1 -d "$tree" <"$patch"
+    make -s --no-print-directory -C "$tree" build/sim/cellar-sim >"$tree/build.log" 2>&1
+}
+
+# Prints how many schedules it took, or "-"; what was wrong goes to $2.
+count_schedules() {
+    local log=$1 why=$2
+    if grep -q '^# WRONG after' "$log"; then
+        sed -nE 's/^# WRONG after ([0-9]+) schedules.*/\1/p' "$log" | head -n 1
+        sed -nE 's/^# WRONG after [0-9]+ schedules[^:]*: (.*)/\1/p' "$log" | head -n 1 >"$why"
+    elif grep -qE '^(crash|no end): ' "$log"; then
+        echo crash
+        grep -E '^(crash|no end): ' "$log" | head -n 1 >"$why"
+    else
+        echo -
+    fi
+}
+
+run_one() {
+    local name=$1 patch tree random scene scenes_found='-' what=''
+    patch=tests/planted/commit-$name.patch
+    tree=$work/$name
+    if ! plant "$patch" "$tree"; then
+        printf '| %s | does not build | | |\n' "$name"
+        return 1
+    fi
+    (cd "$tree" && SCHEDULES=$schedules_max timeout "$seconds_max" build/sim/cellar-sim random) \
+        >"$tree/random.log" 2>&1 </dev/null || true
+    random=$(count_schedules "$tree/random.log" "$tree/why")
+    (cd "$tree" && timeout "$seconds_max" build/sim/cellar-sim scenes) \
+        >"$tree/scenes.log" 2>&1 </dev/null || true
+    scene=$(count_schedules "$tree/scenes.log" "$tree/why-scene")
+    if [ "$scene" != - ]; then
+        scenes_found="$(sed -nE 's/^not ok [0-9]+ - (.*)/\1/p' "$tree/scenes.log" | head -n 1) $scene"
+    fi
+    what=$(cat "$tree/why" 2>/dev/null || cat "$tree/why-scene" 2>/dev/null || true)
+    printf '| %s | %s | %s | %s |\n' "$name" "$random" "$scenes_found" "${what:-not found}"
+    rm -rf "$tree/build/obj"
+    [ "$random" != - ] || [ "$scene" != - ]
+}
+
+make -s --no-print-directory build/sim/cellar-sim
+if [ $# -eq 0 ]; then
+    for patch in tests/planted/commit-*.patch; do
+        name=${patch#tests/planted/commit-}
+        set -- "$@" "${name%.patch}"
+    done
+fi
+echo '| planted | random schedules | scene, schedules | what was found |'
+echo '|---|---|---|---|'
+missed=0
+for name in "$@"; do
+    run_one "$name" || missed=$((missed + 1))
+done
+echo "# $# planted, $missed not found"
+[ "$missed" -eq 0 ]
