@@ -257,11 +257,13 @@ build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES))
 
 # --- Interleavings -----------------------------------------------------------------------------
 
-# lib/commit with a switch at every shared access and every access watched, on simulated threads.
+# lib/commit and lib/log with a switch at every shared access and every access watched, on simulated threads.
 SIM_WATCH   := -fsanitize=thread --param=tsan-instrument-func-entry-exit=0 \
                -include sim/watched.h
-SIM_WATCHED := $(filter-out lib/commit/grace.c,$(wildcard lib/commit/*.c)) tests/sim/actors.c
-SIM_OTHERS  := $(addprefix lib/base/,memory.c checksum.c hash.c) tests/support/commit_history.c \
+SIM_WATCHED := $(filter-out lib/commit/grace.c,$(wildcard lib/commit/*.c lib/log/*.c)) \
+               tests/sim/actors.c
+SIM_OTHERS  := $(addprefix lib/base/,memory.c checksum.c hash.c histogram.c io.c) \
+               tests/support/commit_history.c $(wildcard tests/support/memory_*.c) \
                $(filter-out tests/sim/actors.c,$(wildcard tests/sim/*.c))
 SIM_FLAGS   := $(COMMON) -O2 -g $(FLAGS_MACHINE) -Iinclude -Ilib -Itests
 SIM_OBJECTS := $(patsubst %.c,build/obj/sim/watched/%.o,$(SIM_WATCHED)) \

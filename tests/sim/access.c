@@ -12,7 +12,7 @@
 /* Cells of each class that are told apart. */
 #define CELL_SLOTS 16
 #define CELL_CLASSES 4
-#define OTHERS 64
+#define OTHERS 128
 
 struct clock {
     uint32_t at[THREADS];
@@ -98,7 +98,10 @@ static struct clock *access_clock(const volatile void *object) {
         return &access.of_cell[CELL_CLASS(cell) * CELL_SLOTS + CELL_SLOT(cell) % CELL_SLOTS];
     }
     unsigned i = (unsigned)(at / 8) % OTHERS;
-    while (access.other[i] != NULL && access.other[i] != object) {
+    for (unsigned probes = 0; access.other[i] != NULL && access.other[i] != object; probes++) {
+        if (probes == OTHERS) {
+            sim_fail("more than %d atomic objects", OTHERS);
+        }
         i = (i + 1) % OTHERS;
     }
     access.other[i] = object;
@@ -141,6 +144,17 @@ static void access_stored(const volatile void *object, int order, bool modified)
     if (order_releases(order)) {
         clock_join(clock, own);
         own->at[number]++;
+    }
+}
+
+void access_lock(const void *mutex, bool taken) {
+    if (access.commit == NULL) {
+        return;
+    }
+    if (taken) {
+        access_loaded(mutex, memory_order_acquire);
+    } else {
+        access_stored(mutex, memory_order_release, true);
     }
 }
 

@@ -35,6 +35,9 @@ void access_grace_begins(void);
 void access_grace_saw_leave(unsigned waiter);
 void access_grace_over(void);
 
+/* A mutex has been taken or is being released. */
+void access_lock(const void *mutex, bool taken);
+
 /* For code that is not instrumented: the current thread reads memory of the ring. */
 void access_touch(const void *from, size_t bytes);
 /* memcpy() of instrumented code. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "commit/commit.h"
+#include "log/log.h"
 #include "sim/sim.h"
 
 #include <string.h>
@@ -100,6 +101,13 @@ void actor_follower(void *unused) {
     }
 }
 
+void actor_closer(void *argument) {
+    struct actor_closer *closer = argument;
+
+    closer->status = log_stop(closer->log);
+    closer->closed = true;
+}
+
 /* ---- Simple ones ---- */
 
 static void attempt_once(const struct actor_attempt *attempt, enum commit_outcome *outcome) {
@@ -182,9 +190,8 @@ static void mixed_sort(struct commit_change *changes, uint32_t count) {
 }
 
 static enum commit_outcome mixed_try(struct actor_mixed *mixed, const uint32_t *cells,
-                                     uint32_t count, uint32_t payload_bytes) {
+                                     uint32_t count, uint32_t payload_bytes, uint64_t *lsn_out) {
     struct commit_change changes[WORLD_CHANGES_MAX];
-    uint64_t lsn;
 
     memset(changes, 0, sizeof changes);
     commit_enter();
@@ -198,9 +205,25 @@ static enum commit_outcome mixed_try(struct actor_mixed *mixed, const uint32_t *
         changes[i].update.new_value = content.value + (int64_t)random_below(&mixed->random, 3) - 1;
     }
     mixed_sort(changes, count);
-    enum commit_outcome outcome = world_commit(changes, count, payload_bytes, &lsn);
+    enum commit_outcome outcome = world_commit(changes, count, payload_bytes, lsn_out);
     commit_leave();
     return outcome;
+}
+
+static void mixed_wait_durable(struct actor_mixed *mixed, uint64_t lsn) {
+    if (mixed->log == NULL || random_below(&mixed->random, 2) == 0) {
+        return;
+    }
+    /* No limit: whoever is not woken waits for ever, and the run says so. */
+    cellar_status status = log_wait(mixed->log, lsn, INT64_MAX);
+    if (status != CELLAR_OK) {
+        sim_fail("waiting for %llu ends with status %d", (unsigned long long)lsn, (int)status);
+    }
+    world_durable();
+    /* Acquire: pairs with the log writer's store. */
+    if (ATOMIC_LOAD(&world_get()->commit->durable.lsn, acquire) <= lsn) {
+        sim_fail("%llu is called durable too early", (unsigned long long)lsn);
+    }
 }
 
 /* As the engine does it: holds back, waits for space outside the section, asks for courtesy. */
@@ -209,11 +232,13 @@ static void mixed_commit(struct actor_mixed *mixed, uint32_t payload_bytes, uint
     uint32_t cells[WORLD_CHANGES_MAX];
     uint32_t count = most == 0 ? 0 : mixed_draw(&mixed->random, cells, most);
     int64_t granted = 0;
+    uint64_t lsn = 0;
 
     for (unsigned i = 0; i < MIXED_TRIES; i++) {
         commit_hold_back(commit, granted != 0);
-        enum commit_outcome outcome = mixed_try(mixed, cells, count, payload_bytes);
+        enum commit_outcome outcome = mixed_try(mixed, cells, count, payload_bytes, &lsn);
         if (outcome == COMMIT_DONE) {
+            mixed_wait_durable(mixed, lsn);
             break;
         }
         if (outcome == COMMIT_FULL &&

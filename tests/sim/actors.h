@@ -15,6 +15,14 @@ struct actor_writer {
 void actor_writer(void *writer);
 void actor_follower(void *unused);
 
+/* Closes a log. */
+struct actor_closer {
+    struct log *log;
+    bool closed;
+    cellar_status status;
+};
+void actor_closer(void *closer);
+
 /* ---- Threads of the host ---- */
 
 /* One attempt, with the cells read in the order given. */
@@ -40,6 +48,7 @@ void actor_reader(void *reader);
 struct actor_mixed {
     struct random random;
     unsigned deeds;
+    struct log *log; /* not NULL: waits until some of its commits are durable */
 };
 void actor_mixed(void *mixed);
 

@@ -1,13 +1,14 @@
 /* Does the commit do what it promises under every order in which its threads can be run?
  *
- *   cellar-sim               the scenes, then SCHEDULES random schedules from SEED on
- *   cellar-sim scenes        the scenes only
- *   cellar-sim random        random schedules only
- *   cellar-sim scene NAME    one scene; NAME PATH repeats one schedule of it
+ *   cellar-sim               the scenes, SCHEDULES random schedules from SEED on, and a hundredth
+ * of that with the real log cellar-sim scenes        the scenes only cellar-sim random random
+ * schedules only cellar-sim log           random schedules with the real log only cellar-sim scene
+ * NAME    one scene; NAME PATH repeats one schedule of it
  *
  * DEEPER=k allows k more preemptions in the scenes that bound them, SCENE_SCHEDULES=n stops each
  * after so many. A schedule that is wrong is printed with its switches and the command that repeats
  * it. */
+#include "sim/log_runs.h"
 #include "sim/random_runs.h"
 #include "sim/scenes.h"
 #include "sim/sim.h"
@@ -21,6 +22,10 @@
 #include <unistd.h>
 
 #define SCHEDULES_DEFAULT 1000000
+/* A schedule with the log takes that much longer. */
+#define LOG_SHARE 100
+/* Seeds that are run twice. */
+#define REPEATED 500
 #define SEED_DEFAULT 20110917
 #define PATH_TEXT_BYTES 4096
 
@@ -122,7 +127,7 @@ static bool run_scenes(void) {
 }
 
 static void print_totals(const struct random_totals *totals, double seconds) {
-    printf("# random: %llu schedules, %.1f s, %llu steps (longest %llu)\n",
+    printf("# %llu schedules, %.1f s, %llu steps (longest %llu)\n",
            (unsigned long long)totals->schedules, seconds, (unsigned long long)totals->steps,
            (unsigned long long)totals->steps_max);
     printf("# %llu committed, %llu refused, %llu passed over, %llu found no space; helped %llu "
@@ -133,31 +138,56 @@ static void print_totals(const struct random_totals *totals, double seconds) {
            (unsigned long long)totals->reclaimed_lines);
 }
 
-static bool run_random(void) {
-    uint64_t schedules = number_of("SCHEDULES", SCHEDULES_DEFAULT);
+typedef bool run_function(uint64_t seed, struct random_totals *totals);
+
+static bool run_seeds(const char *kind, run_function *run, uint64_t schedules) {
     uint64_t seed = number_of("SEED", SEED_DEFAULT);
     struct random_totals totals = {0};
     double began = seconds_now();
     bool right = true;
 
-    printf("# SEED=%llu SCHEDULES=%llu\n", (unsigned long long)seed, (unsigned long long)schedules);
+    printf("# %s: SEED=%llu SCHEDULES=%llu\n", kind, (unsigned long long)seed,
+           (unsigned long long)schedules);
     for (uint64_t i = 0; i < schedules && right; i++) {
-        (void)snprintf(running, sizeof running, "SEED=%llu SCHEDULES=1",
-                       (unsigned long long)(seed + i));
-        right = random_run(seed + i, &totals);
+        (void)snprintf(running, sizeof running, "SEED=%llu SCHEDULES=1 %s",
+                       (unsigned long long)(seed + i), kind);
+        right = run(seed + i, &totals);
         if (!right) {
-            printf("# WRONG after %llu schedules, SEED=%llu: %s\n",
-                   (unsigned long long)totals.schedules, (unsigned long long)(seed + i),
-                   sim_failure());
+            printf("# WRONG after %llu schedules, SEED=%llu: %s\n", (unsigned long long)(i + 1),
+                   (unsigned long long)(seed + i), sim_failure());
             sim_trace(true);
-            (void)random_run(seed + i, &totals);
+            (void)run(seed + i, &totals);
             sim_trace(false);
-            printf("# again: SEED=%llu SCHEDULES=1 build/sim/cellar-sim random\n",
-                   (unsigned long long)(seed + i));
+            printf("# again: SEED=%llu SCHEDULES=1 build/sim/cellar-sim %s\n",
+                   (unsigned long long)(seed + i), kind);
         }
     }
     print_totals(&totals, seconds_now() - began);
-    report(right, "random schedules");
+    report(right, kind);
+    return right;
+}
+
+/* The same seed must make the same run, or a failure could not be repeated. */
+static bool run_twice(const char *name, run_function *run) {
+    uint64_t seed = number_of("SEED", SEED_DEFAULT);
+    struct random_totals totals = {0};
+    bool right = true;
+
+    (void)snprintf(running, sizeof running, "%s", name);
+    for (uint64_t i = 0; i < REPEATED && right; i++) {
+        uint64_t hashes[2];
+        for (unsigned k = 0; k < 2; k++) {
+            /* What is wrong with a run itself is reported where it is counted. */
+            (void)run(seed + i, &totals);
+            hashes[k] = world_hash(sim_steps());
+        }
+        right = hashes[0] == hashes[1];
+        if (!right) {
+            printf("# SEED=%llu makes another run the second time\n",
+                   (unsigned long long)(seed + i));
+        }
+    }
+    report(right, name);
     return right;
 }
 
@@ -186,8 +216,21 @@ int main(int count, char **arguments) {
     if (strcmp(what, "scene") == 0 && count > 2) {
         right = run_one_scene(arguments[2], count > 3 ? arguments[3] : NULL);
     } else {
-        right = strcmp(what, "random") == 0 || run_scenes();
-        right = (strcmp(what, "scenes") == 0 || run_random()) && right;
+        bool all = *what == '\0';
+        uint64_t schedules = number_of("SCHEDULES", SCHEDULES_DEFAULT);
+        if (all) {
+            right = run_twice("a seed repeats its run", random_run);
+            right = run_twice("a seed repeats its run with the log", log_run) && right;
+        }
+        if (all || strcmp(what, "scenes") == 0) {
+            right = run_scenes() && right;
+        }
+        if (all || strcmp(what, "random") == 0) {
+            right = run_seeds("random", random_run, schedules) && right;
+        }
+        if (all || strcmp(what, "log") == 0) {
+            right = run_seeds("log", log_run, all ? schedules / LOG_SHARE : schedules) && right;
+        }
     }
     printf("1..%u\n", cases);
     return right ? 0 : 1;

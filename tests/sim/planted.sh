@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Does the simulation bite? Plants each defect of tests/planted/commit-*.patch into a copy of the
 # tree, builds the simulation of it, and counts the schedules until something is wrong: random ones
-# first, then scene by scene. A defect that neither finds is a failure.
+# ones, scene by scene, and those with the real log. A defect that none finds is a failure.
 #
 #   tests/sim/planted.sh [name...]    all, or those named (one-grace-period); prints a table
 #
-# SCHEDULES= limits the random schedules of each [1000000], SEED= is where they begin.
+# SCHEDULES= limits the random schedules of each [1000000], those with the log a tenth of that;
+# SEED= is where they begin.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -40,27 +41,31 @@ count_schedules() {
     fi
 }
 
+# Runs one kind of schedules of a planted tree.
+run_kind() {
+    local tree=$1 kind=$2 schedules=$3
+    (cd "$tree" && SCHEDULES=$schedules timeout "$seconds_max" build/sim/cellar-sim "$kind") \
+        >"$tree/$kind.log" 2>&1 </dev/null || true
+    count_schedules "$tree/$kind.log" "$tree/why-$kind"
+}
+
 run_one() {
-    local name=$1 patch tree random scene scenes_found='-' what=''
-    patch=tests/planted/commit-$name.patch
+    local name=$1 tree random scene log what=''
     tree=$work/$name
-    if ! plant "$patch" "$tree"; then
-        printf '| %s | does not build | | |\n' "$name"
+    if ! plant "tests/planted/commit-$name.patch" "$tree"; then
+        printf '| %s | does not build | | | |\n' "$name"
         return 1
     fi
-    (cd "$tree" && SCHEDULES=$schedules_max timeout "$seconds_max" build/sim/cellar-sim random) \
-        >"$tree/random.log" 2>&1 </dev/null || true
-    random=$(count_schedules "$tree/random.log" "$tree/why")
-    (cd "$tree" && timeout "$seconds_max" build/sim/cellar-sim scenes) \
-        >"$tree/scenes.log" 2>&1 </dev/null || true
-    scene=$(count_schedules "$tree/scenes.log" "$tree/why-scene")
+    random=$(run_kind "$tree" random "$schedules_max")
+    scene=$(run_kind "$tree" scenes 0)
+    log=$(run_kind "$tree" log "$((schedules_max / 10))")
     if [ "$scene" != - ]; then
-        scenes_found="$(sed -nE 's/^not ok [0-9]+ - (.*)/\1/p' "$tree/scenes.log" | head -n 1) $scene"
+        scene="$(sed -nE 's/^not ok [0-9]+ - (.*)/\1/p' "$tree/scenes.log" | head -n 1) $scene"
     fi
-    what=$(cat "$tree/why" 2>/dev/null || cat "$tree/why-scene" 2>/dev/null || true)
-    printf '| %s | %s | %s | %s |\n' "$name" "$random" "$scenes_found" "${what:-not found}"
+    what=$(cat "$tree"/why-random "$tree"/why-scenes "$tree"/why-log 2>/dev/null | head -n 1)
+    printf '| %s | %s | %s | %s | %s |\n' "$name" "$random" "$scene" "$log" "${what:-not found}"
     rm -rf "$tree/build/obj"
-    [ "$random" != - ] || [ "$scene" != - ]
+    [ "$random$scene$log" != --- ]
 }
 
 make -s --no-print-directory build/sim/cellar-sim
@@ -70,8 +75,8 @@ if [ $# -eq 0 ]; then
         set -- "$@" "${name%.patch}"
     done
 fi
-echo '| planted | random schedules | scene, schedules | what was found |'
-echo '|---|---|---|---|'
+echo '| planted | random | scene | log | what was found first |'
+echo '|---|---|---|---|---|'
 missed=0
 for name in "$@"; do
     run_one "$name" || missed=$((missed + 1))

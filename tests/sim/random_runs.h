@@ -21,4 +21,7 @@ struct random_totals {
 /* Everything in a schedule follows from its seed. False: sim_failure() says what is wrong. */
 bool random_run(uint64_t seed, struct random_totals *totals);
 
+/* Adds up what the run did. */
+void random_count(struct random_totals *totals);
+
 #endif

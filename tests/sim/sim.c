@@ -16,7 +16,7 @@
 #include <string.h>
 
 /* Time passes with the steps, so that it is the same in each repetition. */
-#define SIM_STEP_NS 200
+#define SIM_STEP_NS 2000
 #define SIM_START_NS (NANOSECONDS_PER_SECOND * 1000)
 
 static struct {
@@ -56,6 +56,7 @@ static void sim_thread_body(void) {
     thread->run(thread->argument);
     thread->state = SIM_DONE;
     sim.runnable &= ~(1u << sim_thread_number(thread));
+    sim_wake_all(&thread->state);
     void *unused;
     switch_stacks(&unused, sim.scheduler);
     abort();
@@ -197,6 +198,23 @@ static void sim_unblock(struct sim_thread *thread) {
     sim.runnable |= 1u << sim_thread_number(thread);
     /* The strategy may want it at once. */
     sim.decide_at = 0;
+}
+
+void sim_wait_on(const volatile void *address) {
+    struct sim_thread *thread = sim.current;
+
+    thread->futex = address;
+    thread->wake_ns = SIM_NEVER;
+    sim_block(thread, SIM_WAITS_FUTEX);
+}
+
+void sim_wake_all(const volatile void *address) {
+    for (unsigned i = 0; i < sim.count; i++) {
+        struct sim_thread *thread = &sim.threads[i];
+        if (thread->state == SIM_WAITS_FUTEX && thread->futex == address) {
+            sim_unblock(thread);
+        }
+    }
 }
 
 bool sim_wake_sleeper(void) {

@@ -78,6 +78,9 @@ uint32_t sim_runnable(void);
 uint64_t sim_steps(void);
 /* All that are no daemons are done or dead. */
 bool sim_actors_are_done(void);
+/* Blocks the current thread until sim_wake_all() is called with the same address. */
+void sim_wait_on(const volatile void *address);
+void sim_wake_all(const volatile void *address);
 /* Stops a thread for ever. It keeps its section. */
 void sim_kill(struct sim_thread *thread);
 /* The sleeper whose time is up first wakes now. False when nobody sleeps with a limit. */
@@ -106,5 +109,7 @@ struct sim_library_thread {
     void *argument;
 };
 unsigned sim_library_threads(const struct sim_library_thread **threads_out);
+/* Forgets all but the first `count`. */
+void sim_library_threads_keep(unsigned count);
 
 #endif

@@ -86,19 +86,29 @@ static uint64_t prepare_free(const struct commit *commit) {
            RECORD_LINE_BYTES;
 }
 
-static void prepare_state(struct commit *commit, unsigned number) {
-    struct world_image *image = &world_images[number];
-
+static void prepare_start(struct commit *commit, uint64_t lsn) {
     for (uint32_t i = 0; i < WORLD_CELLS; i++) {
         memset(&commit->cells[WORLD_CELL(i)], 0, sizeof(struct cell));
     }
-    memset((void *)commit->states, 0, sizeof image->states);
+    memset((void *)commit->states, 0, WORLD_LINES * sizeof *commit->states);
     memset(commit->ring, 0, WORLD_RING_BYTES);
     memset(&commit->limit, 0, sizeof commit->limit);
-    /* Not at the start of the ring, and so that records run over its end in some. */
-    cellar_status status =
-        commit_start(commit, WORLD_RING_BYTES * 4 + RECORD_LINE_BYTES * (61 - 7 * number));
+    cellar_status status = commit_start(commit, lsn);
     world_check(status == CELLAR_OK, "start");
+}
+
+static void prepare_image(const struct commit *commit, struct world_image *image) {
+    memcpy(&image->commit, commit, sizeof image->commit);
+    memcpy(image->states, (void *)commit->states, sizeof image->states);
+    memcpy(image->ring, commit->ring, sizeof image->ring);
+    for (uint32_t i = 0; i < WORLD_CELLS; i++) {
+        memcpy(&image->cells[i], &commit->cells[WORLD_CELL(i)], sizeof image->cells[i]);
+    }
+}
+
+static void prepare_state(struct commit *commit, unsigned number) {
+    /* Not at the start of the ring, and so that records run over its end in some. */
+    prepare_start(commit, WORLD_RING_BYTES * 4 + RECORD_LINE_BYTES * (61 - 7 * number));
     commit_advance_disk_end(commit, WORLD_DISK_END);
     commit->followed = number % 2 != 0;
     prepare_cells(commit);
@@ -108,12 +118,7 @@ static void prepare_state(struct commit *commit, unsigned number) {
         uint64_t space = (lines < most ? lines : most) * RECORD_LINE_BYTES;
         prepare_commit(commit, NULL, 0, (uint32_t)(space - sizeof(struct record_header)));
     }
-    memcpy(&image->commit, commit, sizeof image->commit);
-    memcpy(image->states, (void *)commit->states, sizeof image->states);
-    memcpy(image->ring, commit->ring, sizeof image->ring);
-    for (uint32_t i = 0; i < WORLD_CELLS; i++) {
-        memcpy(&image->cells[i], &commit->cells[WORLD_CELL(i)], sizeof image->cells[i]);
-    }
+    prepare_image(commit, &world_images[number]);
 }
 
 void world_create(void) {
@@ -129,7 +134,7 @@ void world_create(void) {
     struct commit *commit = world.commit;
     memory_unmap(commit->ring, 2 * commit->ring_bytes);
     commit->ring = memory_map_twice(WORLD_RING_BYTES);
-    world_images = calloc(WORLD_STARTS, sizeof *world_images);
+    world_images = calloc(WORLD_STARTS + 1, sizeof *world_images);
     world_check(commit->ring != NULL && world_images != NULL, "ring");
     commit->ring_bytes = WORLD_RING_BYTES;
     commit->ring_mask = WORLD_RING_BYTES - 1;
@@ -138,6 +143,9 @@ void world_create(void) {
     for (unsigned i = 0; i < WORLD_STARTS; i++) {
         prepare_state(commit, i);
     }
+    commit->followed = false;
+    prepare_start(commit, WORLD_EMPTY_LSN);
+    prepare_image(commit, &world_images[WORLD_START_EMPTY]);
 }
 
 void world_start(unsigned start, bool poison) {
@@ -164,18 +172,22 @@ void world_start(unsigned start, bool poison) {
     access_watch(commit, poison);
 }
 
-static void world_run_reclaimer(void *argument) {
+static void world_run_library(void *argument) {
     const struct sim_library_thread *thread = argument;
 
     thread->run(thread->argument);
 }
 
-void world_spawn_reclaimer(void) {
+struct sim_thread *world_spawn_library(const char *name, unsigned number) {
     const struct sim_library_thread *threads;
     unsigned count = sim_library_threads(&threads);
 
-    world_check(count >= WORLD_STARTS, "reclaimer");
-    sim_spawn("reclaimer", world_run_reclaimer, (void *)(uintptr_t)&threads[world_number], true);
+    world_check(count > number, name);
+    return sim_spawn(name, world_run_library, (void *)(uintptr_t)&threads[number], true);
+}
+
+void world_spawn_reclaimer(void) {
+    world_spawn_library("reclaimer", world_number);
 }
 
 uint64_t world_hash(uint64_t seed) {
@@ -358,6 +370,12 @@ enum commit_outcome world_commit(const struct commit_change *changes, uint32_t c
     }
     deed->returned = true;
     return deed->outcome;
+}
+
+void world_durable(void) {
+    unsigned thread = sim_thread_number(sim_current());
+
+    world.deeds[thread][world.deed_count[thread] - 1].durable = true;
 }
 
 void world_snapshot(const uint32_t *cells, uint32_t count) {

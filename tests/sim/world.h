@@ -29,7 +29,7 @@
 #define WORLD_CELLS ((uint32_t)(2 * WORLD_SLOTS)) /* in two classes */
 #define WORLD_CELL(i) CELL_INDEX((i) / WORLD_SLOTS, (i) % WORLD_SLOTS)
 /* Of one thread. */
-#define WORLD_DEEDS_MAX 96
+#define WORLD_DEEDS_MAX 384
 #define WORLD_CHANGES_MAX 4
 #define WORLD_STARTS 8
 #define WORLD_OBJECTS 16
@@ -46,6 +46,7 @@ enum deed_kind {
 struct deed {
     enum deed_kind kind;
     bool returned;
+    bool durable; /* the log has said so */
     enum commit_outcome outcome;
     uint64_t lsn;   /* of the record, or of the snapshot */
     uint64_t floor; /* a commit: the highest LSN returned before it was called */
@@ -79,8 +80,14 @@ void world_create(void);
 struct world *world_get(void);
 /* Puts prepared state `start` back, without any thread, and watches it. */
 void world_start(unsigned start, bool poison);
-/* Spawns the library's own thread of this start. */
+/* The prepared state for a log that is new: nothing in cells and ring, no space until the log makes
+ * some. */
+#define WORLD_START_EMPTY WORLD_STARTS
+#define WORLD_EMPTY_LSN UINT64_C(4096)
+/* Spawns a thread that the library has started: the reclaimer of this start, the one with a number.
+ */
 void world_spawn_reclaimer(void);
+struct sim_thread *world_spawn_library(const char *name, unsigned number);
 /* Everything but stacks that can tell two states of a run apart. */
 uint64_t world_hash(uint64_t seed);
 
@@ -97,6 +104,8 @@ struct cell_content world_read(uint32_t cell, bool settled);
 /* One attempt, inside a section. */
 enum commit_outcome world_commit(const struct commit_change *changes, uint32_t count,
                                  uint32_t payload_bytes, uint64_t *lsn_out);
+/* The last commit of this thread is durable. */
+void world_durable(void);
 /* Reads the cells as of one instant, inside a section. */
 void world_snapshot(const uint32_t *cells, uint32_t count);
 /* The log has taken this record. */
@@ -114,5 +123,7 @@ void world_look_again(const struct world_object *object);
 void world_judge_rest(void);
 /* After the last simulated thread has come to rest. Calls sim_fail() with what is wrong. */
 void world_judge(void);
+/* The power was cut at any moment; the history is what was found on disk. */
+void world_judge_cut(void);
 
 #endif
