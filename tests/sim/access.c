@@ -2,6 +2,7 @@
 #include "sim/access.h"
 
 #include "commit/ring.h"
+#include "sim/buffer.h"
 #include "sim/sim.h"
 
 #include <string.h>
@@ -66,6 +67,12 @@ bool access_reserved(unsigned thread, uint64_t *lsn_out, uint64_t *end_out) {
     return *lsn_out != 0;
 }
 
+void access_fence(void) {
+    if (buffer_is_on() && sim_current() != NULL) {
+        buffer_drain(sim_thread_number(sim_current()));
+    }
+}
+
 uint64_t access_reclaimed_lines(void) {
     return access.reclaimed_lines;
 }
@@ -126,15 +133,11 @@ static void access_loaded(const volatile void *object, int order) {
 }
 
 /* A store begins a new release sequence; a read-modify-write goes on with the one it finds. */
-static void access_stored(const volatile void *object, int order, bool modified) {
-    const struct sim_thread *thread = sim_current();
-
-    if (thread == NULL) {
-        return;
-    }
-    unsigned number = sim_thread_number(thread);
+static void access_stored_by(unsigned number, const volatile void *object, int order,
+                             bool modified) {
     struct clock *own = &access.of_thread[number];
     struct clock *clock = access_clock(object);
+
     if (modified && order_acquires(order)) {
         clock_join(own, clock);
     }
@@ -147,6 +150,15 @@ static void access_stored(const volatile void *object, int order, bool modified)
     }
 }
 
+static void access_modified(const volatile void *object, int order) {
+    const struct sim_thread *thread = sim_current();
+
+    if (thread != NULL) {
+        buffer_drain(sim_thread_number(thread));
+        access_stored_by(sim_thread_number(thread), object, order, true);
+    }
+}
+
 void access_lock(const void *mutex, bool taken) {
     if (access.commit == NULL) {
         return;
@@ -154,7 +166,7 @@ void access_lock(const void *mutex, bool taken) {
     if (taken) {
         access_loaded(mutex, memory_order_acquire);
     } else {
-        access_stored(mutex, memory_order_release, true);
+        access_modified(mutex, memory_order_release);
     }
 }
 
@@ -293,7 +305,7 @@ void __tsan_acquire(void *address) {
 
 void __tsan_release(void *address);
 void __tsan_release(void *address) {
-    access_stored(address, memory_order_release, true);
+    access_modified(address, memory_order_release);
 }
 
 #define PLAIN(name, bytes, write)                                                                  \
@@ -336,6 +348,40 @@ static void access_watch_store(const volatile void *object, uint64_t value) {
     }
 }
 
+void access_store_now(unsigned thread, volatile void *object, size_t bytes, uint64_t value,
+                      int order) {
+    access_stored_by(thread, object, order, false);
+    if (bytes == sizeof(uint64_t)) {
+        *(volatile uint64_t *)object = value;
+    } else {
+        *(volatile uint32_t *)object = (uint32_t)value;
+    }
+    access_watch_store(object, value);
+}
+
+static void access_store(volatile void *object, size_t bytes, uint64_t value, int order) {
+    const struct sim_thread *thread = sim_current();
+
+    if (thread == NULL) {
+        memcpy((void *)(uintptr_t)object, &value, bytes);
+        return;
+    }
+    unsigned number = sim_thread_number(thread);
+    if (buffer_is_on() && order != memory_order_seq_cst) {
+        buffer_store(number, object, bytes, value, order);
+    } else {
+        buffer_drain(number);
+        access_store_now(number, object, bytes, value, order);
+    }
+}
+
+static bool access_is_buffered(const volatile void *object, uint64_t *value_out) {
+    const struct sim_thread *thread = sim_current();
+
+    return buffer_is_on() && thread != NULL &&
+           buffer_load(sim_thread_number(thread), object, value_out);
+}
+
 static void access_watch_swap(const volatile void *object, uint64_t from, uint64_t to) {
     if (access.commit != NULL && sim_current() != NULL &&
         object == (volatile void *)&access.commit->reserved.lsn) {
@@ -350,19 +396,18 @@ static void access_watch_swap(const volatile void *object, uint64_t from, uint64
 #define ATOMIC_OPERATIONS(bits, type)                                                              \
     type __tsan_atomic##bits##_load(const volatile type *object, int order);                       \
     type __tsan_atomic##bits##_load(const volatile type *object, int order) {                      \
+        uint64_t buffered;                                                                         \
         access_loaded(object, order);                                                              \
-        return *object;                                                                            \
+        return access_is_buffered(object, &buffered) ? (type)buffered : *object;                   \
     }                                                                                              \
     void __tsan_atomic##bits##_store(volatile type *object, type value, int order);                \
     void __tsan_atomic##bits##_store(volatile type *object, type value, int order) {               \
-        access_stored(object, order, false);                                                       \
-        *object = value;                                                                           \
-        access_watch_store(object, (uint64_t)value);                                               \
+        access_store(object, sizeof *object, (uint64_t)value, order);                              \
     }                                                                                              \
     type __tsan_atomic##bits##_exchange(volatile type *object, type value, int order);             \
     type __tsan_atomic##bits##_exchange(volatile type *object, type value, int order) {            \
+        access_modified(object, order);                                                            \
         type before = *object;                                                                     \
-        access_stored(object, order, true);                                                        \
         *object = value;                                                                           \
         return before;                                                                             \
     }                                                                                              \
@@ -370,12 +415,13 @@ static void access_watch_swap(const volatile void *object, uint64_t from, uint64
                                                       type desired, int success, int failure);     \
     int __tsan_atomic##bits##_compare_exchange_strong(volatile type *object, type *expected,       \
                                                       type desired, int success, int failure) {    \
+        access_fence();                                                                            \
         if (*object != *expected) {                                                                \
             access_loaded(object, failure);                                                        \
             *expected = *object;                                                                   \
             return 0;                                                                              \
         }                                                                                          \
-        access_stored(object, success, true);                                                      \
+        access_modified(object, success);                                                          \
         access_watch_swap(object, (uint64_t)*expected, (uint64_t)desired);                         \
         *object = desired;                                                                         \
         return 1;                                                                                  \
@@ -383,8 +429,8 @@ static void access_watch_swap(const volatile void *object, uint64_t from, uint64
 #define ATOMIC_MODIFY(bits, type, name, result)                                                    \
     type __tsan_atomic##bits##_fetch_##name(volatile type *object, type value, int order);         \
     type __tsan_atomic##bits##_fetch_##name(volatile type *object, type value, int order) {        \
+        access_modified(object, order);                                                            \
         type before = *object;                                                                     \
-        access_stored(object, order, true);                                                        \
         *object = (type)(result);                                                                  \
         return before;                                                                             \
     }

@@ -8,8 +8,8 @@
  *   - of two accesses to a line, one of them a write, one happens before the other by
  *     acquire and release, locks of the grace periods included: vector clocks, as in C. Flanagan,
  *     S. Freund, "FastTrack" (PLDI 2009)
- * So an order that is too weak is found although the simulation itself is sequentially consistent.
- * What only shows when a store is overtaken by a later load (store-load order) is not found. */
+ * So an order that is too weak is found although every load sees the latest store. What shows only
+ * when a store is overtaken by a later load is for the store buffers of buffer.h. */
 #ifndef CELLAR_TESTS_SIM_ACCESS_H
 #define CELLAR_TESTS_SIM_ACCESS_H
 
@@ -27,6 +27,9 @@ bool access_reserved(unsigned thread, uint64_t *lsn_out, uint64_t *end_out);
 
 /* Lines reclaimed since access_watch(). */
 uint64_t access_reclaimed_lines(void);
+
+/* The stores of the current thread become visible: a system call, a lock. */
+void access_fence(void);
 
 /* Called by the simulated grace periods. */
 void access_section_left(void);

@@ -17,6 +17,10 @@ struct logged {
     const uint64_t *updates;
 };
 
+static uint64_t logged_word(const struct logged *logged, uint64_t update, unsigned word) {
+    return logged->updates[update * WORDS_OF_UPDATE + word];
+}
+
 static bool logged_next(const struct commit_history *history, size_t *at, struct logged *logged) {
     if (*at >= history->used) {
         return false;
@@ -87,11 +91,11 @@ static bool judge_same(const struct logged *logged, const struct deed *deed) {
         return false;
     }
     for (uint64_t i = 0; i < logged->count; i++) {
-        const uint64_t *words = &logged->updates[i * WORDS_OF_UPDATE];
         const struct commit_change *change = &deed->changes[i];
-        if (words[0] != change->cell || words[1] != change->update.expected ||
-            words[2] != (uint64_t)change->update.old_value ||
-            words[3] != (uint64_t)change->update.new_value) {
+        if (logged_word(logged, i, 0) != change->cell ||
+            logged_word(logged, i, 1) != change->update.expected ||
+            logged_word(logged, i, 2) != (uint64_t)change->update.old_value ||
+            logged_word(logged, i, 3) != (uint64_t)change->update.new_value) {
             return false;
         }
     }
@@ -164,9 +168,8 @@ static bool judge_was_value(const struct world *world, uint32_t cell,
     }
     while (logged_next(&world->history, &at, &logged)) {
         for (uint64_t i = 0; logged.lsn == read->expected && i < logged.count; i++) {
-            const uint64_t *words = &logged.updates[i * WORDS_OF_UPDATE];
-            if (words[0] == cell) {
-                return words[3] == (uint64_t)read->old_value;
+            if (logged_word(&logged, i, 0) == cell) {
+                return logged_word(&logged, i, 3) == (uint64_t)read->old_value;
             }
         }
     }

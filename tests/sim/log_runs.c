@@ -2,6 +2,7 @@
 #include "sim/log_runs.h"
 
 #include "sim/actors.h"
+#include "sim/buffer.h"
 #include "sim/plan.h"
 #include "sim/sim.h"
 #include "sim/world.h"
@@ -113,6 +114,7 @@ bool log_run(uint64_t seed, struct random_totals *totals) {
     plan_make(&plan, seed, STEPS_USUAL);
     sim_reset();
     world_start(WORLD_START_EMPTY, random_below(&plan.random, 4) != 0);
+    buffer_reset(plan.buffered);
     if (random_below(&plan.random, 2) == 0) {
         plan.gives_up_at = 1 + random_below(&plan.random, 2 * STEPS_USUAL);
     }

@@ -4,8 +4,12 @@
  *     Finding Bugs", ASPLOS 2010), d from 1 to 6
  *   - a walk: at each point another thread with a fixed probability from 1 to 1/64
  *   - the same walk with the log writer stopped for a while
- * In a third of them one thread is stopped for ever at a random step. */
+ * In half of them stores are buffered (buffer.h), each of the oldest becoming visible with a chance
+ * of one in four whenever somebody is chosen. In a third one thread is stopped for ever at a random
+ * step. */
 #include "sim/plan.h"
+
+#include "sim/buffer.h"
 
 #include <string.h>
 
@@ -58,6 +62,9 @@ static struct sim_thread *plan_choose(void *context, struct sim_thread *current,
         }
         plan->victim = NULL;
     }
+    if (plan->buffered) {
+        buffer_drain_some(random_next(&plan->random));
+    }
     if (random_below(&plan->random, 64) == 0) {
         sim_wake_sleeper();
     }
@@ -98,6 +105,7 @@ void plan_make(struct random_plan *plan, uint64_t seed, uint64_t steps) {
     memset(plan, 0, sizeof *plan);
     plan->random.state = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
     plan->priorities = random_below(&plan->random, 2) == 0;
+    plan->buffered = random_below(&plan->random, 2) == 0;
     plan->lowest = 1000;
     plan->walk_shift = (unsigned)random_below(&plan->random, 7);
     plan->changes = plan->priorities ? (unsigned)random_below(&plan->random, PLAN_CHANGES_MAX) : 0;

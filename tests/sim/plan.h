@@ -9,6 +9,7 @@
 
 struct random_plan {
     struct random random;
+    bool buffered; /* switched on by the caller, after world_start() */
     bool priorities;
     unsigned priority[SIM_THREADS_MAX]; /* the highest goes on; all different */
     unsigned lowest;

@@ -3,6 +3,7 @@
 
 #include "sim/access.h"
 #include "sim/actors.h"
+#include "sim/buffer.h"
 #include "sim/plan.h"
 #include "sim/sim.h"
 #include "sim/world.h"
@@ -44,6 +45,7 @@ bool random_run(uint64_t seed, struct random_totals *totals) {
     struct random *random = &plan.random;
     sim_reset();
     world_start((unsigned)random_below(random, WORLD_STARTS), random_below(random, 4) != 0);
+    buffer_reset(plan.buffered);
     unsigned actors = 2 + (unsigned)random_below(random, ACTORS_MAX - 1);
     for (unsigned i = 0; i < actors; i++) {
         mixed[i] = (struct actor_mixed){

@@ -3,6 +3,7 @@
 #include "sim/sim.h"
 
 #include "sim/access.h"
+#include "sim/buffer.h"
 #include "sim/switch.h"
 
 #include "base/clock.h"
@@ -54,6 +55,7 @@ static void sim_thread_body(void) {
     struct sim_thread *thread = sim.current;
 
     thread->run(thread->argument);
+    access_fence();
     thread->state = SIM_DONE;
     sim.runnable &= ~(1u << sim_thread_number(thread));
     sim_wake_all(&thread->state);
@@ -187,6 +189,7 @@ void sim_yield(void) {
 /* ---- Blocking ---- */
 
 static void sim_block(struct sim_thread *thread, enum sim_state state) {
+    access_fence();
     thread->state = state;
     sim.runnable &= ~(1u << sim_thread_number(thread));
     sim_give_up_processor(thread);
@@ -237,6 +240,7 @@ bool sim_wake_sleeper(void) {
 }
 
 void sim_kill(struct sim_thread *thread) {
+    buffer_drain(sim_thread_number(thread));
     thread->state = SIM_DEAD;
     sim.runnable &= ~(1u << sim_thread_number(thread));
 }
@@ -262,6 +266,7 @@ void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout_ns) {
     struct sim_thread *thread = sim.current;
 
     CELLAR_SCHEDULE_POINT();
+    access_fence();
     if (thread == NULL || atomic_load_explicit(word, memory_order_relaxed) != value) {
         return;
     }
@@ -273,6 +278,7 @@ void futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t timeout_ns) {
 
 void futex_wake(_Atomic uint32_t *word, int count) {
     CELLAR_SCHEDULE_POINT();
+    access_fence();
     for (unsigned i = 0; i < sim.count && count > 0; i++) {
         struct sim_thread *thread = &sim.threads[i];
         if (thread->state == SIM_WAITS_FUTEX && thread->futex == word) {
@@ -336,6 +342,9 @@ void commit_grace_period(void) {
     if (thread->section_depth != 0) {
         sim_fail("waits for a grace period inside a section");
     }
+    /* A grace period puts a barrier into every thread, at its beginning and at its end; entering
+     * and leaving a section is none. */
+    buffer_drain_all();
     access_grace_begins();
     for (unsigned i = 0; i < sim.count; i++) {
         const struct sim_thread *other = &sim.threads[i];
@@ -345,6 +354,7 @@ void commit_grace_period(void) {
         sim_note("waits for a grace period");
         sim_block(thread, SIM_WAITS_GRACE);
     }
+    buffer_drain_all();
     access_grace_over();
     memset(thread->grace_waits, 0, sizeof thread->grace_waits);
 }

@@ -3,6 +3,7 @@
 #include "sim/world.h"
 
 #include "sim/access.h"
+#include "sim/buffer.h"
 #include "sim/sim.h"
 
 #include "base/hash.h"
@@ -170,6 +171,7 @@ void world_start(unsigned start, bool poison) {
     atomic_store_explicit(&world.object, &world.objects[0], memory_order_relaxed);
     atomic_store_explicit(&world.object_count, 1, memory_order_relaxed);
     access_watch(commit, poison);
+    buffer_reset(false);
 }
 
 static void world_run_library(void *argument) {
