@@ -85,7 +85,7 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan format tidy clean \
-        FORCE crash fault corrupt coverage model model-quick setup-base setup-check \
+        FORCE crash fault corrupt coverage model model-quick sim sim-aarch64 setup-base setup-check \
         setup-coverage build-bench clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
@@ -293,6 +293,46 @@ build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(FLAGS_OF_release) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR)
+
+# --- Interleavings -----------------------------------------------------------------------------
+
+# lib/commit and lib/log on simulated threads, with a switch at every shared access and every access
+# watched.
+SIM         ?= sim
+SIM_WATCH   := -fsanitize=thread --param=tsan-instrument-func-entry-exit=0 \
+               -include sim/watched.h
+SIM_WATCHED := $(filter-out lib/commit/grace.c,$(wildcard lib/commit/*.c lib/log/*.c)) \
+               tests/sim/actors.c
+SIM_OTHERS  := $(patsubst %,lib/base/%.c,memory checksum hash histogram io) \
+               tests/support/commit_history.c $(wildcard tests/support/memory_*.c) \
+               $(filter-out tests/sim/actors.c,$(wildcard tests/sim/*.c))
+SIM_FLAGS   := $(COMMON) -O2 -g $(FLAGS_MACHINE) -Iinclude -Ilib -Itests
+SIM_OBJECTS := $(patsubst %.c,build/obj/$(SIM)/watched/%.o,$(SIM_WATCHED)) \
+               $(patsubst %.c,build/obj/$(SIM)/%.o,$(SIM_OTHERS))
+
+sim: build/sim/cellar-sim ## Simulated schedules of the commit; SCHEDULES= and SEED= are passed on
+	$(Q)SCHEDULES=$(SCHEDULES) SEED=$(SEED) build/sim/cellar-sim
+
+# Linked, but not run.
+sim-aarch64: build/obj/aarch64/include
+	$(Q)$(MAKE) --no-print-directory SIM=sim-aarch64 CC=$(AARCH64_CC) \
+	    FLAGS_MACHINE='$(FLAGS_aarch64) -isystem build/obj/aarch64/include' \
+	    build/sim-aarch64/cellar-sim
+
+build/obj/$(SIM)/watched/%.o: %.c Makefile | setup-base
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(SIM_FLAGS) $(SIM_WATCH) -c $< -o $@
+
+build/obj/$(SIM)/%.o: %.c Makefile | setup-base
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) $(SIM_FLAGS) -c $< -o $@
+
+build/$(SIM)/cellar-sim: $(SIM_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(FLAGS_MACHINE) -o $@ $^ -pthread -lm
 
 # --- Steps of the gate (tests/run.sh calls them) ------------------------------------------------
 

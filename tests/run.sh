@@ -169,7 +169,7 @@ step_of_tests() {
 # --- Steps, quick ones first -------------------------------------------------------------------
 
 steps=(format layers layers-self-test limits limits-self-test shellcheck build symbols clang
-    aarch64 model unit flow crash fault corrupt replay-totals replay-hostile replay-kill demo
+    aarch64 model unit flow crash fault corrupt sim replay-totals replay-hostile replay-kill demo
     stress asan tsan install clang-tidy cppcheck)
 
 make_step() {
@@ -195,11 +195,12 @@ run_step() {
     build) make_step build all build-bench ;;
     symbols) step_with_cases symbols tests/tools/symbols.sh ;;
     clang) make_step clang lib-clang ;;
-    aarch64) make_step aarch64 lib-aarch64 ;;
+    aarch64) make_step aarch64 lib-aarch64 sim-aarch64 ;;
     model) step_with_cases model tests/model/run.sh quick ;;
     unit | flow | stress) step_of_tests "$1" test "$1" ;;
     crash | fault | corrupt) gate_step "$1" ;;
     replay-*) step_with_cases "$1" "tests/flow/${1//-/_}.sh" ;;
+    sim) step_with_cases sim "$MAKE" --no-print-directory sim ;;
     demo) step demo "$MAKE" --no-print-directory demo ;;
     asan) step_of_tests asan asan unit flow stress ;;
     # Without the flow tests: flow_power takes minutes there, and flow_crash_disk fails there at
