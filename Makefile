@@ -85,8 +85,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan format tidy clean \
-        FORCE crash fault corrupt coverage model model-quick sim sim-aarch64 setup-base setup-check \
-        setup-coverage build-bench clang-tidy format-check cppcheck shellcheck \
+        FORCE crash fault corrupt coverage model model-quick sim sim-aarch64 setup-base \
+        setup-check setup-coverage build-bench clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
 # --- Targets -----------------------------------------------------------------------------------

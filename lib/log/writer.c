@@ -285,8 +285,11 @@ static bool writer_rest(struct log *log) {
     uint64_t seen = writer->decided_lsn;
 
     if (writer_is_stopping(log)) {
-        /* One more round with a mark, unless it finds no space. */
-        return due && writer_mark(log);
+        /* One more round with a mark, or with the part of it that has found space. */
+        if (due) {
+            (void)writer_mark(log);
+        }
+        return ATOMIC_LOAD(&log->commit->reserved.lsn, relaxed) != seen;
     }
     int64_t began_ns = clock_monotonic_ns();
     commit_writer_sleep(log->commit, seen, due ? WRITER_IDLE_NS : WRITER_SLEEP_NS);

@@ -159,9 +159,9 @@ static void a_deadline_is_kept(void **state) {
     int64_t began_ns = clock_monotonic_ns();
     int64_t deadline_ns = began_ns + 30 * NANOSECONDS_PER_MILLISECOND;
     /* Nobody has this LSN. */
-    assert_int_equal(log_wait(fixture.log, lsn + 1024, deadline_ns), CELLAR_TIMEOUT);
+    assert_int_equal(log_wait(fixture.log, lsn + (1U << 16), deadline_ns), CELLAR_TIMEOUT);
     assert_true(clock_monotonic_ns() >= deadline_ns);
-    assert_int_equal(log_wait(fixture.log, lsn + 1024, 0), CELLAR_TIMEOUT);
+    assert_int_equal(log_wait(fixture.log, lsn + (1U << 16), 0), CELLAR_TIMEOUT);
     assert_int_equal(log_fixture_close(&fixture), CELLAR_OK);
     log_fixture_destroy(&fixture);
     memory_disk_destroy(disk);
