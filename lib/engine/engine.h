@@ -21,6 +21,7 @@
 #define ENGINE_STOCKS_DEFAULT (1u << 21)
 #define ENGINE_ACCOUNTS_DEFAULT (1u << 24)
 #define ENGINE_ORDERS_DEFAULT (1u << 24)
+#define ENGINE_LEASES_DEFAULT (1u << 16)
 /* Longest wait for ring space when the caller did not say. */
 #define ENGINE_SPACE_WAIT_MS 10000
 /* Attempts of one call before CONFLICT. Each failed one means that another call's commit succeeded,

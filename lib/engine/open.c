@@ -46,10 +46,11 @@ static void open_set_defaults(cellar_config *config) {
     }
     uint32_t given_stocks = config->stocks_max;
     uint32_t *const limits[] = {&config->products_max, &config->stocks_max, &config->accounts_max,
-                                &config->orders_max};
+                                &config->orders_max, &config->leases_max};
     static const uint32_t defaults[] = {ENGINE_PRODUCTS_DEFAULT, ENGINE_STOCKS_DEFAULT,
-                                        ENGINE_ACCOUNTS_DEFAULT, ENGINE_ORDERS_DEFAULT};
-    for (size_t i = 0; i < 4; i++) {
+                                        ENGINE_ACCOUNTS_DEFAULT, ENGINE_ORDERS_DEFAULT,
+                                        ENGINE_LEASES_DEFAULT};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (*limits[i] == 0) {
             *limits[i] = defaults[i];
         }
@@ -93,6 +94,9 @@ static const char *open_check_config(const cellar_config *config) {
     if (config->orders_max > CELLAR_ORDERS_MAX) {
         return "orders_max: at most CELLAR_ORDERS_MAX";
     }
+    if (config->leases_max > CELLAR_LEASES_MAX) {
+        return "leases_max: at most CELLAR_LEASES_MAX";
+    }
     if (config->durability != CELLAR_DURABLE && config->durability != CELLAR_RELAXED) {
         return "durability: CELLAR_DURABLE or CELLAR_RELAXED";
     }
@@ -106,7 +110,8 @@ static cellar_status open_create_commit(cellar *engine, const struct engine_opti
     const struct store_limits limits = {.products = config->products_max,
                                         .stocks = config->stocks_max,
                                         .accounts = config->accounts_max,
-                                        .orders = config->orders_max};
+                                        .orders = config->orders_max,
+                                        .leases = config->leases_max};
     struct commit_config commit = {.ring_bytes = config->ring_bytes,
                                    .oracle = options->oracle,
                                    .followed = true,
@@ -144,8 +149,8 @@ static cellar_status open_visit(void *context, const struct record_header *recor
         return open_refuse(problem, CELLAR_OUT_OF_MEMORY, "while replaying the log");
     case STORE_APPLY_LIMIT:
         return open_refuse(problem, CELLAR_CONFIG_MISMATCH,
-                           "the log holds more products, stocks, accounts or orders than the "
-                           "configuration allows");
+                           "the log holds more products, stocks, accounts, orders or leases "
+                           "than the configuration allows");
     default:
         problem->status = CELLAR_CORRUPT;
         snprintf(problem->text, sizeof problem->text,

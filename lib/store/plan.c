@@ -14,6 +14,7 @@ void plan_create(struct plan *plan, struct store *store) {
     plan->lines = plan->lines_inline;
     plan->line_capacity = PLAN_LINES_INLINE;
     plan->suspect_count = 0;
+    plan->collected_lsn = 0;
     plan_reset(plan, 0);
 }
 

@@ -26,11 +26,24 @@
 enum store_cell_class {
     /* slot: state of an order or another document; <= 0: none, minus its generation */
     STORE_CELLS_DOCUMENT = 1,
+    STORE_CELLS_LEASE = 4,        /* 2 * slot: until when, ms, 0: free; + 1: the holder */
     STORE_CELLS_PRIVATE_LAST = 5, /* classes up to here are private to one customer or request */
-    STORE_CELLS_ACCOUNT = 6,      /* 2 * slot: balance - floor; 2 * slot + 1: floor */
+    STORE_CELLS_ACCOUNT = 6,      /* 4 * slot + store_account_part */
+    STORE_CELLS_SETTLED = 7,      /* account slot: what was settled of all it collected, ever */
     STORE_CELLS_PRODUCT = 8,      /* slot: number of the attribute block; 0: does not exist */
     STORE_CELLS_STOCK = 14        /* 4 * slot + store_stock_cell */
 };
+
+/* `room` = balance - floor - held is what may be spent. Whatever changes one of the first three
+ * changes the room's version, so that it guards the others; terms never change. */
+enum store_account_part {
+    STORE_ACCOUNT_ROOM = 0,
+    STORE_ACCOUNT_FLOOR_PART = 1,
+    STORE_ACCOUNT_HELD = 2,
+    STORE_ACCOUNT_TERMS = 3, /* the currency, and STORE_TERMS_COLLECTING */
+    STORE_ACCOUNT_CELLS = 4
+};
+#define STORE_TERMS_COLLECTING (INT64_C(1) << 32)
 
 /* A rule and the quantity it guards stand in one cell: `sellable` = available - safety, less
  * STORE_STOCK_BLOCK while the product is discontinued. A sale asks only that it stays at or above
@@ -49,6 +62,28 @@ _Static_assert(STORE_STOCK_BLOCK / 4 > 4 * CELLAR_AMOUNT_MAX,
 /* State of a document that is no order: a stock change or transfer that has an id. */
 #define STORE_STATE_OTHER 6
 #define STORE_STATE_COUNT 7
+
+/* The value of a document's cell while it lives: its state and, of a hold, the deadline, 0 being
+ * none, so that whoever changes the state has met the deadline. */
+static inline int64_t store_document_value(uint32_t state, int64_t deadline_ms) {
+    return (int64_t)((uint64_t)deadline_ms << 8 | state);
+}
+/* 0: it does not live. */
+static inline uint32_t store_document_state(int64_t value) {
+    return value <= 0 ? 0 : (uint32_t)(value & 0xff);
+}
+static inline int64_t store_document_deadline_ms(int64_t value) {
+    return value <= 0 ? 0 : value >> 8;
+}
+/* An order or a return, and no other document. */
+static inline bool store_document_is_order(int64_t value) {
+    uint32_t state = store_document_state(value);
+    return state >= CELLAR_ORDER_PLACED && state <= CELLAR_ORDER_RETURNED;
+}
+static inline bool store_document_is_account_hold(int64_t value) {
+    uint32_t state = store_document_state(value);
+    return state >= CELLAR_ACCOUNT_HOLD_HELD && state <= CELLAR_ACCOUNT_HOLD_EXPIRED;
+}
 
 struct store_attributes {
     struct commit_deferred deferred;
@@ -88,6 +123,15 @@ struct store_account {
     struct table_link link;
     uint64_t id;
     uint32_t slot;
+    bool collecting;            /* derived, as the terms say */
+    _Atomic uint64_t collected; /* derived: all that it has collected, ever; modulo 2^64 */
+};
+
+struct store_lease {
+    struct table_link link;
+    uint32_t slot;
+    uint8_t name_bytes;
+    char name[CELLAR_LEASE_NAME_BYTES_MAX + 1];
 };
 
 /* The lines of an order while it is open. */
@@ -117,13 +161,19 @@ struct store_order {
     int64_t placed_ns;
     _Atomic int64_t changed_ns;
     uint64_t fingerprint;
-    uint64_t customer;
-    _Atomic uint64_t account;
-    int64_t total;
+    uint64_t customer;                     /* of a hold of money: the account it is held of */
+    _Atomic uint64_t account;              /* of a hold of money: the account it was posted to */
+    int64_t total;                         /* of a hold of money: what was held */
     _Atomic(struct store_detail *) detail; /* NULL once closed */
-    uint32_t older_of_customer;
-    uint32_t line_count;
+    union {
+        struct {
+            uint32_t older_of_customer;
+            uint32_t line_count;
+        };
+        _Atomic int64_t posted; /* of a hold of money: how much was paid */
+    };
 };
+_Static_assert(sizeof(struct store_order) == 2 * CACHE_LINE_BYTES, "as said above");
 
 struct store_customer {
     struct table_link link;
@@ -145,16 +195,19 @@ struct store {
 
     struct slots product_slots, stock_slots, account_slots, order_slots, customer_slots;
     struct slots block_slots, category_slots;
+    struct slots lease_slots;
     struct store_product *products;
     struct store_stock *stocks;
     struct store_account *accounts;
     struct store_order *orders;
     struct store_customer *customers;
     struct store_category *categories;
+    struct store_lease *leases;
     _Atomic(struct store_attributes *) *blocks;
 
     struct table product_table, stock_table, account_table, order_table, customer_table;
     struct table category_table;
+    struct table lease_table;
 
     struct index *products_by_status[3];
     struct index *orders_by_state[STORE_STATE_COUNT];
@@ -166,7 +219,7 @@ struct store {
 };
 
 struct store_limits {
-    uint32_t products, stocks, accounts, orders;
+    uint32_t products, stocks, accounts, orders, leases;
 };
 
 /* The slots of each class of cells that these limits ask for. */
@@ -217,12 +270,45 @@ static inline uint32_t store_stock_cell(uint32_t slot, enum store_stock_cell whi
     return CELL_INDEX(STORE_CELLS_STOCK, slot * STORE_STOCK_CELLS + which);
 }
 
+static inline uint32_t store_account_part_cell(uint32_t slot, enum store_account_part part) {
+    return CELL_INDEX(STORE_CELLS_ACCOUNT, slot * STORE_ACCOUNT_CELLS + part);
+}
+
+/* What may be spent. */
 static inline uint32_t store_account_cell(uint32_t slot) {
-    return CELL_INDEX(STORE_CELLS_ACCOUNT, 2 * slot);
+    return store_account_part_cell(slot, STORE_ACCOUNT_ROOM);
 }
 
 static inline uint32_t store_floor_cell(uint32_t slot) {
-    return CELL_INDEX(STORE_CELLS_ACCOUNT, 2 * slot + 1);
+    return store_account_part_cell(slot, STORE_ACCOUNT_FLOOR_PART);
+}
+
+static inline uint32_t store_held_cell(uint32_t slot) {
+    return store_account_part_cell(slot, STORE_ACCOUNT_HELD);
+}
+
+static inline uint32_t store_terms_cell(uint32_t slot) {
+    return store_account_part_cell(slot, STORE_ACCOUNT_TERMS);
+}
+
+static inline uint32_t store_settled_cell(uint32_t slot) {
+    return CELL_INDEX(STORE_CELLS_SETTLED, slot);
+}
+
+/* How much of what the account has collected is not settled, as far as the log was followed.
+ * Inside a section. Acquire: pairs with the release in account_apply_payment(); a settlement that
+ * rests on this sum gets a higher LSN than the records it was summed up from. Read after the cell:
+ * what was settled had been summed up. */
+static inline int64_t store_unsettled(const struct store_account *account, int64_t settled) {
+    return (int64_t)(ATOMIC_LOAD(&account->collected, acquire) - (uint64_t)settled);
+}
+
+static inline uint32_t store_lease_cell(uint32_t slot) {
+    return CELL_INDEX(STORE_CELLS_LEASE, 2 * slot);
+}
+
+static inline uint32_t store_lease_holder_cell(uint32_t slot) {
+    return CELL_INDEX(STORE_CELLS_LEASE, 2 * slot + 1);
 }
 
 /* NULL when there is none. May be one whose creation is not committed. */
@@ -257,6 +343,9 @@ struct store_category *store_find_category(struct store *store, const char *name
 struct store_product *store_ensure_product(struct store *store, const char *sku, size_t sku_bytes);
 uint32_t store_ensure_stock(struct store *store, struct store_product *product, uint32_t location);
 struct store_account *store_ensure_account(struct store *store, uint64_t id);
+/* lease.c */
+struct store_lease *store_find_lease(struct store *store, const char *name, size_t bytes);
+struct store_lease *store_ensure_lease(struct store *store, const char *name, size_t bytes);
 struct store_order *store_ensure_order(struct store *store, cellar_id id);
 
 /* What is sold of a stock: the sellable cell without the block. */
@@ -287,6 +376,17 @@ enum store_apply_result product_apply(struct store *store, const struct store_pa
 enum store_apply_result stock_apply(struct store *store, const struct store_part *part);
 enum store_apply_result account_apply(struct store *store, const struct store_part *part);
 enum store_apply_result order_apply(struct store *store, const struct store_part *part);
+enum store_apply_result account_hold_apply(struct store *store, const struct store_part *part);
+enum store_apply_result lease_apply(struct store *store, const struct store_part *part);
+/* Whether their payloads are well formed and agree with the record's cells. */
+bool account_check_part(const struct store *store, const struct store_part *part);
+bool lease_check_part(const struct store *store, const struct store_part *part);
+/* `amount` went from one account to another; 0 is outside; below zero, the other way round. Counts
+ * it, and sums up what a collecting account collects. */
+void account_apply_payment(struct store *store, uint64_t from, uint64_t to, int64_t amount);
+/* Recovery: the entry with the slot of the record's cell. Live: it is there. */
+enum store_apply_result order_apply_entry(struct store *store, cellar_id id, uint32_t slot,
+                                          struct store_order **order_out);
 /* The document's entry for a part whose id is not {0, 0}; `state` is what its cell says. */
 enum store_apply_result order_apply_document(struct store *store, const struct store_part *part,
                                              const struct payload_document *document,

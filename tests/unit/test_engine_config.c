@@ -53,6 +53,7 @@ enum member {
     STOCKS,
     ACCOUNTS,
     ORDERS,
+    LEASES,
     DURABILITY
 };
 
@@ -78,6 +79,9 @@ static void set(cellar_config *config, enum member member, uint64_t value) {
         break;
     case ORDERS:
         config->orders_max = (uint32_t)value;
+        break;
+    case LEASES:
+        config->leases_max = (uint32_t)value;
         break;
     case DURABILITY:
         config->durability = (cellar_durability)value;
@@ -115,6 +119,8 @@ static void test_beyond_the_limits(void **unused) {
         {"accounts_max", ACCOUNTS, UINT32_MAX},
         {"orders_max", ORDERS, CELLAR_ORDERS_MAX + 1},
         {"orders_max", ORDERS, UINT32_MAX},
+        {"leases_max", LEASES, CELLAR_LEASES_MAX + 1},
+        {"leases_max", LEASES, UINT32_MAX},
         {"durability", DURABILITY, 3},
         {"durability", DURABILITY, UINT32_MAX},
     };
@@ -147,6 +153,7 @@ static void test_at_the_limits(void **unused) {
         {ACCOUNTS, 1},
         {ORDERS, 1},
         {ORDERS, CELLAR_ORDERS_MAX},
+        {LEASES, 1},
         {DURABILITY, CELLAR_DURABILITY_DEFAULT},
         {DURABILITY, CELLAR_DURABLE},
         {DURABILITY, CELLAR_RELAXED},
@@ -175,6 +182,7 @@ static void test_largest_limits(void **unused) {
     config.stocks_max = CELLAR_STOCKS_MAX;
     config.accounts_max = CELLAR_ACCOUNTS_MAX;
     config.orders_max = CELLAR_ORDERS_MAX;
+    config.leases_max = CELLAR_LEASES_MAX;
     cellar_status status = try_config(&config, &problem);
     if (status != CELLAR_OK) {
         fail_msg("%s: %s", cellar_status_name(status), problem.text);
@@ -194,6 +202,7 @@ static void test_defaults(void **unused) {
     assert_int_equal(used->stocks_max, 2097152);
     assert_int_equal(used->accounts_max, 16777216);
     assert_int_equal(used->orders_max, 16777216);
+    assert_int_equal(used->leases_max, 65536);
     assert_int_equal(used->durability, CELLAR_DURABLE);
     /* Durable by default: the commit is on disk when the call returns. */
     cellar_product product = {.sku = "a"};
