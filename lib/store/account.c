@@ -7,8 +7,6 @@
  * much was, ever, and changes in the same commit. */
 #include "store/account.h"
 
-#include "base/assert.h"
-
 /* ---- Checking a request ---- */
 
 bool account_check_id(struct plan *plan, uint64_t account) {
@@ -154,7 +152,11 @@ enum plan_result account_spend(struct plan *plan, struct account_view *view, uin
 
 enum plan_result account_write_held(struct plan *plan, struct account_view *view, int64_t delta) {
     int64_t held = view->held.value + delta;
-    ASSERT(held >= 0);
+    if (held < 0) {
+        /* The hold has ended since its document was read: as if that commit had come first. */
+        plan->wait_lsn = 0;
+        return PLAN_WAIT;
+    }
     if (!plan_write(plan, store_held_cell(view->account->slot), view->held, held)) {
         return PLAN_NO_MEMORY;
     }
