@@ -94,8 +94,9 @@ cellar_status cellar_account_settle(cellar *store, const cellar_call *call, uint
 /* ---- Reading ---- */
 
 /* Inside a section: the cells as of one instant, which the version of the first stands for. */
-static void account_look(const struct commit *commit, const struct store_account *found,
+static void account_look(const cellar *engine, const struct store_account *found,
                          cellar_account *out) {
+    const struct commit *commit = engine->commit;
     uint32_t slot = found->slot;
     struct cell_content room;
     struct cell_content again;
@@ -116,7 +117,7 @@ static void account_look(const struct commit *commit, const struct store_account
     out->available = room.value;
     out->currency = (uint32_t)terms;
     out->collecting = (terms & STORE_TERMS_COLLECTING) != 0;
-    out->unsettled = out->collecting ? store_unsettled(found, settled) : 0;
+    out->unsettled = out->collecting ? store_unsettled(engine->store, slot, settled) : 0;
     out->balance = room.value + out->floor + held;
     store_sum(&out->balance, out->unsettled);
 }
@@ -134,7 +135,7 @@ cellar_status cellar_account_get(cellar *store, uint64_t account, cellar_account
     commit_enter();
     const struct store_account *found = store_find_account(store->store, account);
     if (found != NULL) {
-        account_look(store->commit, found, account_out);
+        account_look(store, found, account_out);
     }
     commit_leave();
     engine_leave(&guard);

@@ -101,11 +101,11 @@ enum plan_result account_read(struct plan *plan, uint64_t id, uint32_t line,
 
 /* What a settlement would add: all that was collected and is known of, as far as the balance has
  * room for it. */
-static int64_t account_collected(const struct account_view *view) {
+static int64_t account_collected(const struct plan *plan, const struct account_view *view) {
     if (!view->collecting) {
         return 0;
     }
-    int64_t unsettled = store_unsettled(view->account, view->settled.value);
+    int64_t unsettled = store_unsettled(plan->store, view->account->slot, view->settled.value);
     int64_t limit = CELLAR_AMOUNT_MAX - account_balance(view);
     return unsettled < limit ? unsettled : limit;
 }
@@ -124,7 +124,7 @@ static bool account_wait_collected(struct plan *plan) {
 /* `needed` is more than may be spent. */
 static enum plan_result account_short(struct plan *plan, const struct account_view *view,
                                       uint32_t line, int64_t needed) {
-    int64_t collected = account_collected(view);
+    int64_t collected = account_collected(plan, view);
     if (collected > 0 && view->room.value + collected >= needed) {
         plan->settle_account = view->account->id;
         return PLAN_SETTLE;
@@ -164,18 +164,27 @@ enum plan_result account_write_held(struct plan *plan, struct account_view *view
     return PLAN_COMMIT;
 }
 
+/* As far as is known: what is on the way comes on top, and a settlement moves no more than there is
+ * room for. */
+static bool account_collects(const struct plan *plan, const struct account_view *view,
+                             int64_t amount) {
+    int64_t balance = account_balance(view);
+    /* Far from full: no need to look at what all the others change. Relaxed: a hint. */
+    if (!ATOMIC_LOAD(&view->account->brimming, relaxed) &&
+        balance + amount <= CELLAR_AMOUNT_MAX - STORE_BRIM) {
+        return true;
+    }
+    int64_t unsettled = store_unsettled(plan->store, view->account->slot, view->settled.value);
+    return unsettled <= CELLAR_AMOUNT_MAX && balance + unsettled + amount <= CELLAR_AMOUNT_MAX;
+}
+
 enum plan_result account_receive(struct plan *plan, struct account_view *view, uint32_t line,
                                  int64_t amount) {
-    int64_t balance = account_balance(view);
     if (view->collecting) {
-        /* As far as is known: what is on the way comes on top, and a settlement moves no more than
-         * there is room for. */
-        int64_t unsettled = store_unsettled(view->account, view->settled.value);
-        bool fits =
-            unsettled <= CELLAR_AMOUNT_MAX && balance + unsettled + amount <= CELLAR_AMOUNT_MAX;
-        return fits ? PLAN_COMMIT : plan_refuse(plan, CELLAR_OVERFLOW, line);
+        return account_collects(plan, view, amount) ? PLAN_COMMIT
+                                                    : plan_refuse(plan, CELLAR_OVERFLOW, line);
     }
-    if (balance + amount > CELLAR_AMOUNT_MAX) {
+    if (account_balance(view) + amount > CELLAR_AMOUNT_MAX) {
         return plan_refuse(plan, CELLAR_OVERFLOW, line);
     }
     return account_spend(plan, view, line, amount);
@@ -370,7 +379,7 @@ enum plan_result plan_account_settle(struct plan *plan, void *argument) {
     if (!view.collecting) {
         return plan_invalid(plan, "account: not a collecting one", CELLAR_NO_LINE);
     }
-    int64_t amount = account_collected(&view);
+    int64_t amount = account_collected(plan, &view);
     if (amount == 0) {
         plan->ticket.lsn = view.room.version;
         plan->ticket.remaining = account_balance(&view);

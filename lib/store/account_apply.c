@@ -66,14 +66,25 @@ bool account_check_part(const struct store *store, const struct store_part *part
 
 /* ---- Payments ---- */
 
+static void account_note_brim(struct store_account *account,
+                              const struct store_collected *collected) {
+    uint64_t unsettled = ATOMIC_LOAD(&collected->sum, relaxed) - collected->settled;
+    bool brimming = unsettled > STORE_BRIM;
+    if (brimming != ATOMIC_LOAD(&account->brimming, relaxed)) {
+        ATOMIC_STORE(&account->brimming, brimming, relaxed);
+    }
+}
+
 static void account_collect(struct store *store, uint64_t id, int64_t amount) {
     struct store_account *account = store_find_account(store, id);
     if (account == NULL || !account->collecting) {
         return;
     }
+    struct store_collected *collected = &store->collected[account->slot];
     /* One thread writes. Release: pairs with the acquire in store_unsettled(). */
-    uint64_t collected = ATOMIC_LOAD(&account->collected, relaxed) + (uint64_t)amount;
-    ATOMIC_STORE(&account->collected, collected, release);
+    uint64_t sum = ATOMIC_LOAD(&collected->sum, relaxed) + (uint64_t)amount;
+    ATOMIC_STORE(&collected->sum, sum, release);
+    account_note_brim(account, collected);
     store_sum(&store->totals.unsettled, amount);
 }
 
@@ -123,14 +134,17 @@ static enum store_apply_result account_apply_settle(struct store *store,
     if (payload->slot == 0 || payload->slot >= slots_end(&store->account_slots)) {
         return STORE_APPLY_BROKEN;
     }
-    const struct store_account *account = &store->accounts[payload->slot];
+    struct store_account *account = &store->accounts[payload->slot];
+    struct store_collected *collected = &store->collected[payload->slot];
     const struct record_update *settled =
         record_find(part->record, store_settled_cell(payload->slot));
     /* What is settled was collected by records before this one. */
     if (account->id != payload->account || !account->collecting ||
-        store_unsettled(account, settled->new_value) < 0) {
+        store_unsettled(store, payload->slot, settled->new_value) < 0) {
         return STORE_APPLY_BROKEN;
     }
+    collected->settled = (uint64_t)settled->new_value;
+    account_note_brim(account, collected);
     store_sum(&store->totals.unsettled, -payload->amount);
     return STORE_APPLIED;
 }

@@ -174,7 +174,7 @@ static void audit_stocks(struct audit *audit) {
 /* What the account has collected and not settled. */
 static int64_t audit_unsettled(struct audit *audit, const struct store_account *account) {
     int64_t settled = audit_cell(audit, store_settled_cell(account->slot));
-    int64_t unsettled = store_unsettled(account, settled);
+    int64_t unsettled = store_unsettled(audit->store, account->slot, settled);
     if (unsettled < 0 || (!account->collecting && (settled != 0 || unsettled != 0))) {
         audit_violation(audit, "account %llu: settled %lld more than it collected",
                         (unsigned long long)account->id, -(long long)unsettled);

@@ -97,6 +97,7 @@ static bool store_create_arrays(struct store *store) {
     return store_map(&store->product_slots, sizeof *store->products, (void **)&store->products) &&
            store_map(&store->stock_slots, sizeof *store->stocks, (void **)&store->stocks) &&
            store_map(&store->account_slots, sizeof *store->accounts, (void **)&store->accounts) &&
+           store_map(&store->account_slots, sizeof *store->collected, (void **)&store->collected) &&
            store_map(&store->lease_slots, sizeof *store->leases, (void **)&store->leases) &&
            store_map(&store->order_slots, sizeof *store->orders, (void **)&store->orders) &&
            store_map(&store->customer_slots, sizeof *store->customers,
@@ -208,6 +209,7 @@ void store_destroy(struct store *store) {
     store_unmap(&store->product_slots, sizeof *store->products, store->products);
     store_unmap(&store->stock_slots, sizeof *store->stocks, store->stocks);
     store_unmap(&store->account_slots, sizeof *store->accounts, store->accounts);
+    store_unmap(&store->account_slots, sizeof *store->collected, store->collected);
     store_unmap(&store->lease_slots, sizeof *store->leases, store->leases);
     store_unmap(&store->order_slots, sizeof *store->orders, store->orders);
     store_unmap(&store->customer_slots, sizeof *store->customers, store->customers);

@@ -123,9 +123,17 @@ struct store_account {
     struct table_link link;
     uint64_t id;
     uint32_t slot;
-    bool collecting;            /* derived, as the terms say */
-    _Atomic uint64_t collected; /* derived: all that it has collected, ever; modulo 2^64 */
+    bool collecting;       /* derived, as the terms say */
+    _Atomic bool brimming; /* derived: more than STORE_BRIM is unsettled */
 };
+
+/* Of a collecting account, derived: all that it has collected and settled, ever, modulo 2^64. It
+ * changes with every payment, and lies apart so that those who pay need not look at it. */
+struct store_collected {
+    _Atomic uint64_t sum;
+    uint64_t settled; /* the following thread's */
+};
+#define STORE_BRIM (CELLAR_AMOUNT_MAX / 4)
 
 struct store_lease {
     struct table_link link;
@@ -199,6 +207,7 @@ struct store {
     struct store_product *products;
     struct store_stock *stocks;
     struct store_account *accounts;
+    struct store_collected *collected; /* by account slot */
     struct store_order *orders;
     struct store_customer *customers;
     struct store_category *categories;
@@ -295,12 +304,12 @@ static inline uint32_t store_settled_cell(uint32_t slot) {
     return CELL_INDEX(STORE_CELLS_SETTLED, slot);
 }
 
-/* How much of what the account has collected is not settled, as far as the log was followed.
- * Inside a section. Acquire: pairs with the release in account_apply_payment(); a settlement that
- * rests on this sum gets a higher LSN than the records it was summed up from. Read after the cell:
+/* How much of what the account in the slot has collected is not settled, as far as the log was
+ * followed. Acquire: pairs with the release in account_apply_payment(); a settlement that rests on
+ * this sum gets a higher LSN than the records it was summed up from. Read after the cell `settled`:
  * what was settled had been summed up. */
-static inline int64_t store_unsettled(const struct store_account *account, int64_t settled) {
-    return (int64_t)(ATOMIC_LOAD(&account->collected, acquire) - (uint64_t)settled);
+static inline int64_t store_unsettled(const struct store *store, uint32_t slot, int64_t settled) {
+    return (int64_t)(ATOMIC_LOAD(&store->collected[slot].sum, acquire) - (uint64_t)settled);
 }
 
 static inline uint32_t store_lease_cell(uint32_t slot) {

@@ -93,9 +93,11 @@ static uint32_t document_of(struct shop *shop, uint64_t id) {
     X(settled_and_not_received, "sum up", bend(shop, store_settled_cell(slot_of(shop, 2)), by))    \
     X(settled_twice, "sum up", bend(shop, store_settled_cell(slot_of(shop, 2)), -30 * by))         \
     X(collected, "sum up",                                                                         \
-      ATOMIC_ADD(&account_of(shop, 2)->collected, (uint64_t)(int64_t)by, relaxed))                 \
+      ATOMIC_ADD(&store_of(shop)->collected[slot_of(shop, 2)].sum, (uint64_t)(int64_t)by,          \
+                 relaxed))                                                                         \
     X(collected_by_another, "more than it collected",                                              \
-      ATOMIC_ADD(&account_of(shop, 1)->collected, (uint64_t)(int64_t)by, relaxed))                 \
+      ATOMIC_ADD(&store_of(shop)->collected[slot_of(shop, 1)].sum, (uint64_t)(int64_t)by,          \
+                 relaxed))                                                                         \
     X(terms, "against its terms", account_of(shop, 1)->collecting = by > 0)                        \
     X(holds, "holds of money", store_of(shop)->totals.account_holds += (uint64_t)(int64_t)by)      \
     X(held_total, "holds of money", store_of(shop)->totals.held += by)                             \
