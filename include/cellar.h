@@ -94,10 +94,10 @@ extern "C" {
     X(6, INSUFFICIENT_FUNDS, "the balance would fall below the account's floor")                   \
     X(7, ILLEGAL_STEP, "the order is in a state that does not allow this step")                    \
     X(8, ALREADY_EXISTS, "it exists already")                                                      \
-    X(9, HOLD_EXPIRED, "the hold's deadline has passed")                                           \
-    X(10, CURRENCY_MISMATCH, "the accounts are of different currencies")                           \
-    X(11, LEASE_HELD, "another holder has the lease")                                              \
-    X(12, LEASE_LOST, "the lease has run out, was released, or has been acquired since")           \
+    X(9, HOLD_EXPIRED, "the time for which it was held is over")                                   \
+    X(11, CURRENCY_MISMATCH, "the accounts are of different currencies")                           \
+    X(12, LEASE_HELD, "another holder has the lease")                                              \
+    X(13, LEASE_LOST, "the lease has run out, was released, or has been acquired since")           \
     X(20, BUSY, "no space in the log ring within the time allowed; try again")                     \
     X(21, DISK_FULL, "the disk has no space for further commits; sales go on when it has")         \
     X(22, STORE_FULL, "a limit of the configuration is reached: no more objects of this kind")     \

@@ -50,6 +50,17 @@ cellar_status cellar_account_void(cellar *store, const cellar_call *call, cellar
                          &request, ticket_out, refusal_out);
 }
 
+cellar_status engine_account_expire(cellar *engine, uint32_t slot, cellar_ticket *ticket_out) {
+    const cellar_call relaxed = {.durability = CELLAR_RELAXED};
+    struct plan_hold_request request = {.slot = slot};
+    struct plan plan;
+    plan_create(&plan, engine->store);
+    cellar_status status =
+        engine_transact(engine, &relaxed, &plan, plan_account_expire, &request, ticket_out, NULL);
+    plan_destroy(&plan);
+    return status;
+}
+
 /* Inside a section. Not 0 in *wait_lsn: its content follows the log, and is not known yet. */
 static bool hold_look(const cellar *engine, cellar_id id, cellar_account_hold_info *out,
                       uint64_t *wait_lsn) {
@@ -58,7 +69,7 @@ static bool hold_look(const cellar *engine, cellar_id id, cellar_account_hold_in
         return false;
     }
     struct cell_content content = commit_read(engine->commit, store_order_cell(entry->slot));
-    if (!store_document_is_account_hold(content.value)) {
+    if (!store_state_is_account_hold(store_document_state(content.value))) {
         return false;
     }
     /* Acquire: pairs with the release in commit_advance_projected(). */

@@ -105,6 +105,12 @@ int64_t engine_deadline(int64_t timeout_ms);
 /* Until when the call may wait for space; INT64_MIN: not at all. */
 int64_t engine_space_deadline(const cellar_call *options);
 
+/* ---- account_holds.c ---- */
+
+/* Any thread, outside of sections: gives the money of the hold back if it is overdue; the ticket is
+ * `repeated` when there was nothing to do, which is OK, too. `slot` is its document's. */
+cellar_status engine_account_expire(cellar *engine, uint32_t slot, cellar_ticket *ticket_out);
+
 /* ---- follower.c ---- */
 
 cellar_status follower_start(cellar *engine);

@@ -148,7 +148,7 @@ static struct order_view order_look(const cellar *engine, const struct store_ord
                                     cellar_order_line *lines_out, size_t capacity) {
     struct order_view view = {.found = false};
     struct cell_content content = commit_read(engine->commit, store_order_cell(entry->slot));
-    if (!store_document_is_order(content.value)) {
+    if (!store_state_is_order(store_document_state(content.value))) {
         return view;
     }
     view.found = true;

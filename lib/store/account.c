@@ -90,7 +90,7 @@ static bool account_is_open(const struct plan *plan, const struct account_view *
 
 enum plan_result account_read(struct plan *plan, uint64_t id, uint32_t line,
                               struct account_view *view_out) {
-    view_out->account = store_find_account(plan->store, id);
+    *view_out = (struct account_view){.account = store_find_account(plan->store, id)};
     if (view_out->account == NULL) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, line);
     }

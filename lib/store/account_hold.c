@@ -99,7 +99,7 @@ static enum plan_result hold_read(struct plan *plan, struct store_order *entry,
     uint32_t cell = store_order_cell(entry->slot);
     step->entry = entry;
     step->content = plan_read(plan, cell);
-    if (!store_document_is_account_hold(step->content.value)) {
+    if (!store_state_is_account_hold(store_document_state(step->content.value))) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
     }
     if (plan_is_pending(plan, cell)) {

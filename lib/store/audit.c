@@ -67,7 +67,7 @@ static void audit_order(struct audit *audit, uint32_t slot,
     if (state <= 0) {
         return;
     }
-    if (store_document_is_account_hold(state)) {
+    if (store_state_is_account_hold(store_document_state(state))) {
         audit_account_hold(audit, order, state);
         return;
     }
@@ -202,14 +202,15 @@ static void audit_account(struct audit *audit, uint32_t slot, struct audit_money
     int64_t held = audit_cell(audit, store_held_cell(slot));
     int64_t terms = audit_cell(audit, store_terms_cell(slot));
     int64_t unsettled = audit_unsettled(audit, account);
+    int64_t balance = room.value + floor + held;
     money->accounts++;
-    store_sum(&money->balances, room.value + floor + held);
+    store_sum(&money->balances, balance);
     store_sum(&money->balances, unsettled);
     store_sum(&money->unsettled, unsettled);
     store_sum(&money->held, held);
     if (room.value < 0 || floor > 0 || held < 0) {
         audit_violation(audit, "account %llu: balance %lld, %lld held, is below its floor %lld", id,
-                        (long long)(room.value + floor + held), (long long)held, (long long)floor);
+                        (long long)balance, (long long)held, (long long)floor);
     }
     if (held != audit->held[slot]) {
         audit_violation(audit, "account %llu: %lld held, but its open holds sum up to %lld", id,

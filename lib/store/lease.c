@@ -167,7 +167,8 @@ enum plan_result plan_lease_acquire(struct plan *plan, void *argument) {
 /* The lease of which `token` is said to be current. */
 static enum plan_result lease_find(struct plan *plan, const struct plan_lease_request *request,
                                    struct lease_view *view) {
-    view->lease = store_find_lease(plan->store, request->name, request->name_bytes);
+    *view = (struct lease_view){
+        .lease = store_find_lease(plan->store, request->name, request->name_bytes)};
     if (view->lease == NULL) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
     }

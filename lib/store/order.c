@@ -251,7 +251,7 @@ enum plan_result plan_order_step(struct plan *plan, void *argument) {
     if (plan_is_pending(plan, cell)) {
         return plan_invalid(plan, "id: given twice in one transaction", CELLAR_NO_LINE);
     }
-    if (!store_document_is_order(content.value)) {
+    if (!store_state_is_order(store_document_state(content.value))) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
     }
     /* The step needs what the order says and what the steps before it have left: both follow the

@@ -63,25 +63,26 @@ _Static_assert(STORE_STOCK_BLOCK / 4 > 4 * CELLAR_AMOUNT_MAX,
 #define STORE_STATE_OTHER 6
 #define STORE_STATE_COUNT 7
 
-/* The value of a document's cell while it lives: its state and, of a hold, the deadline, 0 being
- * none, so that whoever changes the state has met the deadline. */
+/* A document's cell has its state and, above it, the deadline until which that state may be left by
+ * the host (0: none): a rule and what it guards. */
 static inline int64_t store_document_value(uint32_t state, int64_t deadline_ms) {
-    return (int64_t)((uint64_t)deadline_ms << 8 | state);
+    return deadline_ms * 256 + state;
 }
-/* 0: it does not live. */
+
+/* 0: there is no document. */
 static inline uint32_t store_document_state(int64_t value) {
-    return value <= 0 ? 0 : (uint32_t)(value & 0xff);
+    return value <= 0 ? 0 : (uint32_t)(value & 255);
 }
+
 static inline int64_t store_document_deadline_ms(int64_t value) {
     return value <= 0 ? 0 : value >> 8;
 }
-/* An order or a return, and no other document. */
-static inline bool store_document_is_order(int64_t value) {
-    uint32_t state = store_document_state(value);
+
+static inline bool store_state_is_order(uint32_t state) {
     return state >= CELLAR_ORDER_PLACED && state <= CELLAR_ORDER_RETURNED;
 }
-static inline bool store_document_is_account_hold(int64_t value) {
-    uint32_t state = store_document_state(value);
+
+static inline bool store_state_is_account_hold(uint32_t state) {
     return state >= CELLAR_ACCOUNT_HOLD_HELD && state <= CELLAR_ACCOUNT_HOLD_EXPIRED;
 }
 

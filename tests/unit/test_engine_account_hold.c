@@ -58,17 +58,10 @@ static cellar_status give_back(struct shop *shop, uint64_t id, cellar_refusal *r
 
 /* What the store's own thread will do to an overdue hold. */
 static cellar_ticket expire(struct shop *shop, uint64_t id) {
-    struct plan plan;
-    struct plan_hold_request request;
     cellar_ticket ticket;
     shop_settle(shop);
-    request =
-        (struct plan_hold_request){.slot = store_find_order(shop->store->store, shop_id(id))->slot};
-    plan_create(&plan, shop->store->store);
-    assert_int_equal(
-        engine_transact(shop->store, NULL, &plan, plan_account_expire, &request, &ticket, NULL),
-        CELLAR_OK);
-    plan_destroy(&plan);
+    uint32_t slot = store_find_order(shop->store->store, shop_id(id))->slot;
+    assert_int_equal(engine_account_expire(shop->store, slot, &ticket), CELLAR_OK);
     return ticket;
 }
 

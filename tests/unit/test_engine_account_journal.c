@@ -115,14 +115,8 @@ static void test_expired_and_settled(void **state) {
         CELLAR_OK);
     ATOMIC_STORE(&shop->now_ns, SHOP_NOW + 60 * MS, relaxed);
     shop_settle(shop);
-    struct plan plan;
-    struct plan_hold_request request = {.slot =
-                                            store_find_order(shop->store->store, shop_id(1))->slot};
-    plan_create(&plan, shop->store->store);
-    assert_int_equal(
-        engine_transact(shop->store, NULL, &plan, plan_account_expire, &request, NULL, NULL),
-        CELLAR_OK);
-    plan_destroy(&plan);
+    uint32_t slot = store_find_order(shop->store->store, shop_id(1))->slot;
+    assert_int_equal(engine_account_expire(shop->store, slot, NULL), CELLAR_OK);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(cellar_account_transfer(shop->store, NULL, none, 1, 2, 10, NULL, NULL),
                          CELLAR_OK);

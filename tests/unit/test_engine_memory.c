@@ -70,6 +70,10 @@ static cellar_status list(cellar *store, cellar_order_state state) {
     X(debit, cellar_account_debit(store, NULL, none, 1, 10, NULL, NULL))                           \
     X(transfer, cellar_account_transfer(store, NULL, shop_id(103), 1, 2, 10, NULL, NULL))          \
     X(set_floor, cellar_account_set_floor(store, NULL, 1, -90, 0, NULL, NULL))                     \
+    X(account_hold, cellar_account_hold(store, NULL, shop_id(105), 1, 5, 0, NULL, NULL))           \
+    X(account_post, cellar_account_post(store, NULL, shop_id(105), 5, 2, NULL, NULL))              \
+    X(account_journal, cellar_account_journal(store, 1, 0, &entry, 1, &count))                     \
+    X(lease, cellar_lease_acquire(store, NULL, "lease", 1, 10, NULL, NULL))                        \
     X(place, place(store, 1, 0, 0))                                                                \
     X(place_paid, place(store, 2, CELLAR_ORDER_PAID, 1))                                           \
     X(place_fulfilled, place(store, 3, CELLAR_ORDER_FULFILLED, 1))                                 \
@@ -110,6 +114,7 @@ static cellar_status make_step(cellar *store, enum step step) {
     const cellar_order_request quoted = order_of(9, CELLAR_ORDER_PAID, 1);
     cellar_order order;
     cellar_movement movement;
+    cellar_entry entry;
     int64_t total;
     size_t count;
     memcpy(away, lines, sizeof away);

@@ -91,7 +91,7 @@ static void open_account(uint64_t account, uint32_t slot, bool collecting) {
 static void test_accounts(void **unused) {
     static const struct {
         uint32_t collecting;
-        int32_t more; /* bytes */
+        int64_t more; /* bytes */
         int result;
     } rows[] = {
         /* collecting  bytes more  result */
@@ -102,7 +102,7 @@ static void test_accounts(void **unused) {
     for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct payload_account payload[2] = {
             {.account = 10 + i, .slot = 1 + i, .collecting = rows[i].collecting}};
-        size_t bytes = (size_t)((int32_t)sizeof *payload + rows[i].more);
+        size_t bytes = sizeof *payload + (size_t)rows[i].more;
         change(store_account_cell(1 + i), 0);
         assert_int_equal(redo(STORE_ACCOUNT_OPEN, payload, bytes), rows[i].result);
         change(store_account_cell(1), 0);
