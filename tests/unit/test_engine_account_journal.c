@@ -190,8 +190,31 @@ static void check_account(const cellar_account *account, const cellar_account *o
     assert_int_equal(account->collecting, other->collecting);
 }
 
-/* Random changes, each state remembered; then all are asked for again, by LSN and by time. */
 #define CHANGES 200
+
+/* Before it was opened, right then, and beyond its newest change. */
+static void check_ends(struct shop *shop, const cellar_account *newest) {
+    cellar_account account;
+    cellar_entry all[CHANGES + 1];
+    size_t count = journal(shop, 1, 0, all, CHANGES + 1);
+    const cellar_entry *opened = &all[count - 1];
+    assert_int_equal(opened->kind, CELLAR_ENTRY_OPENED);
+    assert_int_equal(cellar_account_at(shop->store, 1, opened->lsn, 0, &account), CELLAR_OK);
+    assert_int_equal(account.balance, 0);
+    assert_int_equal(account.available, 50);
+    assert_int_equal(cellar_account_at(shop->store, 1, opened->lsn - 1, 0, &account),
+                     CELLAR_NOT_FOUND);
+    assert_int_equal(cellar_account_at(shop->store, 1, 0, opened->time_ns - 1, &account),
+                     CELLAR_NOT_FOUND);
+    assert_int_equal(cellar_account_at(shop->store, 1, 0, INT64_MAX, &account), CELLAR_OK);
+    check_account(&account, newest);
+    assert_int_equal(cellar_account_at(shop->store, 1, UINT64_MAX, 0, &account), CELLAR_OK);
+    assert_int_equal(cellar_account_at(shop->store, 2, 0, 0, &account), CELLAR_NOT_FOUND);
+    assert_int_equal(cellar_account_at(shop->store, 0, 0, 0, &account), CELLAR_INVALID_ARGUMENT);
+    assert_int_equal(cellar_account_at(shop->store, 1, 0, 0, NULL), CELLAR_INVALID_ARGUMENT);
+}
+
+/* Random changes, each state remembered; then all are asked for again, by LSN and by time. */
 static void test_past(void **state) {
     struct shop *shop = *state;
     static cellar_account past[CHANGES];
@@ -246,23 +269,7 @@ static void test_past(void **state) {
             check_account(&account, &past[i]);
         }
     }
-    cellar_entry all[CHANGES + 1];
-    size_t count = journal(shop, 1, 0, all, CHANGES + 1);
-    const cellar_entry *opened = &all[count - 1];
-    assert_int_equal(opened->kind, CELLAR_ENTRY_OPENED);
-    assert_int_equal(cellar_account_at(shop->store, 1, opened->lsn, 0, &account), CELLAR_OK);
-    assert_int_equal(account.balance, 0);
-    assert_int_equal(account.available, 50);
-    assert_int_equal(cellar_account_at(shop->store, 1, opened->lsn - 1, 0, &account),
-                     CELLAR_NOT_FOUND);
-    assert_int_equal(cellar_account_at(shop->store, 1, 0, opened->time_ns - 1, &account),
-                     CELLAR_NOT_FOUND);
-    assert_int_equal(cellar_account_at(shop->store, 1, 0, INT64_MAX, &account), CELLAR_OK);
-    check_account(&account, &past[CHANGES - 1]);
-    assert_int_equal(cellar_account_at(shop->store, 1, UINT64_MAX, 0, &account), CELLAR_OK);
-    assert_int_equal(cellar_account_at(shop->store, 2, 0, 0, &account), CELLAR_NOT_FOUND);
-    assert_int_equal(cellar_account_at(shop->store, 0, 0, 0, &account), CELLAR_INVALID_ARGUMENT);
-    assert_int_equal(cellar_account_at(shop->store, 1, 0, 0, NULL), CELLAR_INVALID_ARGUMENT);
+    check_ends(shop, &past[CHANGES - 1]);
 }
 
 int main(void) {
