@@ -167,8 +167,18 @@ static void test_bytes(void **state) {
                          CELLAR_OK);
     }
     int64_t holds = memory_of(shop);
-    printf("# bytes: %lld an account, %lld a hold\n", (long long)(accounts - before) / MANY,
-           (long long)(holds - accounts) / MANY);
+    for (uint64_t i = 0; i < MANY; i++) {
+        char name[SHOP_NAME_BYTES];
+        assert_int_equal(cellar_lease_acquire(shop->store, NULL,
+                                              shop_name(name, "lease%u", (unsigned)i), 1, 9, NULL,
+                                              NULL),
+                         CELLAR_OK);
+    }
+    int64_t leases = memory_of(shop);
+    printf("# bytes: %lld an account, %lld a hold, %lld a lease\n",
+           (long long)(accounts - before) / MANY, (long long)(holds - accounts) / MANY,
+           (long long)(leases - holds) / MANY);
+    assert_int_equal((leases - holds) / MANY, sizeof(struct store_lease) + 2 * sizeof(struct cell));
     assert_int_equal((accounts - before) / MANY,
                      sizeof(struct store_account) + STORE_ACCOUNT_CELLS * sizeof(struct cell));
     assert_int_equal((holds - accounts) / MANY, sizeof(struct store_order) + sizeof(struct cell));
