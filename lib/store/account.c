@@ -121,15 +121,15 @@ static bool account_wait_collected(struct plan *plan) {
     return true;
 }
 
-/* `needed` is more than may be spent. */
+/* `needed` is more than may be spent. PLAN_COMMIT: in a trial, it would be there. */
 static enum plan_result account_short(struct plan *plan, const struct account_view *view,
                                       uint32_t line, int64_t needed) {
     int64_t collected = account_collected(plan, view);
     if (collected > 0 && view->room.value + collected >= needed) {
         plan->settle_account = view->account->id;
-        return PLAN_SETTLE;
+        return plan->trial ? PLAN_COMMIT : PLAN_SETTLE;
     }
-    if (view->collecting && account_wait_collected(plan)) {
+    if (view->collecting && !plan->trial && account_wait_collected(plan)) {
         return PLAN_WAIT;
     }
     plan->refusal.available = view->room.value + collected;
@@ -141,7 +141,10 @@ enum plan_result account_spend(struct plan *plan, struct account_view *view, uin
                                int64_t delta) {
     int64_t left = view->room.value + delta;
     if (left < 0 && delta < 0) {
-        return account_short(plan, view, line, -delta);
+        enum plan_result result = account_short(plan, view, line, -delta);
+        if (result != PLAN_COMMIT) {
+            return result;
+        }
     }
     if (!plan_write(plan, store_account_cell(view->account->slot), view->room, left)) {
         return PLAN_NO_MEMORY;

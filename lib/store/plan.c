@@ -15,6 +15,7 @@ void plan_create(struct plan *plan, struct store *store) {
     plan->line_capacity = PLAN_LINES_INLINE;
     plan->suspect_count = 0;
     plan->collected_lsn = 0;
+    plan->trial = false;
     plan_reset(plan, 0);
 }
 

@@ -58,6 +58,7 @@ struct plan {
     /* Not 0: what collecting accounts have collected below it has been waited for, over attempts.
      */
     uint64_t collected_lsn;
+    bool trial; /* it is not going to be committed: nothing is settled or waited for */
     /* Slots of documents linked by this call and not committed so far. */
     uint32_t suspects[PLAN_SUSPECTS_MAX];
     uint32_t suspect_count;

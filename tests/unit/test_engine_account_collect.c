@@ -178,6 +178,39 @@ static void test_ways_out(void **state) {
     assert_int_equal(cellar_account_set_floor(shop->store, NULL, 8, -5, 0, NULL, NULL), CELLAR_OK);
 }
 
+/* What an order would be answered takes in what is collected, and goes on to the goods. */
+static void test_quote(void **state) {
+    struct shop *shop = *state;
+    cellar_refusal refusal;
+    int64_t total;
+    static const struct {
+        int64_t quantity;
+        cellar_status status;
+        int64_t available;
+    } rows[] = {
+        /* quantity, at 10 each  answer  available. There are 3 pieces, and 50 unsettled */
+        {3, CELLAR_OK, 0},
+        {5, CELLAR_OUT_OF_STOCK, 3},
+        {6, CELLAR_INSUFFICIENT_FUNDS, 50},
+    };
+    shop_goods(shop, "a", 3);
+    open_account(shop, SHOP_ACCOUNT, 0, 0, true);
+    assert_int_equal(cellar_account_credit(shop->store, NULL, none, SHOP_ACCOUNT, 50, NULL, NULL),
+                     CELLAR_OK);
+    shop_freeze(shop);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cellar_line line = shop_line("a", 0, rows[i].quantity, 10);
+        cellar_order_request request = shop_order_request(1, &line, 1);
+        request.state = CELLAR_ORDER_PAID;
+        request.account = SHOP_ACCOUNT;
+        assert_int_equal(cellar_order_quote(shop->store, &request, &total, &refusal),
+                         rows[i].status);
+        assert_int_equal(total, 10 * rows[i].quantity);
+        assert_int_equal(refusal.available, rows[i].available);
+    }
+    shop_check_frozen(shop, "after quotes");
+}
+
 /* In an account that is full no more is collected, and nothing wraps. */
 static void test_full(void **state) {
     struct shop *shop = *state;
@@ -318,9 +351,9 @@ static void test_many_settlements(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SHOP_TEST(test_ways_in),    SHOP_TEST_ORACLE(test_ways_in),   SHOP_TEST(test_ways_out),
-        SHOP_TEST(test_full),       SHOP_TEST(test_more_than_fits),   SHOP_TEST(test_terms),
-        SHOP_TEST(test_currencies), SHOP_TEST(test_many_settlements),
+        SHOP_TEST(test_ways_in), SHOP_TEST_ORACLE(test_ways_in), SHOP_TEST(test_ways_out),
+        SHOP_TEST(test_quote),   SHOP_TEST(test_full),           SHOP_TEST(test_more_than_fits),
+        SHOP_TEST(test_terms),   SHOP_TEST(test_currencies),     SHOP_TEST(test_many_settlements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
