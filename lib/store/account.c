@@ -7,6 +7,8 @@
  * much was, ever, and changes in the same commit. */
 #include "store/account.h"
 
+#include "base/probe.h"
+
 /* ---- Checking a request ---- */
 
 bool account_check_id(struct plan *plan, uint64_t account) {
@@ -73,6 +75,7 @@ static void account_read_cells(struct plan *plan, struct account_view *view) {
         before = view->room;
         view->floor = plan_read(plan, store_floor_cell(slot));
         view->held = plan_read(plan, store_held_cell(slot));
+        PROBE("account-cells", slot);
         int64_t terms = plan_read(plan, store_terms_cell(slot)).value;
         view->currency = (uint32_t)terms;
         view->collecting = (terms & STORE_TERMS_COLLECTING) != 0;

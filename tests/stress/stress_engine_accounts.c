@@ -2,6 +2,7 @@
  *
  * "collecting": threads pay into one collecting account in every way there is, while others spend
  * from it and settle it. "holds": pairs of threads post, void and expire the same holds.
+ * "full": balances are put together from cells of one instant.
  * "leases": threads take turns by a lease at adding to a number that nothing else protects.
  * "rates": what it costs to pay into nobody's, a collecting and an ordinary account; the figures
  * are printed, and the totals are checked. Every case ends with exact sums, an audit, and the same
@@ -36,6 +37,8 @@
 #define PAYMENTS 24000 /* of all threads together */
 #define HOLDS 9000
 #define RATE_TURNS 5
+#define FULL_ROUNDS 600
+#define FULL_HELD (CELLAR_AMOUNT_MAX / 3)
 #define TURNS 1500
 
 struct run {
@@ -365,6 +368,49 @@ static void leases(struct run *run) {
     (void)snprintf(run->told, sizeof run->told, "%u turns", run->number);
 }
 
+/* ---- Full ---- */
+
+/* An account that is almost as full as it may be, while most of it is held and given back again and
+ * again: a balance put together from cells of different moments would be too large. */
+static void *full_run(void *argument) {
+    struct worker *worker = argument;
+    struct run *run = worker->run;
+    cellar *store = run->store;
+    pthread_barrier_wait(&run->barrier);
+    for (uint32_t round = 1; round <= run->rounds; round++) {
+        cellar_id id = {worker->number + 1, round};
+        if (worker->number < 2) {
+            expect(run, "hold",
+                   cellar_account_hold(store, NULL, id, OTHER, FULL_HELD, 0, NULL, NULL));
+            expect(run, "void", cellar_account_void(store, NULL, id, NULL, NULL));
+            continue;
+        }
+        for (int i = 0; i < 8; i++) {
+            expect(run, "credit", cellar_account_credit(store, NULL, none, OTHER, 1, NULL, NULL));
+            cellar_account account = account_of(run, OTHER);
+            if (account.balance > CELLAR_AMOUNT_MAX ||
+                account.balance <= CELLAR_AMOUNT_MAX - run->threads) {
+                note_wrong(run, "a balance that never was", account.balance, account.held);
+            }
+            expect(run, "debit", cellar_account_debit(store, NULL, none, OTHER, 1, NULL, NULL));
+        }
+    }
+    return NULL;
+}
+
+static void full(struct run *run) {
+    static struct worker workers[THREADS_MAX];
+    cellar_totals totals;
+
+    run->rounds = (uint32_t)(FULL_ROUNDS * SCALE * model_files_stress());
+    open_account(run, OTHER, CELLAR_AMOUNT_MAX - (run->threads - 2), false);
+    run_threads(run, full_run, workers);
+    audit(run, &totals);
+    expect_number(run, "in the end", account_of(run, OTHER).balance,
+                  CELLAR_AMOUNT_MAX - (run->threads - 2));
+    (void)snprintf(run->told, sizeof run->told, "%u rounds", run->rounds);
+}
+
 /* ---- Rates ---- */
 
 static void *rate_run(void *argument) {
@@ -471,7 +517,7 @@ int main(void) {
     uint64_t seed = random_seed_of_run();
     bool right = true;
 
-    (void)printf("1..9\n");
+    (void)printf("1..11\n");
     right = run_case(1, seed, "collecting", collecting, 64, false) && right;
     right = run_case(2, seed, "collecting", collecting, 300, false) && right;
     right = run_case(3, seed, "collecting", collecting, 16, true) && right;
@@ -480,6 +526,8 @@ int main(void) {
     right = run_case(6, seed, "holds", holds, 16, true) && right;
     right = run_case(7, seed, "leases", leases, 32, false) && right;
     right = run_case(8, seed, "leases", leases, 8, true) && right;
-    right = run_case(9, seed, "rates", rates, 64, false) && right;
+    right = run_case(9, seed, "full", full, 8, false) && right;
+    right = run_case(10, seed, "full", full, 6, true) && right;
+    right = run_case(11, seed, "rates", rates, 64, false) && right;
     return right ? 0 : 1;
 }

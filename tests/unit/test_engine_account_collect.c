@@ -253,6 +253,13 @@ static void test_more_than_fits(void **state) {
     assert_int_equal(debit(shop, SHOP_ACCOUNT, 5, &refusal), CELLAR_INSUFFICIENT_FUNDS);
     shop_check_refusal(&refusal, CELLAR_INSUFFICIENT_FUNDS, 0, 0, 5);
     ATOMIC_SUB(&collected->sum, 5, relaxed);
+    /* However much it is, no sum wraps. */
+    ATOMIC_ADD(&collected->sum, INT64_MAX, relaxed);
+    ATOMIC_STORE(&entry->brimming, true, relaxed);
+    shop_account(shop, 2, 0, 7);
+    assert_int_equal(transfer(shop, 2, SHOP_ACCOUNT, 7, NULL), CELLAR_OVERFLOW);
+    ATOMIC_SUB(&collected->sum, INT64_MAX, relaxed);
+    ATOMIC_STORE(&entry->brimming, false, relaxed);
 }
 
 static void test_terms(void **state) {
