@@ -170,7 +170,8 @@ static enum plan_result lease_find(struct plan *plan, const struct plan_lease_re
     *view = (struct lease_view){
         .lease = store_find_lease(plan->store, request->name, request->name_bytes)};
     if (view->lease == NULL) {
-        return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
+        plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
+        return PLAN_REFUSED;
     }
     lease_read(plan, view);
     if (lease_is_pending(plan, view)) {
