@@ -78,7 +78,7 @@ extern "C" {
     INT64_C(1000000000000000) /* 10^15, for money and quantities, of either sign */
 #define CELLAR_PRODUCTS_MAX ((1u << 26) - 1)
 #define CELLAR_STOCKS_MAX ((1u << 26) - 1)
-#define CELLAR_ACCOUNTS_MAX ((1u << 27) - 1)
+#define CELLAR_ACCOUNTS_MAX ((1u << 26) - 1)
 #define CELLAR_ORDERS_MAX (1u << 27)
 #define CELLAR_CATEGORIES_MAX 65535
 #define CELLAR_CODE_BYTES_MAX 64
@@ -90,6 +90,9 @@ extern "C" {
 #define CELLAR_QUOTA_MAX                                                                           \
     INT64_C(1000000000000) /* 10^12: places, waiting places, uses of a code                        \
                             */
+#define CELLAR_LEASES_MAX ((1u << 26) - 1)
+#define CELLAR_LEASE_NAME_BYTES_MAX 64
+#define CELLAR_LEASE_TTL_MS_MAX INT64_C(31622400000) /* 366 days */
 
 /* ---- Statuses ---- */
 
@@ -107,6 +110,9 @@ extern "C" {
     X(8, ALREADY_EXISTS, "it exists already")                                                      \
     X(9, HOLD_EXPIRED, "the time for which it was held is over")                                   \
     X(10, NOTHING_LEFT, "fewer units of the line are left for this step than asked for")           \
+    X(11, CURRENCY_MISMATCH, "the accounts are of different currencies")                           \
+    X(12, LEASE_HELD, "another holder has the lease")                                              \
+    X(13, LEASE_LOST, "the lease has run out, was released, or has been acquired since")           \
     X(20, BUSY, "no space in the log ring within the time allowed; try again")                     \
     X(21, DISK_FULL, "the disk has no space for further commits; sales go on when it has")         \
     X(22, STORE_FULL, "a limit of the configuration is reached: no more objects of this kind")     \
@@ -206,6 +212,7 @@ typedef struct cellar_config {
     uint32_t campaigns_max; /* [65,536] */
     uint32_t grants_max;    /* coupons claimed, of all campaigns together [16,777,216] */
     uint32_t codes_max;     /* [1,048,576] */
+    uint32_t leases_max;    /* names of leases, ever [65,536] */
 } cellar_config;
 
 /* Says what went wrong where, for a person. */
@@ -534,20 +541,43 @@ CELLAR_API cellar_status cellar_stock_history(cellar *store, const cellar_line *
 /* A balance of a customer, a gift card, a shop. Ids are the host's, 64 bits, not 0. */
 typedef struct cellar_account {
     uint64_t id;
-    int64_t balance;
-    int64_t floor; /* the balance never falls below it by a debit; 0, or minus the credit limit */
-    uint64_t version; /* LSN of its last change */
+    int64_t balance; /* what is held included; of a collecting account what it has collected, too */
+    int64_t floor;   /* the balance never falls below it by a debit; 0, or minus the credit limit */
+    uint64_t version;  /* LSN of its last change, settlements included */
+    int64_t held;      /* set aside by holds that are open */
+    int64_t available; /* may be spent: balance - floor - held, without what is not settled yet */
+    int64_t unsettled; /* a collecting account's: collected, not added to its own word so far;
+                          follows the log within milliseconds */
+    uint32_t currency; /* as opened */
+    bool collecting;
 } cellar_account;
 
-/* Opens an account with balance 0. Opening it again with the same floor answers OK, repeated;
- * another floor: ALREADY_EXISTS. INVALID_ARGUMENT for a floor above 0. */
+typedef struct cellar_account_request {
+    uint64_t id;
+    int64_t floor;     /* 0, or minus the credit limit */
+    uint32_t currency; /* the host's code of it, say ISO 4217's number; 0: the host's only one */
+    /* For accounts that all pay into, the shop's own: what comes in does not change its word, which
+     * would be the one that every payment waits for, but is summed up from the log and settled when
+     * it is needed. A million payments a second to one account then hinder one another no more than
+     * those to a million accounts. */
+    bool collecting;
+} cellar_account_request;
+
+/* Opens an account with balance 0. Opening it again with the same terms answers OK, repeated; with
+ * another floor, currency or kind: ALREADY_EXISTS. INVALID_ARGUMENT for a floor above 0. */
+CELLAR_API cellar_status cellar_account_create(cellar *store, const cellar_call *call,
+                                               const cellar_account_request *request,
+                                               cellar_ticket *ticket_out,
+                                               cellar_refusal *refusal_out);
+/* The short form: currency 0, not collecting. */
 CELLAR_API cellar_status cellar_account_open(cellar *store, const cellar_call *call,
                                              uint64_t account, int64_t floor,
                                              cellar_ticket *ticket_out,
                                              cellar_refusal *refusal_out);
 /* Moves `amount` (> 0) into, out of, or between accounts. `id` makes it idempotent ({0, 0}: not
- * wanted). ticket->remaining: the balance (for a transfer: of `from`). NOT_FOUND (refusal->line: 0
- * for the first account, 1 for the second), INSUFFICIENT_FUNDS, ID_REUSED. */
+ * wanted). ticket->remaining: the balance (for a transfer: of `from`; 0 after a credit to a
+ * collecting account). NOT_FOUND (refusal->line: 0 for the first account, 1 for the second),
+ * INSUFFICIENT_FUNDS, ID_REUSED; transfer: CURRENCY_MISMATCH. */
 CELLAR_API cellar_status cellar_account_credit(cellar *store, const cellar_call *call, cellar_id id,
                                                uint64_t account, int64_t amount,
                                                cellar_ticket *ticket_out,
@@ -560,15 +590,159 @@ CELLAR_API cellar_status cellar_account_transfer(cellar *store, const cellar_cal
                                                  cellar_id id, uint64_t from, uint64_t to,
                                                  int64_t amount, cellar_ticket *ticket_out,
                                                  cellar_refusal *refusal_out);
-/* Changes the floor (<= 0), provided that the balance is not below it and `expected` is the version
- * (or ANY). NOT_FOUND, VERSION_CHANGED, INSUFFICIENT_FUNDS. */
+/* Changes the floor (<= 0), provided that the balance less what is held is not below it and
+ * `expected` is the version (or ANY). NOT_FOUND, VERSION_CHANGED, INSUFFICIENT_FUNDS. */
 CELLAR_API cellar_status cellar_account_set_floor(cellar *store, const cellar_call *call,
                                                   uint64_t account, int64_t floor,
                                                   uint64_t expected, cellar_ticket *ticket_out,
                                                   cellar_refusal *refusal_out);
+/* Adds what a collecting account has collected, by all commits that were visible when the call
+ * began, to its own word. Nobody has to: calls that need the money do it. With nothing to settle:
+ * OK, repeated. ticket->remaining: the balance. NOT_FOUND; INVALID_ARGUMENT: it is none. */
+CELLAR_API cellar_status cellar_account_settle(cellar *store, const cellar_call *call,
+                                               uint64_t account, cellar_ticket *ticket_out,
+                                               cellar_refusal *refusal_out);
 /* NOT_FOUND. */
 CELLAR_API cellar_status cellar_account_get(cellar *store, uint64_t account,
                                             cellar_account *account_out);
+
+/* Holds of money, in two steps: set aside now, paid or given back later.
+ *
+ *   held --post--> posted      from the deadline on a post is refused; the money is back when it
+ *     |                        was voided, or when the store has expired it by a commit of its own,
+ *     +---void---> voided      which is not at once
+ *     +-deadline-> expired */
+typedef enum cellar_account_hold_state {
+    CELLAR_ACCOUNT_HOLD_HELD = 16,
+    CELLAR_ACCOUNT_HOLD_POSTED = 17,
+    CELLAR_ACCOUNT_HOLD_VOIDED = 18,
+    CELLAR_ACCOUNT_HOLD_EXPIRED = 19
+} cellar_account_hold_state;
+
+typedef struct cellar_account_hold_info {
+    cellar_id id;
+    uint64_t account;
+    int64_t amount; /* as it was held */
+    cellar_account_hold_state state;
+    int64_t deadline_ns; /* to a millisecond, rounded down; 0: none */
+    int64_t posted;      /* POSTED: how much was paid; else 0 */
+    uint64_t to;         /* POSTED: the account it was paid to; 0: outside */
+    uint64_t placed_lsn;
+    int64_t placed_ns;
+    uint64_t version; /* LSN of its last step */
+} cellar_account_hold_info;
+
+/* Sets `amount` (> 0) of the account aside. `id` is required and names the hold; the same request
+ * again answers OK, repeated, whatever became of it. deadline_ns: 0 for none. ticket->remaining:
+ * what may be spent then. NOT_FOUND (line 0), INSUFFICIENT_FUNDS, ID_REUSED; HOLD_EXPIRED: the
+ * deadline is not in the future. */
+CELLAR_API cellar_status cellar_account_hold(cellar *store, const cellar_call *call, cellar_id id,
+                                             uint64_t account, int64_t amount, int64_t deadline_ns,
+                                             cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+/* Pays `amount` (> 0) of what is held to the account `to`, or outside (0), and gives the rest back.
+ * The same again answers OK, repeated. ticket->remaining: the balance of the hold's account.
+ * NOT_FOUND (line CELLAR_NO_LINE: the hold; 1: `to`), INSUFFICIENT_FUNDS (more than is held:
+ * available, needed), HOLD_EXPIRED, ILLEGAL_STEP (refusal->state; posted otherwise, or voided),
+ * CURRENCY_MISMATCH. */
+CELLAR_API cellar_status cellar_account_post(cellar *store, const cellar_call *call, cellar_id hold,
+                                             int64_t amount, uint64_t to, cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+/* Gives all of it back. A hold that was voided before or has expired answers OK, repeated; one that
+ * is overdue and not yet expired is voided. NOT_FOUND, ILLEGAL_STEP (posted). */
+CELLAR_API cellar_status cellar_account_void(cellar *store, const cellar_call *call, cellar_id hold,
+                                             cellar_ticket *ticket_out,
+                                             cellar_refusal *refusal_out);
+/* NOT_FOUND. May wait until the log is followed up to the hold's last step: milliseconds. */
+CELLAR_API cellar_status cellar_account_hold_get(cellar *store, cellar_id hold,
+                                                 cellar_account_hold_info *hold_out);
+
+typedef enum cellar_entry_kind {
+    CELLAR_ENTRY_OPENED = 1,
+    CELLAR_ENTRY_CREDITED = 2,
+    CELLAR_ENTRY_DEBITED = 3,
+    CELLAR_ENTRY_SENT = 4,     /* a transfer to `counterpart` */
+    CELLAR_ENTRY_RECEIVED = 5, /* a transfer from it */
+    CELLAR_ENTRY_FLOOR = 6,
+    CELLAR_ENTRY_ORDER_PAID = 7,      /* an order was paid from it */
+    CELLAR_ENTRY_ORDER_CANCELLED = 8, /* a paid order was cancelled */
+    CELLAR_ENTRY_ORDER_RETURNED = 9,
+    CELLAR_ENTRY_HELD = 10,
+    CELLAR_ENTRY_POSTED = 11, /* from a hold; RECEIVED in the account it was posted to */
+    CELLAR_ENTRY_VOIDED = 12,
+    CELLAR_ENTRY_EXPIRED = 13,
+    CELLAR_ENTRY_SETTLED = 14, /* what a collecting account has collected since the last one */
+    CELLAR_ENTRY_OTHER = 15
+} cellar_entry_kind;
+
+/* An entry of an account's journal. */
+typedef struct cellar_entry {
+    uint64_t lsn;
+    int64_t time_ns; /* as logged: never less than that of the record before it in the log */
+    cellar_entry_kind kind;
+    int64_t amount;       /* change of the balance */
+    int64_t held_change;  /* of what is held */
+    int64_t balance;      /* after it, as far as settled */
+    int64_t held;         /* after it */
+    uint64_t counterpart; /* the other account; 0: outside, or none */
+    cellar_id id; /* of the order, return, transfer or hold; {0, 0} when it had none. The amounts
+                     are those of the whole commit */
+    uint64_t actor;
+    /* Of the order or return, or else of the cellar_call. */
+    char reference[CELLAR_REFERENCE_BYTES_MAX + 1];
+} cellar_entry;
+
+/* Every change of the account, newest first, read back from the log. What a collecting account
+ * collects is one entry for each settlement. `before`: 0 from the newest, else the lsn of the last
+ * one seen. Costs a read of the log for each entry, and one for each hold or floor changed since
+ * `before`. NOT_FOUND; INVALID_ARGUMENT: `before` is no change of this account; IO_ERROR, CORRUPT.
+ */
+CELLAR_API cellar_status cellar_account_journal(cellar *store, uint64_t account, uint64_t before,
+                                                cellar_entry *page_out, size_t capacity,
+                                                size_t *count_out);
+/* The account as of all commits up to the LSN `lsn`, that one included, or, with lsn 0, made up to
+ * `time_ns` of the log's time. Of a collecting account: as far as settled. Reads the log backwards,
+ * a record for each change since. NOT_FOUND: it was not open then; IO_ERROR, CORRUPT. */
+CELLAR_API cellar_status cellar_account_at(cellar *store, uint64_t account, uint64_t lsn,
+                                           int64_t time_ns, cellar_account *account_out);
+
+/* ---- Leases ---- */
+
+/* A name that one holder has at a time, until a deadline, in place of a lock service. Whoever
+ * acquires it gets a fencing token, the LSN of that commit: tokens of a lease only grow, so that
+ * whatever the lease protects can tell a holder that was overtaken (cellar_lease_check()). Names
+ * are 1 to 64 bytes and take up one of `leases_max` places for good. Deadlines are by the store's
+ * clock: times that a lease ran while the store was closed count. */
+typedef struct cellar_lease {
+    uint64_t holder; /* the last one */
+    uint64_t token;
+    int64_t until_ns; /* 0: released */
+    bool held;        /* and not run out, by the store's clock now */
+    uint64_t version; /* LSN of its last change */
+} cellar_lease;
+
+/* Acquires `name` for `holder` (not 0) for ttl_ms (1 to CELLAR_LEASE_TTL_MS_MAX) if it is free or
+ * its time is up. ticket->lsn is the token. The same holder while it holds it: OK, repeated, with
+ * its token and without more time (time_ns 0). LEASE_HELD (refusal->retry_ns: when it runs out). */
+CELLAR_API cellar_status cellar_lease_acquire(cellar *store, const cellar_call *call,
+                                              const char *name, uint64_t holder, int64_t ttl_ms,
+                                              cellar_ticket *ticket_out,
+                                              cellar_refusal *refusal_out);
+/* It now runs out ttl_ms from now, earlier or later than before; the token stays. NOT_FOUND;
+ * LEASE_LOST: `token` is not that of the lease, or its time is up. */
+CELLAR_API cellar_status cellar_lease_renew(cellar *store, const cellar_call *call,
+                                            const char *name, uint64_t token, int64_t ttl_ms,
+                                            cellar_ticket *ticket_out, cellar_refusal *refusal_out);
+/* Free for the next one at once. Released before with this token: OK, repeated. NOT_FOUND,
+ * LEASE_LOST (someone else has acquired it since). */
+CELLAR_API cellar_status cellar_lease_release(cellar *store, const cellar_call *call,
+                                              const char *name, uint64_t token,
+                                              cellar_ticket *ticket_out,
+                                              cellar_refusal *refusal_out);
+/* OK while `token` is the current one and its time is not up; LEASE_LOST, NOT_FOUND. */
+CELLAR_API cellar_status cellar_lease_check(cellar *store, const char *name, uint64_t token);
+/* NOT_FOUND: never acquired. */
+CELLAR_API cellar_status cellar_lease_get(cellar *store, const char *name, cellar_lease *lease_out);
 
 /* ---- Orders ---- */
 
@@ -1060,6 +1234,12 @@ typedef struct cellar_totals {
     uint64_t coupons_revoked;
     uint64_t code_uses; /* and not restored */
     int64_t discounts;  /* given by coupons and codes, and not restored */
+    /* Of money: what is held by open holds and how many these are; what collecting accounts have
+     * not settled (part of `balances`). */
+    uint64_t account_holds;
+    int64_t held;
+    int64_t unsettled;
+    uint64_t leases; /* names */
 } cellar_totals;
 
 typedef struct cellar_audit {
@@ -1070,9 +1250,10 @@ typedef struct cellar_audit {
 
 /* Checks every invariant over the whole live state, as of one instant, while sales go on: on hand =
  * sum of movements for every SKU and location; nothing sold below its safety stock; reserved = sum
- * of open orders; balances = sum of what came in and went out, none below its floor; every order in
- * exactly one state and list. Takes time in proportion to the store; a full ring makes commits wait
- * meanwhile. Returns OK whether or not there are violations; FAILED. */
+ * of open orders; balances = sum of what came in and went out, none below its floor, what is held =
+ * sum of open holds, nothing settled that was not collected; every order in exactly one state and
+ * list. Takes time in proportion to the store; a full ring makes commits wait meanwhile. Returns OK
+ * whether or not there are violations; FAILED. */
 CELLAR_API cellar_status cellar_audit_run(cellar *store, cellar_audit *audit_out);
 
 typedef struct cellar_statistics {

@@ -171,6 +171,23 @@ static cellar_status call_open_stock(cellar *engine, const cellar_call *options,
     return status;
 }
 
+/* What a collecting account has collected gets into its cell by a commit of its own before the call
+ * that needs it. */
+static cellar_status call_settle(cellar *engine, const cellar_call *options,
+                                 const struct plan *plan) {
+    struct plan_account_request request = {.account = plan->settle_account};
+    cellar_call relaxed = {.durability = CELLAR_RELAXED,
+                           .wait_ms = options == NULL ? 0 : options->wait_ms};
+    struct plan settle;
+    plan_create(&settle, engine->store);
+    /* The caller has waited, or what is known suffices. */
+    settle.collected_lsn = 1;
+    cellar_status status =
+        engine_transact(engine, &relaxed, &settle, plan_account_settle, &request, NULL, NULL);
+    plan_destroy(&settle);
+    return status;
+}
+
 /* What to do between two attempts. CELLAR_OK: try again. */
 static cellar_status call_after_plan(cellar *engine, const cellar_call *options, struct plan *plan,
                                      enum plan_result result, struct call_wait *wait) {
@@ -190,6 +207,8 @@ static cellar_status call_after_plan(cellar *engine, const cellar_call *options,
         }
     case PLAN_OPEN_STOCK:
         return call_open_stock(engine, options, plan);
+    case PLAN_SETTLE:
+        return call_settle(engine, options, plan);
     default:
         return CELLAR_OUT_OF_MEMORY;
     }

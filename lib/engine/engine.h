@@ -25,6 +25,7 @@
 #define ENGINE_CAMPAIGNS_DEFAULT (1u << 16)
 #define ENGINE_GRANTS_DEFAULT (1u << 24)
 #define ENGINE_CODES_DEFAULT (1u << 20)
+#define ENGINE_LEASES_DEFAULT (1u << 16)
 /* Longest wait for ring space when the caller did not say. */
 #define ENGINE_SPACE_WAIT_MS 10000
 /* Attempts of one call before CONFLICT. Each failed one means that another call's commit succeeded,
@@ -124,6 +125,12 @@ bool engine_is_durable(const cellar *engine, const cellar_call *options);
 int64_t engine_deadline(int64_t timeout_ms);
 /* Until when the call may wait for space; INT64_MIN: not at all. */
 int64_t engine_space_deadline(const cellar_call *options);
+
+/* ---- account_holds.c ---- */
+
+/* Any thread, outside of sections: gives the money of the hold back if it is overdue; the ticket is
+ * `repeated` when there was nothing to do, which is OK, too. `slot` is its document's. */
+cellar_status engine_account_expire(cellar *engine, uint32_t slot, cellar_ticket *ticket_out);
 
 /* ---- follower.c ---- */
 

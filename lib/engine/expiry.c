@@ -46,6 +46,11 @@ static bool expiry_take(struct expiry *expiry, uint32_t *slot_out) {
     return true;
 }
 
+/* Somebody else was first: that is as good. */
+static cellar_status expiry_result(cellar_status status) {
+    return status == CELLAR_ILLEGAL_STEP || status == CELLAR_NOT_FOUND ? CELLAR_OK : status;
+}
+
 /* OK: it is not held any more, by this call or before it. */
 static cellar_status expiry_expire(cellar *engine, uint32_t slot) {
     commit_enter();
@@ -53,15 +58,20 @@ static cellar_status expiry_expire(cellar *engine, uint32_t slot) {
     cellar_id id = engine->store->orders[slot].id;
     commit_leave();
     int64_t deadline_ms = store_document_deadline_ms(value);
-    if (deadline_ms == 0 || deadline_ms > expiry_now_ms(engine) ||
-        store_document_state(value) != CELLAR_ORDER_PLACED) {
+    uint32_t state = store_document_state(value);
+    if (deadline_ms == 0 || deadline_ms > expiry_now_ms(engine)) {
+        return CELLAR_OK;
+    }
+    if (state == CELLAR_ACCOUNT_HOLD_HELD) {
+        return expiry_result(engine_account_expire(engine, slot, NULL));
+    }
+    if (state != CELLAR_ORDER_PLACED) {
         return CELLAR_OK;
     }
     const cellar_call relaxed = {.durability = CELLAR_RELAXED};
     const cellar_order_change change = {.order = id};
     struct plan_step_request request = {.change = &change, .event = PAYLOAD_EXPIRE};
-    cellar_status status = engine_order_step(engine, &relaxed, &request, NULL, NULL);
-    return status == CELLAR_ILLEGAL_STEP || status == CELLAR_NOT_FOUND ? CELLAR_OK : status;
+    return expiry_result(engine_order_step(engine, &relaxed, &request, NULL, NULL));
 }
 
 uint32_t expiry_run_overdue(cellar *engine, uint32_t stock, int64_t *next_ns_out) {

@@ -47,11 +47,11 @@ static void open_set_defaults(cellar_config *config) {
     uint32_t given_stocks = config->stocks_max;
     uint32_t *const limits[] = {
         &config->products_max,  &config->stocks_max, &config->accounts_max, &config->orders_max,
-        &config->campaigns_max, &config->grants_max, &config->codes_max};
+        &config->campaigns_max, &config->grants_max, &config->codes_max,    &config->leases_max};
     static const uint32_t defaults[] = {ENGINE_PRODUCTS_DEFAULT,  ENGINE_STOCKS_DEFAULT,
                                         ENGINE_ACCOUNTS_DEFAULT,  ENGINE_ORDERS_DEFAULT,
                                         ENGINE_CAMPAIGNS_DEFAULT, ENGINE_GRANTS_DEFAULT,
-                                        ENGINE_CODES_DEFAULT};
+                                        ENGINE_CODES_DEFAULT,     ENGINE_LEASES_DEFAULT};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (*limits[i] == 0) {
             *limits[i] = defaults[i];
@@ -111,6 +111,9 @@ static const char *open_check_config(const cellar_config *config) {
     if (config->codes_max > CELLAR_CODES_MAX) {
         return "codes_max: at most CELLAR_CODES_MAX";
     }
+    if (config->leases_max > CELLAR_LEASES_MAX) {
+        return "leases_max: at most CELLAR_LEASES_MAX";
+    }
     if (config->durability != CELLAR_DURABLE && config->durability != CELLAR_RELAXED) {
         return "durability: CELLAR_DURABLE or CELLAR_RELAXED";
     }
@@ -127,7 +130,8 @@ static cellar_status open_create_commit(cellar *engine, const struct engine_opti
                                         .orders = config->orders_max,
                                         .coupons = {.campaigns = config->campaigns_max,
                                                     .grants = config->grants_max,
-                                                    .codes = config->codes_max}};
+                                                    .codes = config->codes_max},
+                                        .leases = config->leases_max};
     struct commit_config commit = {.ring_bytes = config->ring_bytes,
                                    .oracle = options->oracle,
                                    .followed = true,
@@ -166,7 +170,7 @@ static cellar_status open_visit(void *context, const struct record_header *recor
     case STORE_APPLY_LIMIT:
         return open_refuse(problem, CELLAR_CONFIG_MISMATCH,
                            "the log holds more products, stocks, accounts, orders, campaigns, "
-                           "coupons or codes than the configuration allows");
+                           "coupons, codes or leases than the configuration allows");
     default:
         problem->status = CELLAR_CORRUPT;
         snprintf(problem->text, sizeof problem->text,

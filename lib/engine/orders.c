@@ -55,6 +55,7 @@ cellar_status cellar_order_quote(cellar *store, const cellar_order_request *orde
     struct plan plan;
     plan_create(&plan, store->store);
     /* Without its id nothing is linked: the plan is made, and dropped. */
+    plan.trial = true;
     cellar_order_request anonymous = *order;
     anonymous.id = (cellar_id){0, 0};
     struct plan_order_request request = {.order = &anonymous};

@@ -18,7 +18,15 @@ static enum store_apply_result apply_part(struct store *store, const struct stor
     case STORE_ACCOUNT_OPEN:
     case STORE_ACCOUNT_FLOOR:
     case STORE_ACCOUNT_ENTRY:
+    case STORE_ACCOUNT_SETTLE:
         return account_apply(store, part);
+    case STORE_ACCOUNT_HOLD:
+    case STORE_ACCOUNT_HOLD_STEP:
+        return account_hold_apply(store, part);
+    case STORE_LEASE_ACQUIRE:
+    case STORE_LEASE_RENEW:
+    case STORE_LEASE_RELEASE:
+        return lease_apply(store, part);
     case STORE_ORDER_PLACE:
     case STORE_ORDER_STEP:
     case STORE_ORDER_RETURN:
@@ -217,7 +225,15 @@ static bool apply_check_part(const struct store *store, const struct store_part 
     case STORE_STOCK_OPEN:
         return part->whole && part->bytes == sizeof(struct payload_stock_open);
     case STORE_ACCOUNT_OPEN:
-        return part->bytes == sizeof(struct payload_account);
+    case STORE_ACCOUNT_FLOOR:
+    case STORE_ACCOUNT_SETTLE:
+    case STORE_ACCOUNT_HOLD:
+    case STORE_ACCOUNT_HOLD_STEP:
+        return account_check_part(store, part);
+    case STORE_LEASE_ACQUIRE:
+    case STORE_LEASE_RENEW:
+    case STORE_LEASE_RELEASE:
+        return lease_check_part(store, part);
     case STORE_ORDER_STEP:
         return apply_check_step(store, part);
     case STORE_STOCK_CHANGE:
@@ -235,7 +251,6 @@ static bool apply_check_part(const struct store *store, const struct store_part 
     case STORE_STOCK_TAKE:
     case STORE_STOCK_COUNT:
     case STORE_STOCK_SAFETY:
-    case STORE_ACCOUNT_FLOOR:
     case STORE_RETIRE:
         return part->whole && part->bytes == 0 && part->record->cell_count >= 1;
     default:
@@ -290,4 +305,9 @@ void store_recovered(struct store *store) {
         }
     }
     coupons_recovered(store);
+    for (uint32_t slot = 1; slot < slots_end(&store->lease_slots); slot++) {
+        if (store->leases[slot].slot == 0) {
+            slots_give(&store->lease_slots, slot);
+        }
+    }
 }

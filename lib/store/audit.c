@@ -16,6 +16,8 @@ struct audit {
     uint64_t snapshot;
     cellar_audit *out;
     int64_t *reserved; /* by stock slot, summed up from the orders */
+    int64_t *held;     /* by account slot, summed up from the holds of money */
+    uint64_t holds;    /* these, the open ones */
 };
 
 __attribute__((format(printf, 2, 3))) static void audit_violation(struct audit *audit,
@@ -69,12 +71,33 @@ static void audit_reserved(struct audit *audit, const struct store_order *order,
     }
 }
 
+/* An open hold is added to what is held of its account. */
+static void audit_account_hold(struct audit *audit, const struct store_order *entry,
+                               int64_t value) {
+    if (store_document_state(value) != CELLAR_ACCOUNT_HOLD_HELD) {
+        return;
+    }
+    const struct store_account *account = store_find_account(audit->store, entry->customer);
+    if (account == NULL) {
+        audit_violation(audit, "hold slot %u: there is no account %llu", entry->slot,
+                        (unsigned long long)entry->customer);
+        return;
+    }
+    store_sum(&audit->held[account->slot], entry->total);
+    audit->holds++;
+}
+
 static void audit_order(struct audit *audit, uint32_t slot,
                         uint64_t states_out[STORE_STATE_COUNT]) {
     struct store *store = audit->store;
     struct store_order *order = &store->orders[slot];
-    uint32_t state = store_document_state(audit_cell(audit, store_order_cell(slot)));
+    int64_t value = audit_cell(audit, store_order_cell(slot));
+    uint32_t state = store_document_state(value);
     if (state == 0) {
+        return;
+    }
+    if (store_state_is_account_hold(state)) {
+        audit_account_hold(audit, order, value);
         return;
     }
     if (state >= STORE_STATE_COUNT) {
@@ -177,34 +200,107 @@ static void audit_stocks(struct audit *audit) {
     }
 }
 
-static void audit_accounts(struct audit *audit) {
+/* ---- Accounts and leases ---- */
+
+/* What the account has collected and not settled. */
+static int64_t audit_unsettled(struct audit *audit, const struct store_account *account) {
+    int64_t settled = audit_cell(audit, store_settled_cell(account->slot));
+    int64_t unsettled = store_unsettled(audit->store, account->slot, settled);
+    if (unsettled < 0 || (!account->collecting && (settled != 0 || unsettled != 0))) {
+        audit_violation(audit, "account %llu: settled %lld more than it collected",
+                        (unsigned long long)account->id, -(long long)unsettled);
+    }
+    return unsettled;
+}
+
+struct audit_money {
+    uint64_t accounts;
+    int64_t balances;
+    int64_t unsettled;
+    int64_t held;
+};
+
+static void audit_account(struct audit *audit, uint32_t slot, struct audit_money *money) {
     struct store *store = audit->store;
-    int64_t balances = 0;
-    uint64_t accounts = 0;
-    uint32_t end = slots_end(&store->account_slots);
+    struct cell_content room =
+        commit_read_at(store->commit, store_account_cell(slot), audit->snapshot);
+    if (room.version == 0) {
+        return;
+    }
+    const struct store_account *account = &store->accounts[slot];
+    unsigned long long id = account->id;
+    int64_t floor = audit_cell(audit, store_floor_cell(slot));
+    int64_t held = audit_cell(audit, store_held_cell(slot));
+    int64_t terms = audit_cell(audit, store_terms_cell(slot));
+    int64_t unsettled = audit_unsettled(audit, account);
+    int64_t balance = room.value + floor + held;
+    money->accounts++;
+    store_sum(&money->balances, balance);
+    store_sum(&money->balances, unsettled);
+    store_sum(&money->unsettled, unsettled);
+    store_sum(&money->held, held);
+    if (room.value < 0 || floor > 0 || held < 0) {
+        audit_violation(audit, "account %llu: balance %lld, %lld held, is below its floor %lld", id,
+                        (long long)balance, (long long)held, (long long)floor);
+    }
+    if (held != audit->held[slot]) {
+        audit_violation(audit, "account %llu: %lld held, but its open holds sum up to %lld", id,
+                        (long long)held, (long long)audit->held[slot]);
+    }
+    if (account->collecting != ((terms & STORE_TERMS_COLLECTING) != 0)) {
+        audit_violation(audit, "account %llu: it collects, or not, against its terms", id);
+    }
+}
+
+static void audit_accounts(struct audit *audit) {
+    struct audit_money money = {0};
+    uint32_t end = slots_end(&audit->store->account_slots);
     for (uint32_t slot = 1; slot < end; slot++) {
-        struct cell_content room =
-            commit_read_at(store->commit, store_account_cell(slot), audit->snapshot);
-        if (room.version != 0) {
-            int64_t floor = audit_cell(audit, store_floor_cell(slot));
-            accounts++;
-            store_sum(&balances, room.value + floor);
-            if (room.value < 0 || floor > 0) {
-                audit_violation(audit, "account %llu: balance %lld is below its floor %lld",
-                                (unsigned long long)store->accounts[slot].id,
-                                (long long)(room.value + floor), (long long)floor);
-            }
-        }
+        audit_account(audit, slot, &money);
         audit_breathe(slot);
     }
     const cellar_totals *totals = &audit->out->totals;
     int64_t journal = totals->credited;
     store_sum(&journal, -totals->debited);
-    if (accounts != totals->accounts || balances != totals->balances || balances != journal) {
-        audit_violation(
-            audit, "%llu accounts sum up to %lld; the journal says %llu, %lld = %lld - %lld",
-            (unsigned long long)accounts, (long long)balances, (unsigned long long)totals->accounts,
-            (long long)totals->balances, (long long)totals->credited, (long long)totals->debited);
+    if (money.accounts != totals->accounts || money.balances != totals->balances ||
+        money.balances != journal) {
+        audit_violation(audit,
+                        "%llu accounts sum up to %lld; the journal says %llu, %lld = %lld - %lld",
+                        (unsigned long long)money.accounts, (long long)money.balances,
+                        (unsigned long long)totals->accounts, (long long)totals->balances,
+                        (long long)totals->credited, (long long)totals->debited);
+    }
+    if (money.unsettled != totals->unsettled) {
+        audit_violation(audit, "unsettled: %lld in the accounts, %lld counted",
+                        (long long)money.unsettled, (long long)totals->unsettled);
+    }
+    if (audit->holds != totals->account_holds || money.held != totals->held) {
+        audit_violation(audit, "%llu holds of money, %lld held; %llu, %lld counted",
+                        (unsigned long long)audit->holds, (long long)money.held,
+                        (unsigned long long)totals->account_holds, (long long)totals->held);
+    }
+}
+
+static void audit_leases(struct audit *audit) {
+    struct store *store = audit->store;
+    uint64_t leases = 0;
+    uint32_t end = slots_end(&store->lease_slots);
+    for (uint32_t slot = 1; slot < end; slot++) {
+        struct cell_content until =
+            commit_read_at(store->commit, store_lease_cell(slot), audit->snapshot);
+        struct cell_content holder =
+            commit_read_at(store->commit, store_lease_holder_cell(slot), audit->snapshot);
+        leases += until.version != 0;
+        if (until.value < 0 || until.version < holder.version ||
+            (until.version != 0) != (holder.value != 0)) {
+            audit_violation(audit, "lease \"%s\": its time and its holder do not agree",
+                            store->leases[slot].name);
+        }
+        audit_breathe(slot);
+    }
+    if (leases != audit->out->totals.leases) {
+        audit_violation(audit, "%llu leases, %llu counted", (unsigned long long)leases,
+                        (unsigned long long)audit->out->totals.leases);
     }
 }
 
@@ -231,22 +327,35 @@ static void audit_products(struct audit *audit) {
     }
 }
 
+static void audit_unmap(const struct audit *audit, size_t reserved_bytes, size_t held_bytes) {
+    if (audit->reserved != NULL) {
+        memory_unmap(audit->reserved, reserved_bytes);
+    }
+    if (audit->held != NULL) {
+        memory_unmap(audit->held, held_bytes);
+    }
+}
+
 void store_audit(struct store *store, uint64_t snapshot, cellar_audit *audit_out) {
     *audit_out = (cellar_audit){.totals = store->totals};
     audit_out->totals.lsn = snapshot;
     struct audit audit = {.store = store, .snapshot = snapshot, .out = audit_out};
     size_t bytes = ((size_t)store->stock_slots.limit + 1) * sizeof *audit.reserved;
+    size_t account_bytes = ((size_t)store->account_slots.limit + 1) * sizeof *audit.held;
     audit.reserved = memory_map_lazy(bytes);
-    if (audit.reserved == NULL) {
+    audit.held = memory_map_lazy(account_bytes);
+    if (audit.reserved == NULL || audit.held == NULL) {
         audit_violation(&audit, "no memory for the audit itself");
+        audit_unmap(&audit, bytes, account_bytes);
         return;
     }
     commit_enter();
     audit_orders(&audit);
     audit_stocks(&audit);
     audit_accounts(&audit);
+    audit_leases(&audit);
     audit_products(&audit);
     coupon_audit(store, snapshot, &audit_out->totals, audit_report_coupons, &audit);
     commit_leave();
-    memory_unmap(audit.reserved, bytes);
+    audit_unmap(&audit, bytes, account_bytes);
 }

@@ -6,9 +6,8 @@
 
 #include <string.h>
 
-/* Recovery: the entry with the slot of the record's cell. Live: it is there. */
-static enum store_apply_result order_restore(struct store *store, cellar_id id, uint32_t slot,
-                                             struct store_order **order_out) {
+enum store_apply_result order_apply_entry(struct store *store, cellar_id id, uint32_t slot,
+                                          struct store_order **order_out) {
     if (!slots_raise(&store->order_slots, slot)) {
         return STORE_APPLY_LIMIT;
     }
@@ -90,7 +89,7 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
         return STORE_APPLIED;
     }
     struct store_order *order;
-    enum store_apply_result result = order_restore(store, document->id, document->slot, &order);
+    enum store_apply_result result = order_apply_entry(store, document->id, document->slot, &order);
     if (result != STORE_APPLIED) {
         return result;
     }
@@ -132,15 +131,7 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
 }
 
 void order_apply_money(struct store *store, uint64_t account, int64_t debit) {
-    if (account == 0) {
-        return;
-    }
-    store_sum(&store->totals.balances, -debit);
-    if (debit >= 0) {
-        store_sum(&store->totals.debited, debit);
-    } else {
-        store_sum(&store->totals.credited, -debit);
-    }
+    account_apply_payment(store, account, 0, debit);
 }
 
 /* Sources that wait for goods or may run out stand in the queues of their stocks. */

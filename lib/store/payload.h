@@ -17,14 +17,21 @@ enum store_record_kind {
     STORE_STOCK_COUNT = 20,   /* none */
     STORE_STOCK_SAFETY = 21,  /* none */
     STORE_ACCOUNT_OPEN = 22,  /* payload_account */
-    STORE_ACCOUNT_FLOOR = 23, /* none */
+    STORE_ACCOUNT_FLOOR = 23, /* payload_account */
     STORE_ACCOUNT_ENTRY = 24, /* payload_document without lines; `type` is the payload_entry */
     STORE_ORDER_PLACE = 25,   /* payload_document with lines; `type` is the state it is placed in */
     STORE_ORDER_STEP = 26,    /* payload_step */
     STORE_ORDER_RETURN =
-        27,             /* payload_document with lines; `type` is 1 when the goods are damaged */
-    STORE_RETIRE = 28,  /* none: an order's cell whose creation was refused is free again */
-    STORE_COMPOSED = 29 /* payload_composed, then its parts */
+        27,              /* payload_document with lines; `type` is 1 when the goods are damaged */
+    STORE_RETIRE = 28,   /* none: an order's cell whose creation was refused is free again */
+    STORE_COMPOSED = 29, /* payload_composed, then its parts */
+
+    STORE_ACCOUNT_HOLD = 40,      /* payload_hold */
+    STORE_ACCOUNT_HOLD_STEP = 41, /* payload_hold_step */
+    STORE_ACCOUNT_SETTLE = 42,    /* payload_settle */
+    STORE_LEASE_ACQUIRE = 50,     /* payload_lease with a name */
+    STORE_LEASE_RENEW = 51,       /* payload_lease without */
+    STORE_LEASE_RELEASE = 52      /* payload_lease without */
 };
 /* Set in a record's kind: behind the payload, at the next multiple of 8, comes the host's note on
  * the change: its reference, zeros up to a multiple of 8, and a payload_note. */
@@ -173,9 +180,53 @@ _Static_assert(sizeof(struct payload_allocation) == 24, "on-disk layout");
 struct payload_account {
     uint64_t account;
     uint32_t slot;
+    uint32_t currency;
+    uint32_t collecting; /* 0 or 1 */
     uint32_t zero;
 };
-_Static_assert(sizeof(struct payload_account) == 16, "on-disk layout");
+_Static_assert(sizeof(struct payload_account) == 24, "on-disk layout");
+
+/* Money is set aside. */
+struct payload_hold {
+    cellar_id id;
+    uint64_t fingerprint;
+    uint64_t account;
+    int64_t amount;
+    int64_t deadline_ms; /* 0: none */
+    int64_t time_ns;
+    uint32_t slot; /* of the document */
+    uint32_t zero;
+};
+_Static_assert(sizeof(struct payload_hold) == 64, "on-disk layout");
+
+/* It is paid, or given back. */
+struct payload_hold_step {
+    cellar_id id;
+    uint64_t account;
+    uint64_t to;    /* posted: the account that is paid; 0: outside */
+    int64_t held;   /* all of it */
+    int64_t posted; /* what is paid; the rest is given back */
+    int64_t time_ns;
+    uint32_t slot;  /* of the document */
+    uint32_t state; /* cellar_account_hold_state after it */
+};
+_Static_assert(sizeof(struct payload_hold_step) == 64, "on-disk layout");
+
+/* What a collecting account has collected goes into its cell. */
+struct payload_settle {
+    uint64_t account;
+    int64_t amount;
+    uint32_t slot;
+    uint32_t zero;
+};
+_Static_assert(sizeof(struct payload_settle) == 24, "on-disk layout");
+
+/* Then the name, when acquired. */
+struct payload_lease {
+    uint32_t slot;
+    uint32_t name_bytes;
+};
+_Static_assert(sizeof(struct payload_lease) == 8, "on-disk layout");
 
 /* Then parts[part_count] in rising order of line, then moves[move_count], then, when `slot` is not
  * 0, a payload_identity. Without parts: all that is left. */

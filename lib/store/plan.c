@@ -14,6 +14,8 @@ void plan_create(struct plan *plan, struct store *store) {
     plan->lines = plan->lines_inline;
     plan->line_capacity = PLAN_LINES_INLINE;
     plan->suspect_count = 0;
+    plan->collected_lsn = 0;
+    plan->trial = false;
     plan_reset(plan, 0);
 }
 

@@ -22,6 +22,7 @@ enum plan_result {
     PLAN_REPEATED, /* nothing to commit: the ticket says when it was done */
     PLAN_WAIT, /* derived state must reach wait_lsn first; leave the section, wait, plan again */
     PLAN_OPEN_STOCK, /* open_product must begin to exist at open_location first */
+    PLAN_SETTLE,     /* what settle_account has collected must be settled first */
     PLAN_NO_MEMORY
 };
 
@@ -55,6 +56,11 @@ struct plan {
     uint32_t short_stock;  /* of a refusal: the stock that has too little; 0: none */
     uint32_t open_product; /* 0: none is to be opened */
     uint32_t open_location;
+    uint64_t settle_account;
+    /* Not 0: what collecting accounts have collected below it has been waited for, over attempts.
+     */
+    uint64_t collected_lsn;
+    bool trial; /* it is not going to be committed: nothing is settled or waited for */
     /* Slots of documents linked by this call and not committed so far. */
     uint32_t suspects[PLAN_SUSPECTS_MAX];
     uint32_t suspect_count;
@@ -146,6 +152,8 @@ struct plan_account_request {
     int64_t amount; /* or floor */
     uint64_t expected;
     uint64_t fingerprint;
+    uint32_t currency;
+    bool collecting;
 };
 struct plan_order_request {
     const cellar_order_request *order;
@@ -173,6 +181,13 @@ plan_function plan_stock_move;
 plan_function plan_account_open;
 plan_function plan_account_floor;
 plan_function plan_account_entry;
+plan_function plan_account_settle;
+plan_function plan_account_hold;
+plan_function plan_account_hold_step;
+plan_function plan_account_expire;
+plan_function plan_lease_acquire;
+plan_function plan_lease_renew;
+plan_function plan_lease_release;
 plan_function plan_order_place;
 plan_function plan_order_return;
 plan_function plan_order_step;
@@ -191,6 +206,51 @@ uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, 
 uint64_t plan_hash_text(uint64_t hash, const char *text);
 /* Bytes of `text` (NULL is 0), or SIZE_MAX when over `limit`. */
 size_t plan_text_bytes(const char *text, size_t limit);
+
+/* ---- Accounts and leases ---- */
+
+/* Money from one account to another; 0 is outside. Both must be of one currency. */
+struct plan_payment {
+    uint64_t from;
+    uint64_t to;
+    int64_t amount;              /* below zero: from `to` to `from` */
+    uint32_t from_line, to_line; /* for the refusal */
+    int64_t remaining; /* coming out: balance of the one that pays, or, when that is outside, of the
+                          other one; 0: it is collecting */
+};
+/* Refuses (NOT_FOUND, INVALID_ARGUMENT for an account that pays itself, CURRENCY_MISMATCH,
+ * INSUFFICIENT_FUNDS, OVERFLOW) or writes the cells. One that collects and is paid is not touched:
+ * account_apply_payment() is called for the same payment when the record is applied. */
+enum plan_result plan_account_payment(struct plan *plan, struct plan_payment *payment);
+
+struct plan_hold_request {
+    cellar_id id;
+    uint64_t account;
+    int64_t amount;
+    int64_t deadline_ns;
+    uint64_t fingerprint;
+    uint64_t to;
+    cellar_account_hold_state state; /* the one to go to: posted or voided */
+    uint32_t slot;                   /* plan_account_expire(): of the document */
+};
+struct plan_lease_request {
+    const char *name;
+    size_t name_bytes;
+    uint64_t holder;
+    uint64_t token;
+    int64_t ttl_ms;
+};
+
+/* Checks that need no store; false: plan->refusal says why. */
+bool plan_check_account_open(struct plan *plan, struct plan_account_request *request);
+bool plan_check_account_floor(struct plan *plan, struct plan_account_request *request);
+bool plan_check_account_entry(struct plan *plan, struct plan_account_request *request);
+bool plan_check_account_settle(struct plan *plan, struct plan_account_request *request);
+bool plan_check_account_hold(struct plan *plan, struct plan_hold_request *request);
+bool plan_check_account_hold_step(struct plan *plan, struct plan_hold_request *request);
+bool plan_check_lease_acquire(struct plan *plan, struct plan_lease_request *request);
+bool plan_check_lease_renew(struct plan *plan, struct plan_lease_request *request);
+bool plan_check_lease_release(struct plan *plan, struct plan_lease_request *request);
 
 /* Adds `delta` to an account's cell: a debit (negative) not below the floor. *remaining_out is the
  * balance after it. */

@@ -107,6 +107,11 @@ static enum plan_result step_check_state(struct step_plan *made) {
     int64_t deadline_ms = store_document_deadline_ms(made->cell.value);
     int64_t now_ms = plan->now_ns / NANOSECONDS_PER_MILLISECOND;
     uint8_t event = made->request->event;
+    if (state == CELLAR_ORDER_EXPIRED &&
+        (event == CELLAR_EVENT_PAY || event == CELLAR_EVENT_EXTEND)) {
+        /* The same answer as from the deadline on until it is expired. */
+        return plan_refuse(plan, CELLAR_HOLD_EXPIRED, CELLAR_NO_LINE);
+    }
     /* What has no end cannot end later, nor what ends later now. */
     bool endless = deadline_ms == 0 && (event == CELLAR_EVENT_EXTEND || event == PAYLOAD_EXPIRE);
     if (!step_allowed(state, event) || endless ||

@@ -40,6 +40,10 @@ static bool store_match_order(const void *object, const void *key) {
     return state > 0 || -state == (int64_t)order->generation;
 }
 
+static bool store_match_lease(const void *object, const void *key) {
+    return strcmp(((const struct store_lease *)object)->name, key) == 0;
+}
+
 static bool store_match_category(const void *object, const void *key) {
     return strcmp(((const struct store_category *)object)->name, key) == 0;
 }
@@ -49,7 +53,9 @@ void store_cell_limits(const struct store_limits *limits,
     memset(cell_limits_out, 0, CELL_CLASS_COUNT * sizeof *cell_limits_out);
     /* Slot 0 is never used. */
     cell_limits_out[STORE_CELLS_DOCUMENT] = limits->orders + 1;
-    cell_limits_out[STORE_CELLS_ACCOUNT] = 2 * (limits->accounts + 1);
+    cell_limits_out[STORE_CELLS_LEASE] = 2 * (limits->leases + 1);
+    cell_limits_out[STORE_CELLS_ACCOUNT] = STORE_ACCOUNT_CELLS * (limits->accounts + 1);
+    cell_limits_out[STORE_CELLS_SETTLED] = limits->accounts + 1;
     cell_limits_out[STORE_CELLS_PRODUCT] = limits->products + 1;
     cell_limits_out[STORE_CELLS_STOCK] = STORE_STOCK_CELLS * (limits->stocks + 1);
     coupons_cell_limits(&limits->coupons, cell_limits_out);
@@ -63,7 +69,9 @@ static bool store_create_slots(struct store *store, const struct store_limits *l
            slots_create(&store->stock_slots, memory, MEMORY_STOCK, limits->stocks,
                         sizeof(struct store_stock) + STORE_STOCK_CELLS * cell) &&
            slots_create(&store->account_slots, memory, MEMORY_ACCOUNTS, limits->accounts,
-                        sizeof(struct store_account) + 2 * cell) &&
+                        sizeof(struct store_account) + STORE_ACCOUNT_CELLS * cell) &&
+           slots_create(&store->lease_slots, memory, MEMORY_ACCOUNTS, limits->leases,
+                        sizeof(struct store_lease) + 2 * cell) &&
            slots_create(&store->order_slots, memory, MEMORY_ORDERS, limits->orders,
                         sizeof(struct store_order) + cell) &&
            slots_create(&store->customer_slots, memory, MEMORY_ORDERS, limits->orders,
@@ -92,6 +100,8 @@ static bool store_create_arrays(struct store *store) {
     return store_map(&store->product_slots, sizeof *store->products, (void **)&store->products) &&
            store_map(&store->stock_slots, sizeof *store->stocks, (void **)&store->stocks) &&
            store_map(&store->account_slots, sizeof *store->accounts, (void **)&store->accounts) &&
+           store_map(&store->account_slots, sizeof *store->collected, (void **)&store->collected) &&
+           store_map(&store->lease_slots, sizeof *store->leases, (void **)&store->leases) &&
            store_map(&store->order_slots, sizeof *store->orders, (void **)&store->orders) &&
            store_map(&store->customer_slots, sizeof *store->customers,
                      (void **)&store->customers) &&
@@ -109,6 +119,8 @@ static bool store_create_tables(struct store *store) {
                         store->stock_slots.limit, store_match_stock) &&
            table_create(&store->account_table, memory, store->accounts, sizeof *store->accounts,
                         store->account_slots.limit, store_match_account) &&
+           table_create(&store->lease_table, memory, store->leases, sizeof *store->leases,
+                        store->lease_slots.limit, store_match_lease) &&
            table_create(&store->order_table, memory, store->orders, sizeof *store->orders,
                         store->order_slots.limit, store_match_order) &&
            table_create(&store->customer_table, memory, store->customers, sizeof *store->customers,
@@ -196,9 +208,9 @@ static void store_destroy_indexes(struct store *store) {
 }
 
 void store_destroy(struct store *store) {
-    struct table *tables[] = {&store->product_table,  &store->stock_table,
-                              &store->account_table,  &store->order_table,
-                              &store->customer_table, &store->category_table};
+    struct table *tables[] = {&store->product_table, &store->stock_table,    &store->account_table,
+                              &store->order_table,   &store->customer_table, &store->category_table,
+                              &store->lease_table};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         table_destroy(tables[i]);
     }
@@ -210,13 +222,15 @@ void store_destroy(struct store *store) {
     store_unmap(&store->product_slots, sizeof *store->products, store->products);
     store_unmap(&store->stock_slots, sizeof *store->stocks, store->stocks);
     store_unmap(&store->account_slots, sizeof *store->accounts, store->accounts);
+    store_unmap(&store->account_slots, sizeof *store->collected, store->collected);
+    store_unmap(&store->lease_slots, sizeof *store->leases, store->leases);
     store_unmap(&store->order_slots, sizeof *store->orders, store->orders);
     store_unmap(&store->customer_slots, sizeof *store->customers, store->customers);
     store_unmap(&store->category_slots, sizeof *store->categories, store->categories);
     store_unmap(&store->block_slots, sizeof *store->blocks, (void *)store->blocks);
     struct slots *slots[] = {&store->product_slots, &store->stock_slots,    &store->account_slots,
                              &store->order_slots,   &store->customer_slots, &store->block_slots,
-                             &store->queue_slots,   &store->category_slots};
+                             &store->queue_slots,   &store->category_slots, &store->lease_slots};
     for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
         slots_destroy(slots[i]);
     }

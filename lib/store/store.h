@@ -30,11 +30,24 @@
 enum store_cell_class {
     /* slot: store_document_value(); <= 0: none, minus its generation */
     STORE_CELLS_DOCUMENT = 1,
+    STORE_CELLS_LEASE = 4,        /* 2 * slot: until when, ms, 0: free; + 1: the holder */
     STORE_CELLS_PRIVATE_LAST = 5, /* classes up to here are private to one customer or request */
-    STORE_CELLS_ACCOUNT = 6,      /* 2 * slot: balance - floor; 2 * slot + 1: floor */
+    STORE_CELLS_ACCOUNT = 6,      /* 4 * slot + store_account_part */
+    STORE_CELLS_SETTLED = 7,      /* account slot: what was settled of all it collected, ever */
     STORE_CELLS_PRODUCT = 8,      /* slot: number of the attribute block; 0: does not exist */
     STORE_CELLS_STOCK = 14        /* 4 * slot + store_stock_cell */
 };
+
+/* `room` = balance - floor - held is what may be spent. Whatever changes one of the first three
+ * changes the room's version, so that it guards the others; terms never change. */
+enum store_account_part {
+    STORE_ACCOUNT_ROOM = 0,
+    STORE_ACCOUNT_FLOOR_PART = 1,
+    STORE_ACCOUNT_HELD = 2,
+    STORE_ACCOUNT_TERMS = 3, /* the currency, and STORE_TERMS_COLLECTING */
+    STORE_ACCOUNT_CELLS = 4
+};
+#define STORE_TERMS_COLLECTING (INT64_C(1) << 32)
 
 /* A rule and the quantity it guards stand in one cell: `sellable` = available - safety, less
  * STORE_STOCK_BLOCK while the product is discontinued, less STORE_STOCK_KIT while it is a kit,
@@ -77,6 +90,10 @@ static inline bool store_state_is_order(uint32_t state) {
 
 static inline bool store_state_is_open(uint32_t state) {
     return state == CELLAR_ORDER_PLACED || state == CELLAR_ORDER_PAID;
+}
+
+static inline bool store_state_is_account_hold(uint32_t state) {
+    return state >= CELLAR_ACCOUNT_HOLD_HELD && state <= CELLAR_ACCOUNT_HOLD_EXPIRED;
 }
 
 struct store_attributes {
@@ -123,6 +140,23 @@ struct store_account {
     struct table_link link;
     uint64_t id;
     uint32_t slot;
+    bool collecting;       /* derived, as the terms say */
+    _Atomic bool brimming; /* derived: more than STORE_BRIM is unsettled */
+};
+
+/* Of a collecting account, derived: all that it has collected and settled, ever, modulo 2^64. It
+ * changes with every payment, and lies apart so that those who pay need not look at it. */
+struct store_collected {
+    _Atomic uint64_t sum;
+    uint64_t settled; /* the following thread's */
+};
+#define STORE_BRIM (CELLAR_AMOUNT_MAX / 4)
+
+struct store_lease {
+    struct table_link link;
+    uint32_t slot;
+    uint8_t name_bytes;
+    char name[CELLAR_LEASE_NAME_BYTES_MAX + 1];
 };
 
 /* The content of an order while it is open. */
@@ -164,15 +198,21 @@ struct store_order {
     int64_t placed_ns;
     _Atomic int64_t changed_ns;
     uint64_t fingerprint;
-    uint64_t customer;
-    _Atomic uint64_t account;
-    int64_t total;
-    _Atomic(struct store_detail *) detail;     /* NULL once closed */
+    uint64_t customer;                     /* of a hold of money: the account it is held of */
+    _Atomic uint64_t account;              /* of a hold of money: the account it was posted to */
+    int64_t total;                         /* of a hold of money: what was held */
+    _Atomic(struct store_detail *) detail; /* NULL once closed */
     _Atomic(struct store_progress *) progress; /* NULL: what the state says of all lines */
-    uint32_t older_of_customer;
-    uint32_t line_count;
+    union {
+        struct {
+            uint32_t older_of_customer;
+            uint32_t line_count;
+        };
+        _Atomic int64_t posted; /* of a hold of money: how much was paid */
+    };
     uint32_t ordinal; /* among what its commit has made */
 };
+_Static_assert(sizeof(struct store_order) == 2 * CACHE_LINE_BYTES, "as said above");
 
 struct store_customer {
     struct table_link link;
@@ -194,16 +234,20 @@ struct store {
 
     struct slots product_slots, stock_slots, account_slots, order_slots, customer_slots;
     struct slots block_slots, category_slots;
+    struct slots lease_slots;
     struct store_product *products;
     struct store_stock *stocks;
     struct store_account *accounts;
+    struct store_collected *collected; /* by account slot */
     struct store_order *orders;
     struct store_customer *customers;
     struct store_category *categories;
+    struct store_lease *leases;
     _Atomic(struct store_attributes *) *blocks;
 
     struct table product_table, stock_table, account_table, order_table, customer_table;
     struct table category_table;
+    struct table lease_table;
 
     struct index *products_by_status[3];
     struct index *orders_by_state[STORE_STATE_COUNT];
@@ -220,7 +264,7 @@ struct store {
 };
 
 struct store_limits {
-    uint32_t products, stocks, accounts, orders;
+    uint32_t products, stocks, accounts, orders, leases;
     struct coupon_limits coupons;
 };
 
@@ -279,12 +323,45 @@ static inline uint64_t store_order_key_at(const struct store_order *order, uint6
     return placed_lsn + order->ordinal;
 }
 
+static inline uint32_t store_account_part_cell(uint32_t slot, enum store_account_part part) {
+    return CELL_INDEX(STORE_CELLS_ACCOUNT, slot * STORE_ACCOUNT_CELLS + part);
+}
+
+/* What may be spent. */
 static inline uint32_t store_account_cell(uint32_t slot) {
-    return CELL_INDEX(STORE_CELLS_ACCOUNT, 2 * slot);
+    return store_account_part_cell(slot, STORE_ACCOUNT_ROOM);
 }
 
 static inline uint32_t store_floor_cell(uint32_t slot) {
-    return CELL_INDEX(STORE_CELLS_ACCOUNT, 2 * slot + 1);
+    return store_account_part_cell(slot, STORE_ACCOUNT_FLOOR_PART);
+}
+
+static inline uint32_t store_held_cell(uint32_t slot) {
+    return store_account_part_cell(slot, STORE_ACCOUNT_HELD);
+}
+
+static inline uint32_t store_terms_cell(uint32_t slot) {
+    return store_account_part_cell(slot, STORE_ACCOUNT_TERMS);
+}
+
+static inline uint32_t store_settled_cell(uint32_t slot) {
+    return CELL_INDEX(STORE_CELLS_SETTLED, slot);
+}
+
+/* How much of what the account in the slot has collected is not settled, as far as the log was
+ * followed. Acquire: pairs with the release in account_apply_payment(); a settlement that rests on
+ * this sum gets a higher LSN than the records it was summed up from. Read after the cell `settled`:
+ * what was settled had been summed up. */
+static inline int64_t store_unsettled(const struct store *store, uint32_t slot, int64_t settled) {
+    return (int64_t)(ATOMIC_LOAD(&store->collected[slot].sum, acquire) - (uint64_t)settled);
+}
+
+static inline uint32_t store_lease_cell(uint32_t slot) {
+    return CELL_INDEX(STORE_CELLS_LEASE, 2 * slot);
+}
+
+static inline uint32_t store_lease_holder_cell(uint32_t slot) {
+    return CELL_INDEX(STORE_CELLS_LEASE, 2 * slot + 1);
 }
 
 /* NULL when there is none. May be one whose creation is not committed. */
@@ -321,6 +398,9 @@ struct store_category *store_find_category(struct store *store, const char *name
 struct store_product *store_ensure_product(struct store *store, const char *sku, size_t sku_bytes);
 uint32_t store_ensure_stock(struct store *store, struct store_product *product, uint32_t location);
 struct store_account *store_ensure_account(struct store *store, uint64_t id);
+/* lease.c */
+struct store_lease *store_find_lease(struct store *store, const char *name, size_t bytes);
+struct store_lease *store_ensure_lease(struct store *store, const char *name, size_t bytes);
 struct store_order *store_ensure_order(struct store *store, cellar_id id);
 
 /* STORE_STOCK_BLOCK and STORE_STOCK_KIT, added up, as far as they are in the sellable cell. */
@@ -378,6 +458,17 @@ enum store_apply_result coupon_apply(struct store *store, const struct store_par
  * BROKEN, with nothing changed: recovery only. */
 enum store_apply_result coupon_apply_redeem(struct store *store,
                                             const struct payload_redeem *redeem, bool undo);
+enum store_apply_result account_hold_apply(struct store *store, const struct store_part *part);
+enum store_apply_result lease_apply(struct store *store, const struct store_part *part);
+/* Whether their payloads are well formed and agree with the record's cells. */
+bool account_check_part(const struct store *store, const struct store_part *part);
+bool lease_check_part(const struct store *store, const struct store_part *part);
+/* `amount` went from one account to another; 0 is outside; below zero, the other way round. Counts
+ * it, and sums up what a collecting account collects. */
+void account_apply_payment(struct store *store, uint64_t from, uint64_t to, int64_t amount);
+/* Recovery: the entry with the slot of the record's cell. Live: it is there. */
+enum store_apply_result order_apply_entry(struct store *store, cellar_id id, uint32_t slot,
+                                          struct store_order **order_out);
 /* The document's entry for a part whose id is not {0, 0}; `state` is what its cell says. */
 enum store_apply_result order_apply_document(struct store *store, const struct store_part *part,
                                              const struct payload_document *document,

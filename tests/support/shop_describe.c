@@ -163,6 +163,34 @@ static void describe_orders(struct describer *to, cellar_order_query query, bool
     }
 }
 
+static void describe_journal(struct describer *to, const cellar_account *account) {
+    cellar_entry page[7];
+    size_t count = 7;
+    uint64_t before = 0;
+    int64_t balance = account->balance - account->unsettled;
+    int64_t held = account->held;
+    while (count == 7) {
+        assert_int_equal(cellar_account_journal(to->store, account->id, before, page, 7, &count),
+                         CELLAR_OK);
+        for (size_t i = 0; i < count; i++) {
+            const cellar_entry *e = &page[i];
+            assert_true(before == 0 ? e->lsn == account->version : e->lsn < before);
+            before = e->lsn;
+            /* Each entry leads to the one after it. */
+            assert_int_equal(e->balance, balance);
+            assert_int_equal(e->held, held);
+            balance -= e->amount;
+            held -= e->held_change;
+            fprintf(to->out, "   entry %d %+" PRId64 " = %" PRId64 " held %+" PRId64, (int)e->kind,
+                    e->amount, e->balance, e->held_change);
+            fprintf(to->out, " lsn %" PRIu64 " at %" PRId64 " with %" PRIu64 " id %" PRIx64 "\n",
+                    e->lsn, e->time_ns, e->counterpart, e->id.low);
+        }
+    }
+    assert_int_equal(balance, 0);
+    assert_int_equal(held, 0);
+}
+
 static void describe_accounts(struct describer *to) {
     for (uint64_t i = 1; i <= SHOP_ACCOUNTS + 1; i++) {
         cellar_account account;
@@ -171,7 +199,10 @@ static void describe_accounts(struct describer *to) {
         if (status == CELLAR_OK) {
             fprintf(to->out, "account %" PRIu64 ": %" PRId64 " floor %" PRId64 " version %" PRIu64,
                     account.id, account.balance, account.floor, account.version);
-            fprintf(to->out, "\n");
+            fprintf(to->out, " held %" PRId64 " available %" PRId64 " unsettled %" PRId64,
+                    account.held, account.available, account.unsettled);
+            fprintf(to->out, " currency %" PRIu32 " %d\n", account.currency, account.collecting);
+            describe_journal(to, &account);
         } else {
             assert_int_equal(status, CELLAR_NOT_FOUND);
         }

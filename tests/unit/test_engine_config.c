@@ -56,6 +56,7 @@ enum member {
     CAMPAIGNS,
     GRANTS,
     CODES,
+    LEASES,
     DURABILITY
 };
 
@@ -90,6 +91,9 @@ static void set(cellar_config *config, enum member member, uint64_t value) {
         break;
     case CODES:
         config->codes_max = (uint32_t)value;
+        break;
+    case LEASES:
+        config->leases_max = (uint32_t)value;
         break;
     case DURABILITY:
         config->durability = (cellar_durability)value;
@@ -133,6 +137,8 @@ static void test_beyond_the_limits(void **unused) {
         {"grants_max", GRANTS, UINT32_MAX},
         {"codes_max", CODES, CELLAR_CODES_MAX + 1},
         {"codes_max", CODES, UINT32_MAX},
+        {"leases_max", LEASES, CELLAR_LEASES_MAX + 1},
+        {"leases_max", LEASES, UINT32_MAX},
         {"durability", DURABILITY, 3},
         {"durability", DURABILITY, UINT32_MAX},
     };
@@ -171,6 +177,7 @@ static void test_at_the_limits(void **unused) {
         {GRANTS, CELLAR_GRANTS_MAX},
         {CODES, 1},
         {CODES, CELLAR_CODES_MAX},
+        {LEASES, 1},
         {DURABILITY, CELLAR_DURABILITY_DEFAULT},
         {DURABILITY, CELLAR_DURABLE},
         {DURABILITY, CELLAR_RELAXED},
@@ -202,6 +209,7 @@ static void test_largest_limits(void **unused) {
     config.campaigns_max = CELLAR_CAMPAIGNS_MAX;
     config.grants_max = CELLAR_GRANTS_MAX;
     config.codes_max = CELLAR_CODES_MAX;
+    config.leases_max = CELLAR_LEASES_MAX;
     cellar_status status = try_config(&config, &problem);
     if (status != CELLAR_OK) {
         fail_msg("%s: %s", cellar_status_name(status), problem.text);
@@ -224,6 +232,7 @@ static void test_defaults(void **unused) {
     assert_int_equal(used->campaigns_max, 65536);
     assert_int_equal(used->grants_max, 16777216);
     assert_int_equal(used->codes_max, 1048576);
+    assert_int_equal(used->leases_max, 65536);
     assert_int_equal(used->durability, CELLAR_DURABLE);
     /* Durable by default: the commit is on disk when the call returns. */
     cellar_product product = {.sku = "a"};

@@ -70,6 +70,10 @@ static cellar_status list(cellar *store, cellar_order_state state) {
     X(debit, cellar_account_debit(store, NULL, none, 1, 10, NULL, NULL))                           \
     X(transfer, cellar_account_transfer(store, NULL, shop_id(103), 1, 2, 10, NULL, NULL))          \
     X(set_floor, cellar_account_set_floor(store, NULL, 1, -90, 0, NULL, NULL))                     \
+    X(account_hold, cellar_account_hold(store, NULL, shop_id(105), 1, 5, 0, NULL, NULL))           \
+    X(account_post, cellar_account_post(store, NULL, shop_id(105), 5, 2, NULL, NULL))              \
+    X(account_journal, cellar_account_journal(store, 1, 0, &entry, 1, &count))                     \
+    X(lease, cellar_lease_acquire(store, NULL, "lease", 1, 10, NULL, NULL))                        \
     X(place, place(store, 1, 0, 0))                                                                \
     X(place_paid, place(store, 2, CELLAR_ORDER_PAID, 1))                                           \
     X(place_fulfilled, place(store, 3, CELLAR_ORDER_FULFILLED, 1))                                 \
@@ -85,7 +89,7 @@ static cellar_status list(cellar *store, cellar_order_state state) {
     X(campaign_put, cellar_campaign_put(store, NULL, &campaign, 0, NULL, NULL))                    \
     X(campaign_again, cellar_campaign_put(store, NULL, &campaign, 0, NULL, NULL))                  \
     X(claim, cellar_coupon_claim(store, NULL, none, 1, 1, NULL, NULL))                             \
-    X(claim_too, cellar_coupon_claim(store, NULL, shop_id(105), 1, 2, NULL, NULL))                 \
+    X(claim_too, cellar_coupon_claim(store, NULL, shop_id(106), 1, 2, NULL, NULL))                 \
     X(claim_waiting, cellar_coupon_claim(store, NULL, none, 1, 3, NULL, NULL))                     \
     X(revoke_waiting, cellar_coupon_revoke(store, NULL, 1, 3, 0, NULL, NULL))                      \
     X(revoke, cellar_coupon_revoke(store, NULL, 1, 2, 0, NULL, NULL))                              \
@@ -131,6 +135,7 @@ static cellar_status make_step(cellar *store, enum step step) {
         .id = {0, 106}, .code = "code 1", .lines = lines, .line_count = LINES};
     cellar_order order;
     cellar_movement movement;
+    cellar_entry entry;
     int64_t total;
     size_t count;
     memcpy(away, lines, sizeof away);

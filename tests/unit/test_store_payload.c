@@ -23,7 +23,7 @@ static struct store *store;
 static uint64_t next_lsn;
 
 static int set_up(void **unused) {
-    const struct store_limits limits = {LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}};
+    const struct store_limits limits = {LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}};
     struct commit_config config = {.ring_bytes = COMMIT_RING_BYTES_MIN, .followed = true};
     (void)unused;
     memory = memory_create();
@@ -274,8 +274,8 @@ static void test_short_records(void **unused) {
         {STORE_STOCK_COUNT, 0, 0, false},
         {STORE_STOCK_SAFETY, 0, 2, true},
         {STORE_STOCK_SAFETY, 8, 2, false},
-        {STORE_ACCOUNT_FLOOR, 0, 2, true},
-        {STORE_ACCOUNT_FLOOR, 0, 0, false},
+        {STORE_ACCOUNT_FLOOR, sizeof(struct payload_account), 2, true},
+        {STORE_ACCOUNT_FLOOR, 0, 2, false},
         {STORE_RETIRE, 0, 1, true},
         {STORE_RETIRE, 0, 0, false},
         {STORE_COMPOSED, 0, 1, false},
@@ -381,7 +381,7 @@ static void test_accounts_that_contradict(void **unused) {
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct payload_account account = {.account = rows[i].account, .slot = rows[i].slot};
-        change(store_account_cell(10), 0);
+        change(store_account_cell(rows[i].slot), 0);
         assert_int_equal(redo(finish(STORE_ACCOUNT_OPEN, &account, sizeof account)),
                          rows[i].result);
     }
