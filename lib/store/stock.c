@@ -231,8 +231,9 @@ static enum plan_result stock_check_source(struct plan *plan, const struct plan_
     if (view.available + line->quantity >= 0) {
         return PLAN_COMMIT;
     }
-    plan->refusal.available = view.available;
+    plan->refusal.available = view.available > 0 ? view.available : 0;
     plan->refusal.needed = -line->quantity;
+    plan->short_stock = line->stock;
     return plan_refuse(plan, CELLAR_OUT_OF_STOCK, 0);
 }
 
