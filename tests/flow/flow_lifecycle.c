@@ -75,7 +75,7 @@ static void begin(struct flow *flow) {
         model->totals.units_received += 20;
     }
     for (uint32_t i = 0; i < LIFECYCLE_ACCOUNTS; i++) {
-        model->balance[i] = 4000 * (i + 1);
+        model->balance[i] = 500 * (i + 1);
         model->floor[i] = i == 1 ? -500 : 0;
         shop_account(&flow->shop, i + 1, model->floor[i], model->balance[i]);
         model->totals.credited += model->balance[i];
