@@ -258,7 +258,7 @@ static void test_the_same_again(void **state) {
     struct shop *shop = *state;
     const cellar_order_part part = {0, 1};
     const cellar_order_part other = {1, 1};
-    cellar_ticket first[3];
+    cellar_ticket first[3] = {0};
     fill(shop);
     place(shop, 1, CELLAR_ORDER_PAID, 0);
     place(shop, 7, CELLAR_ORDER_PAID, 0);
