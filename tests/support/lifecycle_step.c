@@ -3,8 +3,6 @@
 
 #include "base/assert.h"
 
-#include <string.h>
-
 #define MS INT64_C(1000000)
 
 static bool same_change(const struct lifecycle_step *step, const cellar_order_change *change) {
@@ -238,7 +236,9 @@ struct lifecycle_answer lifecycle_change(struct lifecycle *model, const cellar_o
     struct lifecycle_answer told = try_change(model, change, lsn);
     if (told.status == CELLAR_OK) {
         *step = (struct lifecycle_step){.change = *change, .lsn = lsn};
-        memcpy(step->parts, change->parts, change->part_count * sizeof *change->parts);
+        for (size_t i = 0; i < change->part_count; i++) {
+            step->parts[i] = change->parts[i];
+        }
         model->step_count++;
         model->totals.orders[0]++;
     }
