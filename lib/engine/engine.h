@@ -44,6 +44,7 @@ struct engine_calls {
 
 /* Slots that are due, from the follower to the thread that expires them. */
 #define EXPIRY_QUEUE 1024u
+#define EXPIRY_PUT_OFF_MAX 64u
 struct expiry {
     pthread_t thread;
     bool runs;
@@ -52,6 +53,9 @@ struct expiry {
     _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t head;
     _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t tail;
     _Atomic uint32_t slots[EXPIRY_QUEUE];
+    /* Its own: due, but forbidden by a rule for now. */
+    uint32_t put_off[EXPIRY_PUT_OFF_MAX];
+    uint32_t put_off_count;
 };
 
 struct cellar {
@@ -143,7 +147,8 @@ cellar_status follower_wait(cellar *engine, uint64_t lsn, int64_t deadline_ns);
 
 /* The record that placed the order, for a return: it may be closed, its lines only in the ledger.
  * NULL for other steps, and when there is no such order. Release with log_release_record(). */
-cellar_status engine_order_placed(cellar *engine, const cellar_order_change *change,
+cellar_status engine_order_placed(cellar *engine, const cellar_call *call,
+                                  const cellar_order_change *change,
                                   struct record_header **placed_out);
 /* A step that has been checked; reads the ledger first when it needs to. */
 cellar_status engine_order_step(cellar *engine, const cellar_call *call,

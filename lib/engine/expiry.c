@@ -9,6 +9,8 @@
 
 /* How long it waits before it tries again when the log has no space. */
 #define EXPIRY_NAP_NS (5 * NANOSECONDS_PER_MILLISECOND)
+/* How long until it tries again what a rule forbids now. */
+#define EXPIRY_RETRY_NS (100 * NANOSECONDS_PER_MILLISECOND)
 /* Overdue orders of one stock taken at once by a caller. */
 #define EXPIRY_OVERDUE_BATCH 16
 
@@ -93,6 +95,38 @@ static bool expiry_is_stopping(const struct expiry *expiry) {
     return ATOMIC_LOAD(&expiry->stopping, acquire) != 0;
 }
 
+/* The units do not fit beside those that have come meanwhile, or the record the ring. Others must
+ * not wait for that. */
+static bool expiry_is_forbidden(cellar_status status) {
+    return status == CELLAR_OVERFLOW || status == CELLAR_INVALID_ARGUMENT;
+}
+
+/* Until it is done, or put off. */
+static void expiry_insist(cellar *engine, uint32_t slot) {
+    struct expiry *expiry = &engine->expiry;
+    while (!expiry_is_stopping(expiry)) {
+        cellar_status status = expiry_expire(engine, slot);
+        if (status == CELLAR_OK) {
+            return;
+        }
+        if (expiry_is_forbidden(status) && expiry->put_off_count < EXPIRY_PUT_OFF_MAX) {
+            expiry->put_off[expiry->put_off_count++] = slot;
+            return;
+        }
+        clock_sleep_ns(EXPIRY_NAP_NS);
+    }
+}
+
+/* Once more what was put off. */
+static void expiry_retry(cellar *engine) {
+    struct expiry *expiry = &engine->expiry;
+    uint32_t count = expiry->put_off_count;
+    expiry->put_off_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        expiry_insist(engine, expiry->put_off[i]);
+    }
+}
+
 static void *expiry_run(void *argument) {
     cellar *engine = argument;
     struct expiry *expiry = &engine->expiry;
@@ -101,13 +135,13 @@ static void *expiry_run(void *argument) {
         uint32_t slot;
         if (!expiry_take(expiry, &slot)) {
             if (!expiry_is_stopping(expiry)) {
-                futex_wait(&expiry->epoch, epoch, -1);
+                futex_wait(&expiry->epoch, epoch,
+                           expiry->put_off_count == 0 ? -1 : EXPIRY_RETRY_NS);
             }
+            expiry_retry(engine);
             continue;
         }
-        while (expiry_expire(engine, slot) != CELLAR_OK && !expiry_is_stopping(expiry)) {
-            clock_sleep_ns(EXPIRY_NAP_NS);
-        }
+        expiry_insist(engine, slot);
         if (ATOMIC_LOAD(&expiry->head, relaxed) % (EXPIRY_QUEUE / 2) == 0) {
             /* The follower may have more than the queue takes. */
             commit_follower_kick(engine->commit);

@@ -27,6 +27,9 @@ cellar_status ledger_read(cellar *engine, uint64_t lsn, struct record_header **r
 
 /* ---- History of a stock ---- */
 
+/* A record that is on the way and no movement of the stock. */
+#define LEDGER_NO_MOVEMENT ((cellar_movement_kind)0)
+
 static void ledger_describe_document(const struct payload_document *document, uint32_t bytes,
                                      cellar_movement *movement) {
     movement->id = document->id;
@@ -43,6 +46,9 @@ static void ledger_describe_step(const struct payload_step *step, cellar_movemen
         movement->kind = CELLAR_MOVEMENT_EXPIRED;
     } else if (step->event == CELLAR_EVENT_RETURN) {
         movement->kind = CELLAR_MOVEMENT_RETURNED;
+    } else if (step->event == CELLAR_EVENT_FULFIL) {
+        /* Units that leave were not available before; it has read how many are missing. */
+        movement->kind = LEDGER_NO_MOVEMENT;
     } else {
         /* Also what is not paid for of an order that is paid in part. */
         movement->kind = CELLAR_MOVEMENT_CANCELLED;
@@ -130,9 +136,6 @@ static void ledger_describe(const struct record_header *record, uint32_t stock,
         movement->reference[note.reference_bytes] = '\0';
     }
 }
-
-/* A record that is on the way and no movement of the stock. */
-#define LEDGER_NO_MOVEMENT ((cellar_movement_kind)0)
 
 struct ledger_walk {
     cellar *engine;

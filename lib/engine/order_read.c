@@ -51,8 +51,11 @@ static void order_copy_uncovered(const struct store *store, const struct content
         }
         int64_t pieces = queue_uncovered(store, source.stock, order, i, -available);
         int64_t units = (pieces + source.per_unit - 1) / source.per_unit;
-        if (units > into[source.line].uncovered) {
-            into[source.line].uncovered = units;
+        cellar_order_line *line = &into[source.line];
+        int64_t reserved = line->quantity - line->cancelled - line->fulfilled;
+        units = units < reserved ? units : reserved;
+        if (units > line->uncovered) {
+            line->uncovered = units;
         }
     }
 }

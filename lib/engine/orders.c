@@ -42,6 +42,21 @@ cellar_status cellar_order_return(cellar *store, const cellar_call *call,
     return order_transact(store, call, request, true, damaged, ticket_out, refusal_out);
 }
 
+/* As a call that places it: what is held beyond its deadline is in nobody's way. Each round but the
+ * last has met some of that. */
+static enum plan_result order_quote_plan(cellar *store, struct plan *plan,
+                                         struct plan_order_request *request) {
+    enum plan_result result;
+    do {
+        plan_reset(plan, engine_now(store));
+        commit_enter();
+        result = plan_order_place(plan, request);
+        commit_leave();
+    } while (result == PLAN_REFUSED && plan->short_stock != 0 &&
+             expiry_run_overdue(store, plan->short_stock, &plan->refusal.retry_ns) != 0);
+    return result;
+}
+
 cellar_status cellar_order_quote(cellar *store, const cellar_order_request *order,
                                  int64_t *total_out, cellar_refusal *refusal_out) {
     if (order == NULL || total_out == NULL) {
@@ -61,9 +76,7 @@ cellar_status cellar_order_quote(cellar *store, const cellar_order_request *orde
     struct plan_order_request request = {.order = &anonymous};
     enum plan_result result = PLAN_REFUSED;
     if (plan_check_order(&plan, &request, false, true)) {
-        commit_enter();
-        result = plan_order_place(&plan, &request);
-        commit_leave();
+        result = order_quote_plan(store, &plan, &request);
     }
     if (result == PLAN_COMMIT &&
         commit_request_bytes(store->commit, plan.change_count + 1, plan.payload_bytes) == 0) {
@@ -79,22 +92,46 @@ cellar_status cellar_order_quote(cellar *store, const cellar_order_request *orde
     return status;
 }
 
-cellar_status engine_order_placed(cellar *engine, const cellar_order_change *change,
+/* LSN of the record that placed the order, 0: there is no such order; once that is known: it may
+ * just have been committed. */
+static cellar_status order_find_placed(cellar *engine, const cellar_call *call, cellar_id id,
+                                       uint64_t *placed_lsn_out) {
+    struct cell_content cell = {0};
+    *placed_lsn_out = 0;
+    commit_enter();
+    const struct store_order *order = store_find_order(engine->store, id);
+    if (order != NULL) {
+        cell = commit_read(engine->commit, store_order_cell(order->slot));
+        /* Acquire: pairs with the release in order_apply_document(). */
+        *placed_lsn_out = ATOMIC_LOAD(&order->placed_lsn, acquire);
+    }
+    commit_leave();
+    if (*placed_lsn_out != 0 || !store_state_is_order(store_document_state(cell.value))) {
+        return CELLAR_OK;
+    }
+    cellar_status status = follower_wait(engine, cell.version, engine_space_deadline(call));
+    if (status != CELLAR_OK) {
+        return status == CELLAR_TIMEOUT ? CELLAR_BUSY : status;
+    }
+    commit_enter();
+    order = store_find_order(engine->store, id);
+    *placed_lsn_out = order == NULL ? 0 : ATOMIC_LOAD(&order->placed_lsn, acquire);
+    commit_leave();
+    return CELLAR_OK;
+}
+
+cellar_status engine_order_placed(cellar *engine, const cellar_call *call,
+                                  const cellar_order_change *change,
                                   struct record_header **placed_out) {
+    uint64_t placed_lsn;
     *placed_out = NULL;
     if (change->event != CELLAR_EVENT_RETURN) {
         return CELLAR_OK;
     }
-    uint64_t placed_lsn = 0;
-    commit_enter();
-    const struct store_order *order = store_find_order(engine->store, change->order);
-    if (order != NULL) {
-        /* Acquire: pairs with the release in order_apply_document(). */
-        placed_lsn = ATOMIC_LOAD(&order->placed_lsn, acquire);
+    cellar_status status = order_find_placed(engine, call, change->order, &placed_lsn);
+    if (status == CELLAR_OK && placed_lsn != 0) {
+        status = ledger_read(engine, placed_lsn, placed_out);
     }
-    commit_leave();
-    cellar_status status =
-        placed_lsn == 0 ? CELLAR_OK : ledger_read(engine, placed_lsn, placed_out);
     return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
 }
 
@@ -102,15 +139,17 @@ cellar_status engine_order_step(cellar *engine, const cellar_call *call,
                                 struct plan_step_request *request, cellar_ticket *ticket_out,
                                 cellar_refusal *refusal_out) {
     struct record_header *placed;
-    cellar_status status = engine_order_placed(engine, request->change, &placed);
-    if (status != CELLAR_OK) {
-        return status;
-    }
     struct plan plan;
     plan_create(&plan, engine->store);
-    request->placed = placed;
-    status =
-        engine_transact(engine, call, &plan, plan_order_step, request, ticket_out, refusal_out);
+    cellar_status status = engine_order_placed(engine, call, request->change, &placed);
+    if (status != CELLAR_OK) {
+        plan_refuse(&plan, status, CELLAR_NO_LINE);
+        status = engine_refused(&plan, refusal_out);
+    } else {
+        request->placed = placed;
+        status =
+            engine_transact(engine, call, &plan, plan_order_step, request, ticket_out, refusal_out);
+    }
     plan_destroy(&plan);
     log_release_record(engine->log, placed);
     return status;

@@ -3,14 +3,16 @@
 #include "store/compose.h"
 
 /* What returns need from the ledger, before the first attempt. */
-static cellar_status transaction_read(cellar *engine, const cellar_operation *operations,
+static cellar_status transaction_read(cellar *engine, const cellar_call *call,
+                                      const cellar_operation *operations,
                                       struct plan_compose_request *request,
                                       struct record_header **placed_out) {
     for (uint32_t i = 0; i < request->count; i++) {
         if (operations[i].kind != CELLAR_OPERATION_ORDER_STEP) {
             continue;
         }
-        cellar_status status = engine_order_placed(engine, operations[i].step, &placed_out[i]);
+        cellar_status status =
+            engine_order_placed(engine, call, operations[i].step, &placed_out[i]);
         if (status != CELLAR_OK) {
             return status;
         }
@@ -24,7 +26,7 @@ static cellar_status transaction_run(cellar *engine, const cellar_call *call,
                                      struct plan_compose_request *request, struct plan *plan,
                                      cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
     struct record_header *placed[CELLAR_STEPS_MAX] = {NULL};
-    cellar_status status = transaction_read(engine, operations, request, placed);
+    cellar_status status = transaction_read(engine, call, operations, request, placed);
     if (status == CELLAR_OK) {
         status =
             engine_transact(engine, call, plan, plan_compose, request, ticket_out, refusal_out);
@@ -69,7 +71,7 @@ static cellar_status bulk_one(cellar *engine, const cellar_call *call,
     if (!plan_check_operation(&plan, &made, operation)) {
         status = engine_refused(&plan, refusal_out);
     } else if (operation->kind == CELLAR_OPERATION_ORDER_STEP) {
-        status = engine_order_placed(engine, operation->step, &placed);
+        status = engine_order_placed(engine, call, operation->step, &placed);
         made.step.placed = placed;
     }
     if (status == CELLAR_OK) {

@@ -126,6 +126,29 @@ enum plan_result plan_sell_line(struct plan *plan, const struct plan_line *line)
                                                                            : PLAN_NO_MEMORY;
 }
 
+/* Units that leave in the same commit must be here, whatever may be sold before it is. */
+static enum plan_result order_check_here(struct plan *plan, const struct plan_line *line) {
+    uint32_t safety_cell = store_stock_cell(line->stock, STORE_STOCK_SAFETY_CELL);
+    struct cell_content safety = plan_read(plan, safety_cell);
+    struct cell_content before;
+    struct cell_content sellable;
+    /* Both as of one instant: a refusal is not checked by any commit. Another round means that the
+     * safety stock was changed meanwhile. */
+    do {
+        before = safety;
+        sellable = plan_read(plan, store_stock_cell(line->stock, STORE_STOCK_SELLABLE));
+        safety = plan_read(plan, safety_cell);
+    } while (safety.version != before.version);
+    int64_t available = sellable.value + safety.value;
+    if (safety.value >= 0 || available >= line->quantity || sellable.value < line->quantity) {
+        return PLAN_COMMIT;
+    }
+    plan->refusal.available = available > 0 ? available : 0;
+    plan->refusal.needed = line->quantity;
+    plan->short_stock = line->stock;
+    return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line->line);
+}
+
 enum plan_result plan_restock_line(struct plan *plan, const struct plan_line *line, bool damaged) {
     uint32_t cell = store_stock_cell(line->stock, STORE_STOCK_SELLABLE);
     struct cell_content content = plan_read(plan, cell);
@@ -246,7 +269,12 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
         result = plan_order_account(plan, order->account, plan_document_at(plan, start)->total);
     }
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
-        result = plan_sell_line(plan, &plan->lines[i]);
+        if (state == CELLAR_ORDER_FULFILLED) {
+            result = order_check_here(plan, &plan->lines[i]);
+        }
+        if (result == PLAN_COMMIT) {
+            result = plan_sell_line(plan, &plan->lines[i]);
+        }
     }
     plan->kind = STORE_ORDER_PLACE;
     return result == PLAN_COMMIT ? order_plan_reference(plan, request) : result;

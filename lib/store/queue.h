@@ -3,7 +3,9 @@
  *
  * A   written by the thread that follows the log alone; read by any thread inside a read section
  * B   places are type-stable: a reader that loses its way walks places of another queue, and no
- *     further than it wants to; what it finds is a hint, checked against cells by who acts on it
+ *     further than it wants to
+ * C   what queue_overdue() finds is a hint, checked against cells by who acts on it; what
+ *     queue_uncovered() tells is of one moment of the queue, or it says that it cannot tell
  *
  * When there are no places left a source stays out: it still expires, but nobody finds it by its
  * SKU. */
@@ -20,6 +22,8 @@ struct store;
 struct queue {
     _Atomic uint32_t oldest;
     _Atomic uint32_t newest;
+    _Atomic uint32_t changes; /* odd while one is being made */
+    _Atomic int64_t left;     /* pieces of all places together */
 };
 
 struct queue_place {
@@ -46,7 +50,8 @@ void queue_shrink(struct store *store, uint32_t first, uint32_t source, int64_t 
 uint32_t queue_overdue(const struct store *store, uint32_t stock, int64_t now_ms, uint32_t *orders,
                        uint32_t capacity, int64_t *next_ms_out);
 /* Of the pieces of a source how many are not here yet, `missing` of the stock being missing in all:
- * those who came first are served first. */
+ * those who came first are served first. A source that stands in no queue was here when it was
+ * sold. Negative: the queue changed all the time it was looked at. */
 int64_t queue_uncovered(const struct store *store, uint32_t stock, uint32_t order, uint32_t source,
                         int64_t missing);
 

@@ -107,11 +107,6 @@ static enum plan_result step_check_state(struct step_plan *made) {
     int64_t deadline_ms = store_document_deadline_ms(made->cell.value);
     int64_t now_ms = plan->now_ns / NANOSECONDS_PER_MILLISECOND;
     uint8_t event = made->request->event;
-    if (state == CELLAR_ORDER_EXPIRED &&
-        (event == CELLAR_EVENT_PAY || event == CELLAR_EVENT_EXTEND)) {
-        /* The same answer as from the deadline on until it is expired. */
-        return plan_refuse(plan, CELLAR_HOLD_EXPIRED, CELLAR_NO_LINE);
-    }
     /* What has no end cannot end later, nor what ends later now. */
     bool endless = deadline_ms == 0 && (event == CELLAR_EVENT_EXTEND || event == PAYLOAD_EXPIRE);
     if (!step_allowed(state, event) || endless ||
@@ -228,25 +223,85 @@ static enum plan_result step_plan_lines(struct step_plan *made) {
     return PLAN_COMMIT;
 }
 
-/* Units that leave must be here. What is missing of a stock is missing to those who came last. */
+/* Units that leave must be here; what is missing of a stock is missing to those who came last. Who
+ * that is follows the log, so the commit stands on the stock as it was when the log said so: the
+ * stock's cell is written. A stock of which nothing is missing needs none of that, since what is
+ * here for an order stays so, whatever is sold after it. */
+static enum plan_result step_guard_stock(struct step_plan *made, uint32_t stock) {
+    struct plan *plan = made->plan;
+    uint32_t cell = store_stock_cell(stock, STORE_STOCK_SELLABLE);
+    struct cell_content sellable = plan_read(plan, cell);
+    int64_t safety = plan_read(plan, store_stock_cell(stock, STORE_STOCK_SAFETY_CELL)).value;
+    if (store_stock_unblocked(sellable.value) + safety >= 0 &&
+        plan_read(plan, cell).version == sellable.version) {
+        return PLAN_COMMIT;
+    }
+    if (ATOMIC_LOAD(&plan->store->commit->projected.lsn, acquire) <= sellable.version) {
+        plan->wait_lsn = sellable.version;
+        return PLAN_WAIT;
+    }
+    return plan_write(plan, cell, sellable, sellable.value) ? PLAN_COMMIT : PLAN_NO_MEMORY;
+}
+
+/* A refusal is not checked by a commit: has a stock changed while its queue was looked at? */
+static bool step_guards_stand(const struct plan *plan) {
+    for (uint32_t i = 0; i < plan->change_count; i++) {
+        const struct commit_change *change = &plan->changes[i];
+        if (CELL_CLASS(change->cell) == STORE_CELLS_STOCK &&
+            commit_read(plan->store->commit, change->cell).version != change->update.expected) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Are so many pieces of the source here, of those `left` that have not left or been cancelled? */
 static enum plan_result step_check_covered(struct step_plan *made, uint32_t source, uint32_t stock,
-                                           uint32_t line, int64_t pieces) {
-    struct store *store = made->plan->store;
-    int64_t available = store_available(store, stock);
-    if (available >= 0) {
+                                           uint32_t line, int64_t pieces, int64_t left) {
+    struct plan *plan = made->plan;
+    uint32_t cell = store_stock_cell(stock, STORE_STOCK_SELLABLE);
+    int64_t safety = plan_read(plan, store_stock_cell(stock, STORE_STOCK_SAFETY_CELL)).value;
+    /* As committed: so the queue has it. Or as earlier steps of the transaction make it, when then
+     * nothing is missing any more. */
+    int64_t available = store_available(plan->store, stock);
+    if (available >= 0 || store_stock_unblocked(plan_read(plan, cell).value) + safety >= 0) {
         return PLAN_COMMIT;
     }
-    int64_t uncovered = queue_uncovered(store, stock, made->order->slot, source, -available);
-    struct payload_allocation from = content_source(&made->content, source);
-    struct step_line at = step_line(&made->step, line);
-    int64_t left =
-        from.quantity - (at.progress.cancelled + at.progress.fulfilled) * (int64_t)from.per_unit;
-    if (pieces <= left - uncovered) {
+    int64_t uncovered = queue_uncovered(plan->store, stock, made->order->slot, source, -available);
+    if (uncovered >= 0 && pieces <= left - uncovered) {
         return PLAN_COMMIT;
     }
-    made->plan->refusal.available = left > uncovered ? left - uncovered : 0;
-    made->plan->refusal.needed = pieces;
-    return plan_refuse(made->plan, CELLAR_OUT_OF_STOCK, line);
+    if (uncovered < 0 || !step_guards_stand(plan)) {
+        plan->wait_lsn = 0;
+        return PLAN_WAIT;
+    }
+    plan->refusal.available = left > uncovered ? left - uncovered : 0;
+    plan->refusal.needed = pieces;
+    return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line);
+}
+
+/* All that is to leave, source by source. */
+static enum plan_result step_check_leaving(struct step_plan *made) {
+    struct content_walk walk = {.content = &made->content};
+    enum plan_result result = PLAN_COMMIT;
+    uint32_t line;
+    for (uint32_t i = 0; result == PLAN_COMMIT && i < made->plan->line_count; i++) {
+        result = step_guard_stock(made, made->plan->lines[i].stock);
+    }
+    while (result == PLAN_COMMIT && content_walk_line(&walk, &line)) {
+        struct content_walk open = walk;
+        uint32_t stock;
+        struct step_line at = step_line(&made->step, line);
+        int64_t open_end = made->content.lines[line].quantity - at.progress.cancelled;
+        int64_t left = content_walk_take(
+            &open, (struct content_range){at.progress.fulfilled, open_end}, &stock);
+        uint32_t source = walk.next;
+        int64_t pieces = content_walk_take(&walk, at.range, &stock);
+        if (pieces != 0) {
+            result = step_check_covered(made, source, stock, line, pieces, left);
+        }
+    }
+    return result;
 }
 
 /* What the ranges do to the stocks, into plan->lines and then into their cells. */
@@ -258,23 +313,17 @@ static enum plan_result step_plan_stocks(struct step_plan *made) {
         return PLAN_NO_MEMORY;
     }
     while (content_walk_line(&walk, &line)) {
-        uint32_t source = walk.next;
         uint32_t stock;
         struct step_line at = step_line(&made->step, line);
         int64_t pieces = content_walk_take(&walk, at.range, &stock);
-        if (pieces == 0) {
-            continue;
-        }
-        if (made->request->event == CELLAR_EVENT_FULFIL) {
-            enum plan_result covered = step_check_covered(made, source, stock, line, pieces);
-            if (covered != PLAN_COMMIT) {
-                return covered;
-            }
-        } else if (!plan_lines_add(plan, stock, line, pieces)) {
+        if (pieces != 0 && !plan_lines_add(plan, stock, line, pieces)) {
             return PLAN_NO_MEMORY;
         }
     }
     enum plan_result result = plan_lines_end(plan);
+    if (made->request->event == CELLAR_EVENT_FULFIL) {
+        return result == PLAN_COMMIT ? step_check_leaving(made) : result;
+    }
     bool damaged = made->request->change->damaged;
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
         result = plan_restock_line(plan, &plan->lines[i], damaged);

@@ -36,7 +36,7 @@ static enum plan_result stock_change_available(struct plan *plan, const struct s
                                                uint32_t line, int64_t delta) {
     int64_t available = view->available + delta;
     if (available < 0 && delta < 0) {
-        plan->refusal.available = view->available;
+        plan->refusal.available = view->available > 0 ? view->available : 0;
         plan->refusal.needed = -delta;
         plan->short_stock = view->slot;
         return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line);
@@ -234,8 +234,9 @@ static enum plan_result stock_check_source(struct plan *plan, const struct plan_
     if (view.available + line->quantity >= 0) {
         return PLAN_COMMIT;
     }
-    plan->refusal.available = view.available;
+    plan->refusal.available = view.available > 0 ? view.available : 0;
     plan->refusal.needed = -line->quantity;
+    plan->short_stock = line->stock;
     return plan_refuse(plan, CELLAR_OUT_OF_STOCK, 0);
 }
 

@@ -129,12 +129,16 @@ static void describe_order(struct describer *to, const cellar_order *order,
             order->id.low, (int)order->state, order->version);
     fprintf(to->out, " placed %" PRIu64 " at %" PRId64 " business %" PRId64, order->placed_lsn,
             order->placed_ns, order->business_time_ns);
-    fprintf(to->out,
-            " customer %" PRIu64 " account %" PRIu64 " total %" PRId64 " \"%s\":", order->customer,
-            order->account, order->total, order->reference);
+    fprintf(to->out, " customer %" PRIu64 " account %" PRIu64 " total %" PRId64 " \"%s\"",
+            order->customer, order->account, order->total, order->reference);
+    fprintf(to->out, " cancelled %" PRId64 " returned %" PRId64 " held %" PRId64 ":",
+            order->cancelled_value, order->returned_value, order->hold_until_ns);
     for (uint32_t i = 0; i < order->line_count; i++) {
-        fprintf(to->out, " %" PRIu64 "@%" PRIu32 "*%" PRId64 "*%" PRId64, lines[i].product,
-                lines[i].location, lines[i].quantity, lines[i].unit_price);
+        const cellar_order_line *line = &lines[i];
+        fprintf(to->out, " %" PRIu64 "@%" PRIu32 "*%" PRId64 "*%" PRId64, line->product,
+                line->location, line->quantity, line->unit_price);
+        fprintf(to->out, "-%" PRId64 "-%" PRId64 "+%" PRId64 "?%" PRId64, line->cancelled,
+                line->fulfilled, line->returned, line->uncovered);
     }
     fprintf(to->out, "\n");
 }
@@ -313,7 +317,7 @@ char *shop_describe(struct shop *shop) {
         fprintf(to.out, "\n");
     }
     describe_accounts(&to);
-    for (int state = CELLAR_ORDER_PLACED; state <= CELLAR_ORDER_RETURNED; state++) {
+    for (int state = CELLAR_ORDER_PLACED; state <= CELLAR_ORDER_EXPIRED; state++) {
         describe_orders(&to, (cellar_order_query){.state = (cellar_order_state)state}, true);
     }
     for (uint64_t i = 1; i <= SHOP_CUSTOMERS + 1; i++) {

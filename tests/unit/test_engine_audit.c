@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "support/shop.h"
+#include "support/orders.h"
 
 #include <string.h>
 
@@ -159,6 +159,41 @@ static void list_order(struct shop *shop, uint64_t id, int list, bool in) {
     }
 }
 
+/* "c" has no units, two are sold and two may be: one more is gone than anybody waits for. The sums
+ * over the stock stay right. */
+static void oversell(struct shop *shop, int by) {
+    uint32_t stock = stock_of(shop, "c");
+    bend(shop, store_stock_cell(stock, STORE_STOCK_SELLABLE), -by);
+    bend_atomic(&store_of(shop)->stocks[stock].on_hand, -by);
+}
+
+/* The limit down to which "c" may be sold was never so low. */
+static void bend_limit(struct shop *shop, int by) {
+    store_of(shop)->stocks[stock_of(shop, "c")].safety_lowest += 2 * by;
+}
+
+/* What has become of the first line of an order of which a part was cancelled. */
+static void bend_line(struct shop *shop, uint64_t id, const struct content_progress *by) {
+    struct store_progress *progress = ATOMIC_LOAD(&order_of(shop, id)->progress, relaxed);
+    assert_non_null(progress);
+    progress->lines[0].cancelled += by->cancelled;
+    progress->lines[0].fulfilled += by->fulfilled;
+    progress->lines[0].returned += by->returned;
+}
+
+/* Order 6: of "b", 5 placed and 1 cancelled; 7: expired; 8: of "c", 2 that are not here. */
+static void fill_more(struct shop *shop) {
+    shop_order(shop, 6, "b", 5, CELLAR_ORDER_PLACED);
+    orders_part(shop, CELLAR_EVENT_CANCEL, 6, 60, 0, 1);
+    orders_hold(shop, 7, "b", 1, 1);
+    orders_pass(shop, 2);
+    orders_await(shop, 7, CELLAR_ORDER_EXPIRED);
+    shop_product(shop, "c");
+    orders_safety(shop, "c", -2);
+    shop_order(shop, 8, "c", 2, CELLAR_ORDER_PAID);
+    shop_settle(shop);
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define STOCK(which) store_stock_cell(stock_of(shop, "a"), (which))
 #define BENDS(X)                                                                                   \
@@ -192,7 +227,21 @@ static void list_order(struct shop *shop, uint64_t id, int list, bool in) {
     X(orders, "orders in state", store_of(shop)->totals.orders[2] += (uint64_t)by)                 \
     X(received, "movements", store_of(shop)->totals.units_received += by)                          \
     X(fulfilled, "movements", store_of(shop)->totals.units_fulfilled += by)                        \
-    X(taken, "movements", store_of(shop)->totals.units_taken += by)
+    X(taken, "movements", store_of(shop)->totals.units_taken += by)                                \
+    X(more_sold_than_ordered, "below zero", oversell(shop, by))                                    \
+    X(below_the_back_orders, "below zero", bend_limit(shop, by))                                   \
+    X(more_cancelled_than_there_is, "cancelled",                                                   \
+      bend_line(shop, 6, &(struct content_progress){.cancelled = 9 * by}))                         \
+    X(less_than_none_cancelled, "cancelled",                                                       \
+      bend_line(shop, 6, &(struct content_progress){.cancelled = -9 * by}))                        \
+    X(less_than_none_fulfilled, "cancelled",                                                       \
+      bend_line(shop, 6, &(struct content_progress){.fulfilled = -9 * by}))                        \
+    X(more_returned_than_left, "cancelled",                                                        \
+      bend_line(shop, 6, &(struct content_progress){.returned = 9 * by}))                          \
+    X(a_unit_forgotten, "open orders hold",                                                        \
+      bend_line(shop, 6, &(struct content_progress){.cancelled = by}))                             \
+    X(expired, "orders in state", store_of(shop)->totals.orders[6] += (uint64_t)by)                \
+    X(expired_unlisted, "list", list_order(shop, 7, CELLAR_ORDER_EXPIRED, by < 0))
 
 #define BEND_FUNCTION(name, text, statement)                                                       \
     static void bend_##name(struct shop *shop, int by) {                                           \
@@ -213,6 +262,7 @@ static void test_it_bites(void **state) {
 #undef BEND_ROW
     };
     fill(shop);
+    fill_more(shop);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         cellar_audit audit;
         shop_audit(shop);

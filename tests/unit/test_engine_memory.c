@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "support/shop.h"
+#include "support/orders.h"
 
 #include "base/clock.h"
 
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LATER (SHOP_NOW + INT64_C(3600000000000))
 /* More than a plan holds by itself. */
 #define LINES 60
 
@@ -40,6 +41,30 @@ static cellar_status place(cellar *store, uint64_t id, cellar_order_state state,
 static cellar_status give_back(cellar *store, uint64_t id, bool damaged) {
     cellar_order_request request = order_of(id, 0, 1);
     return cellar_order_return(store, NULL, &request, damaged, NULL, NULL);
+}
+
+static cellar_status hold(cellar *store, uint64_t id) {
+    cellar_order_request request = order_of(id, 0, 0);
+    request.hold_until_ns = LATER;
+    return cellar_order_place(store, NULL, &request, NULL, NULL);
+}
+
+/* One unit of every line; of PAY: one of all but the first is paid for. Without `id`: all. */
+static cellar_status part(cellar *store, cellar_order_event event, uint64_t order, uint64_t id) {
+    cellar_order_part parts[LINES];
+    for (uint32_t i = 0; i < LINES; i++) {
+        parts[i] = (cellar_order_part){LINES - 1 - i, 1};
+    }
+    cellar_order_change change = {.order = shop_id(order),
+                                  .event = event,
+                                  .id = shop_id(id == 0 ? 65 : id),
+                                  .parts = id == 0 ? NULL : parts,
+                                  .part_count = id == 0 ? 0 : LINES - (event == CELLAR_EVENT_PAY),
+                                  .account = event == CELLAR_EVENT_PAY ? 1 : 0};
+    if (event == CELLAR_EVENT_FULFIL || event == CELLAR_EVENT_RETURN) {
+        change.part_count = id == 0 ? 0 : 7;
+    }
+    return cellar_order_step(store, NULL, &change, NULL, NULL);
 }
 
 static cellar_status list(cellar *store, cellar_order_state state) {
@@ -80,6 +105,13 @@ static cellar_status list(cellar *store, cellar_order_state state) {
     X(pay, cellar_order_pay(store, NULL, shop_id(1), 1, NULL, NULL))                               \
     X(fulfil, cellar_order_fulfil(store, NULL, shop_id(1), NULL, NULL))                            \
     X(cancel, cellar_order_cancel(store, NULL, shop_id(2), NULL, NULL))                            \
+    X(hold, hold(store, 6))                                                                        \
+    X(extend, cellar_order_extend(store, NULL, shop_id(6), LATER + 1000000, NULL, NULL))           \
+    X(cancel_a_part, part(store, CELLAR_EVENT_CANCEL, 6, 61))                                      \
+    X(pay_a_part, part(store, CELLAR_EVENT_PAY, 6, 62))                                            \
+    X(fulfil_a_part, part(store, CELLAR_EVENT_FULFIL, 6, 63))                                      \
+    X(return_a_part, part(store, CELLAR_EVENT_RETURN, 6, 64))                                      \
+    X(return_all, part(store, CELLAR_EVENT_RETURN, 3, 0))                                          \
     X(give_back, give_back(store, 4, false))                                                       \
     X(give_back_damaged, give_back(store, 5, true))                                                \
     X(quote, cellar_order_quote(store, &quoted, &total, NULL))                                     \
@@ -240,6 +272,59 @@ static void test_closing_without_memory(void **state) {
     assert_int_equal(shop_audit(shop).totals.units_reserved, 20);
 }
 
+/* Each allocation behind the calls fails, once at a time, while every kind of step goes by: nothing
+ * is done twice. The models of the other tests tell; here the sums are known. */
+static void test_steps_are_applied_once(void **state) {
+    struct shop *shop = *state;
+    struct memory *memory = shop->store->memory;
+    shop_goods(shop, "a", 10000);
+    shop_account(shop, 1, 0, 1000000);
+    shop_settle(shop);
+    for (int64_t at = 0; at < 40; at++) {
+        uint64_t id = 100 * (uint64_t)(at + 1);
+        cellar_line two[] = {shop_line("a", 0, 5, 10), shop_line("a", 0, 3, 1)};
+        cellar_order_request request = shop_order_request(id, two, 2);
+        request.hold_until_ns = orders_deadline(shop, 1000);
+        memory_fail_after(memory, at, 0);
+        cellar_status status = CELLAR_OUT_OF_MEMORY;
+        while (status == CELLAR_OUT_OF_MEMORY) {
+            status = cellar_order_place(shop->store, NULL, &request, NULL, NULL);
+        }
+        assert_int_equal(status, CELLAR_OK);
+        static const struct {
+            cellar_order_event event;
+            uint32_t line;
+        } steps[] = {{CELLAR_EVENT_CANCEL, 0}, {CELLAR_EVENT_PAY, 0},    {CELLAR_EVENT_FULFIL, 0},
+                     {CELLAR_EVENT_RETURN, 0}, {CELLAR_EVENT_CANCEL, 0}, {CELLAR_EVENT_CANCEL, 0}};
+        for (uint64_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+            const cellar_order_part part = {steps[i].line,
+                                            steps[i].event == CELLAR_EVENT_PAY ? 3 : 1};
+            cellar_order_change change = orders_change(steps[i].event, id, id + 1 + i, &part, 1);
+            change.account = steps[i].event == CELLAR_EVENT_PAY ? 1 : 0;
+            do {
+                status = orders_try(shop, &change, NULL);
+            } while (status == CELLAR_OUT_OF_MEMORY);
+            assert_int_equal(status, CELLAR_OK);
+        }
+        shop_settle(shop);
+        memory_fail_after(memory, -1, 0);
+        cellar_order order = shop_order_get(shop, id);
+        assert_int_equal(order.state, CELLAR_ORDER_FULFILLED);
+        assert_int_equal(order.cancelled_value, 4 * 10 + 3 * 1);
+        assert_int_equal(order.returned_value, 10);
+    }
+    cellar_totals totals = shop_audit(shop).totals;
+    assert_int_equal(totals.orders[CELLAR_ORDER_FULFILLED], 40);
+    assert_int_equal(totals.orders[0], 40 * 6);
+    assert_int_equal(totals.units_ordered, 40);
+    assert_int_equal(totals.units_returned, 40);
+    assert_int_equal(totals.units_fulfilled, 40);
+    assert_int_equal(totals.revenue, 40 * 10);
+    assert_int_equal(totals.debited, 40 * 30);
+    assert_int_equal(totals.credited, 1000000 + 40 * 30);
+    assert_int_equal(shop_balance(shop, 1), 1000000);
+}
+
 /* ---- What memory is used for ---- */
 
 static int64_t kind_of(struct shop *shop, const char *wanted) {
@@ -338,6 +423,7 @@ int main(void) {
         SHOP_TEST(test_every_allocation_of_every_call),
         SHOP_TEST(test_the_follower_waits_for_memory),
         SHOP_TEST(test_closing_without_memory),
+        SHOP_TEST(test_steps_are_applied_once),
         SHOP_TEST(test_kinds),
         SHOP_TEST(test_open_orders_take_memory_closed_ones_little),
         SHOP_TEST(test_statistics),
