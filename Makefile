@@ -37,17 +37,21 @@ FLAGS_aarch64 := -march=armv8-a -mno-outline-atomics
 FLAGS_MACHINE := $(FLAGS_$(shell uname -m))
 
 # One build of the library per variant; release is what is installed.
-VARIANTS     := release test asan tsan clang aarch64
+VARIANTS     := release test asan tsan asan-clang tsan-clang fuzz clang aarch64
 FLAGS_OF_release := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_test    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1
 FLAGS_OF_asan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
                     -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_OF_tsan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
                     -fsanitize=thread
+FLAGS_OF_asan-clang := $(FLAGS_OF_asan)
+FLAGS_OF_tsan-clang := $(FLAGS_OF_tsan)
+# The fuzzers: what libFuzzer links has a main() of its own, the library only tells where it goes.
+FLAGS_OF_fuzz    := $(FLAGS_OF_asan) -fsanitize=fuzzer-no-link
 FLAGS_OF_clang   := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_aarch64 := -O2 -g $(FLAGS_aarch64) -isystem build/obj/aarch64/include
 $(foreach v,release test asan tsan,$(eval CC_OF_$v = $(CC)))
-CC_OF_clang      = $(CLANG)
+$(foreach v,clang asan-clang tsan-clang fuzz,$(eval CC_OF_$v = $(CLANG)))
 CC_OF_aarch64    = $(AARCH64_CC)
 
 LIBS         := -lurcu-bp -lurcu-common -pthread
@@ -81,8 +85,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan format tidy clean FORCE \
-        setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
-        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
+        setup-base setup-check build-bench build-fuzz clang-tidy format-check cppcheck shellcheck \
+        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan asan-clang tsan-clang)
 
 # --- Targets -----------------------------------------------------------------------------------
 
@@ -197,6 +201,21 @@ build/obj/aarch64/include: | setup-check
 	        [ ! -e "$$found" ] || ln -sf "$$found" $@/; \
 	    done; \
 	done
+
+# --- Fuzzers: a file fuzz_*.c is a program, and so is seeds.c; the others are linked to each ------
+
+FUZZ_NAMES   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SHARED  := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/seeds.c,$(wildcard tests/fuzz/*.c))
+FUZZ_OBJECTS := $(patsubst %.c,build/obj/fuzz/%.o,$(FUZZ_SHARED)) $(SUPPORT_OBJECTS_fuzz) \
+                $(LIB_OBJECTS_fuzz)
+
+build/fuzz/%: build/obj/fuzz/tests/fuzz/%.o $(FUZZ_OBJECTS) build/obj/fuzz/sources
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CLANG) $(FLAGS_OF_fuzz) $(if $(filter fuzz_%,$*),-fsanitize=fuzzer) -o $@ \
+	    $(filter %.o,$^) $(LIBS) -lcmocka -lm
+
+build-fuzz: $(addprefix build/fuzz/,$(FUZZ_NAMES) seeds)
 
 # --- Library -----------------------------------------------------------------------------------
 
