@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "support/journal.h"
 #include "support/memory_io.h"
 #include "support/model.h"
 #include "support/model_files.h"
@@ -40,14 +41,6 @@
 /* A call that was cut off leaves a location behind at most for each of its lines. */
 #define STEPS_MAX ((size_t)LIVES * (CALLS_MAX + MODEL_LINES_FEW))
 
-/* What was done, in order. */
-struct journal {
-    struct model_call calls[STEPS_MAX];
-    struct model_answer answers[STEPS_MAX];
-    size_t count;
-    uint64_t acknowledged; /* LSNs below are on disk for sure */
-};
-
 struct run {
     struct random random;
     struct journal journal;
@@ -60,13 +53,6 @@ struct run {
     uint64_t lost; /* commits that were not acknowledged and are gone */
     uint64_t commits;
 };
-
-static void journal_copy(struct journal *to, const struct journal *from) {
-    memcpy(to->calls, from->calls, from->count * sizeof *to->calls);
-    memcpy(to->answers, from->answers, from->count * sizeof *to->answers);
-    to->count = from->count;
-    to->acknowledged = from->acknowledged;
-}
 
 static cellar_status run_open(struct run *run) {
     const cellar_config config = {.size = sizeof config,
@@ -92,9 +78,10 @@ static cellar_status run_open(struct run *run) {
 
 /* One call. False when the disk is dead: nothing is done any more. */
 static bool run_call(struct run *run, bool fat, bool *alive) {
-    struct journal *journal = &run->journal;
-    struct model_call *call = &journal->calls[journal->count];
-    struct model_answer *answer = &journal->answers[journal->count];
+    struct model_call drawn;
+    struct model_answer answered;
+    struct model_call *call = &drawn;
+    struct model_answer *answer = &answered;
     const struct model_mix mix = {.skus = 10,
                                   .locations = MODEL_LOCATIONS,
                                   .accounts = 6,
@@ -114,9 +101,7 @@ static bool run_call(struct run *run, bool fat, bool *alive) {
     }
     model_run(run->store, run->model.numbers, &options, call, answer);
     /* What is read of the disk now was on it before any later failure. */
-    uint64_t durable_lsn = cellar_durable_lsn(run->store);
-    run->journal.acknowledged =
-        durable_lsn > run->journal.acknowledged ? durable_lsn : run->journal.acknowledged;
+    journal_acknowledge(&run->journal, run->store);
     *alive = answer->status != CELLAR_FAILED && answer->status != CELLAR_OUTCOME_UNKNOWN;
     if (answer->status == CELLAR_OUTCOME_UNKNOWN && answer->ticket.lsn != 0) {
         /* It was committed; the next opening tells. */
@@ -131,7 +116,7 @@ static bool run_call(struct run *run, bool fat, bool *alive) {
     if (!model_is_change(call, answer)) {
         return true;
     }
-    journal->count++;
+    journal_add(&run->journal, call, answer);
     run->commits++;
     if (*alive && model_apply_openings(&run->model, run->store, call) &&
         model_apply(&run->model, call, answer)) {
@@ -175,107 +160,6 @@ static bool image_keep(void *context, uint64_t item) {
     return random_below(&run->random, 16) < (run->images % 17);
 }
 
-/* Does the log have the commit? */
-static bool image_has(struct run *run, uint64_t lsn) {
-    struct record_header *record = NULL;
-    cellar_status status = ledger_read(run->store, lsn, &record);
-
-    if (status == CELLAR_OK) {
-        log_release_record(run->store->log, record);
-    } else if (status != CELLAR_NOT_FOUND) {
-        return model_wrong(&run->model, "reading %llu: %s", (unsigned long long)lsn,
-                           cellar_status_name(status));
-    }
-    return status == CELLAR_OK;
-}
-
-/* How many of the journal's calls are there. */
-static size_t image_count(struct run *run, bool *right) {
-    const struct journal *journal = &run->journal;
-    size_t count = 0;
-
-    while (count < journal->count && image_has(run, journal->answers[count].ticket.lsn)) {
-        count++;
-    }
-    for (size_t i = 0; i < journal->count; i++) {
-        uint64_t lsn = journal->answers[i].ticket.lsn;
-        if (i >= count && image_has(run, lsn)) {
-            *right = model_wrong(&run->model, "a hole before %llu", (unsigned long long)lsn);
-        } else if (i >= count && lsn < journal->acknowledged) {
-            *right =
-                model_wrong(&run->model, "%llu was acknowledged, below %llu, and is lost",
-                            (unsigned long long)lsn, (unsigned long long)journal->acknowledged);
-        }
-    }
-    return count;
-}
-
-/* One step of the journal again. A location that came into being for the sake of a call is not in
- * the journal, but for the ones of image_openings(). */
-static bool image_apply(struct run *run, size_t index) {
-    const struct model_call *call = &run->journal.calls[index];
-
-    return (call->kind == MODEL_OPENING || model_apply_openings(&run->model, run->store, call)) &&
-           model_apply(&run->model, call, &run->journal.answers[index]);
-}
-
-/* The oldest of the locations that the store has and the model lacks. */
-static bool image_find_opening(struct run *run, struct model_line *place, cellar_movement *oldest) {
-    bool found = false;
-
-    for (uint32_t sku = 0; sku < MODEL_SKUS; sku++) {
-        for (uint32_t location = 1; location < MODEL_LOCATIONS; location++) {
-            cellar_movement opening;
-            if (!run->model.products[sku].stocks[location].exists &&
-                model_opening(run->store, sku, location, &opening) &&
-                (!found || opening.lsn < oldest->lsn)) {
-                *place = (struct model_line){.sku = sku, .location = location};
-                *oldest = opening;
-                found = true;
-            }
-        }
-    }
-    return found;
-}
-
-/* Locations whose first receipt did not make it any more: the later lives find them there, so they
- * go into the journal. */
-static bool image_openings(struct run *run) {
-    struct journal *journal = &run->journal;
-    struct model_line place = {.sku = 0};
-    cellar_movement opening = {.lsn = 0};
-
-    while (image_find_opening(run, &place, &opening)) {
-        journal->calls[journal->count] =
-            (struct model_call){.kind = MODEL_OPENING, .line_count = 1, .few = {place}};
-        journal->answers[journal->count] =
-            (struct model_answer){.ticket = {.lsn = opening.lsn, .time_ns = opening.time_ns}};
-        if (!image_apply(run, journal->count++)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The model as of the image, and compares it. */
-static bool image_compare(struct run *run) {
-    struct journal *journal = &run->journal;
-    bool right = true;
-    size_t count;
-
-    model_destroy(&run->model);
-    model_create(&run->model);
-    count = image_count(run, &right);
-    for (size_t i = 0; right && i < count; i++) {
-        right = image_apply(run, i);
-    }
-    run->lost += journal->count - count;
-    journal->count = count;
-    right = right && image_openings(run) && model_compare(&run->model, run->store, &run->random);
-    journal->acknowledged = 0;
-    return right;
-}
-
 /* Opens; sometimes the power fails in that, and what is left is opened. */
 static bool image_open(struct run *run) {
     for (;;) {
@@ -293,6 +177,14 @@ static bool image_open(struct run *run) {
         memory_disk_destroy(run->disk);
         run->disk = next;
     }
+}
+
+static bool image_compare(struct run *run) {
+    size_t lost;
+    bool right = journal_restore(&run->journal, &run->model, run->store, &run->random, &lost);
+
+    run->lost += lost;
+    return right;
 }
 
 /* Opens an image of the dead disk; keeps it open as the next life when `last`. */
@@ -315,9 +207,7 @@ static bool image_check(struct run *run, struct memory_disk *dead, const struct 
 
 /* ---- A line of lives ---- */
 
-static bool run_line(struct run *run) {
-    static struct journal before;
-
+static bool run_line(struct run *run, struct journal *before) {
     run->disk = memory_disk_create();
     run->journal.count = 0;
     run->journal.acknowledged = 0;
@@ -329,9 +219,9 @@ static bool run_line(struct run *run) {
         struct memory_disk *dead = run->disk;
         right = run_live(run);
         /* The images share the calls up to here, whatever each of them has kept. */
-        journal_copy(&before, &run->journal);
+        journal_copy(before, &run->journal);
         for (int image = 0; right && image < IMAGES; image++) {
-            right = image_check(run, dead, &before, image + 1 == IMAGES);
+            right = image_check(run, dead, before, image + 1 == IMAGES);
         }
         memory_disk_destroy(dead);
     }
@@ -344,19 +234,24 @@ static bool run_line(struct run *run) {
 
 int main(void) {
     static struct run run;
+    struct journal before;
     uint32_t lines = (uint32_t)(LINES * model_files_stress());
     bool right = true;
 
     run.random.state = random_seed_of_run();
     (void)printf("1..1\n");
     model_create(&run.model);
+    journal_create(&run.journal, STEPS_MAX);
+    journal_create(&before, STEPS_MAX);
     for (uint32_t line = 0; right && line < lines; line++) {
-        right = run_line(&run);
+        right = run_line(&run, &before);
         if (!right) {
             (void)printf("# line %u: %s\n", line, run.model.problem);
         }
     }
     model_destroy(&run.model);
+    journal_destroy(&run.journal);
+    journal_destroy(&before);
     (void)printf(
         "%s 1 - %llu commits, %llu deaths, %llu images, %llu commits lost unacknowledged\n",
         right ? "ok" : "not ok", (unsigned long long)run.commits, (unsigned long long)run.deaths,

@@ -70,9 +70,10 @@ static void walk_product(cellar *store, const cellar_product_summary *summary) {
     cellar_product_summary page[PAGE];
     size_t count;
 
-    cellar_status status = cellar_product_get(store, summary->sku, 0, &product);
-    /* What is listed is there. */
+    /* What is listed is there; a forged SKU may hold a zero, which no call can name. */
+    cellar_status status = cellar_product_get(store, NULL, summary->id, &product);
     ASSERT(status == CELLAR_OK);
+    (void)cellar_product_get(store, summary->sku, 0, &product);
     (void)cellar_product_attributes(store, &product, attributes, sizeof attributes);
     const cellar_product_query query = {.category = product.category};
     (void)cellar_product_list(store, &query, page, PAGE, &count);
