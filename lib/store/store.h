@@ -184,6 +184,9 @@ enum store_apply_result {
  * applies. */
 bool store_record_check(const struct store *store, const struct record_header *record);
 enum store_apply_result store_apply(struct store *store, const struct record_header *record);
+/* known.c. After it was applied in recovery: whether each cell that the record changes belongs to an
+ * object that is known now. Else a slot that counts as free would not be. */
+bool store_record_known(const struct store *store, const struct record_header *record);
 /* Two hints, some time apart: the record is applied soon. With `cells` its cells are redone, too.
  * The second asks for what the first has led to. */
 void store_fetch(const struct store *store, const struct record_header *record, bool cells);
