@@ -84,7 +84,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench check demo serve install help test asan tsan format tidy clean FORCE \
+.PHONY: all library bench check demo serve install help test asan tsan asan-clang tsan-clang fuzz \
+        kill9 history memcheck planted soak format tidy clean FORCE \
         setup-base setup-check build-bench build-fuzz clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan asan-clang tsan-clang)
 
@@ -108,6 +109,21 @@ asan: setup-check ## All tests under AddressSanitizer and UndefinedBehaviorSanit
 
 tsan: setup-check ## All tests under ThreadSanitizer
 	$(Q)tests/run.sh tsan
+
+asan-clang: setup-check ## All tests under clang's AddressSanitizer and UndefinedBehaviorSanitizer
+	$(Q)tests/run.sh asan-clang
+
+tsan-clang: setup-check ## All tests under clang's ThreadSanitizer
+	$(Q)tests/run.sh tsan-clang
+
+fuzz: build-fuzz ## Fuzzers of the log's files and of calls; FUZZ_SECONDS= in all (an hour)
+	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} tests/fuzz/run.sh
+
+kill9: build/test/test/flow/flow_crash_kill ## Kills a seller ROUNDS= times (1000); SEED=
+	$(Q)ROUNDS=$${ROUNDS:-1000} $<
+
+history: build/test/test/stress/stress_engine_history ## Checks OPERATIONS= (10000000) calls; SEED=
+	$(Q)OPERATIONS=$${OPERATIONS:-10000000} $<
 
 ifeq ($(BENCH_SOURCES),)
 bench:
@@ -141,7 +157,7 @@ clean: ## Remove build/
 	rm -rf build
 
 help: ## This list
-	@awk -F ' *## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-8s  %s\n", $$1, $$2 }' \
+	@awk -F ' *## ' '/^[a-z0-9-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-10s  %s\n", $$1, $$2 }' \
 	    Makefile
 
 setup-base setup-check: setup-%:
