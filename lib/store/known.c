@@ -8,8 +8,8 @@ static bool known_cell(const struct store *store, uint32_t cell, int64_t value) 
     switch (CELL_CLASS(cell)) {
     case STORE_CELLS_DOCUMENT:
         /* Zero or less: there is no document, and slots whose id was refused are retired so. */
-        return value <= 0 ||
-               (slot < slots_end(&store->order_slots) && store->orders[slot].slot == slot);
+        return value <= 0 ? store->orders[slot].slot == 0
+                          : value < STORE_STATE_COUNT && store->orders[slot].slot == slot;
     case STORE_CELLS_ACCOUNT:
         slot /= 2;
         return slot < slots_end(&store->account_slots) && store->accounts[slot].slot == slot;
