@@ -37,20 +37,23 @@ FLAGS_aarch64 := -march=armv8-a -mno-outline-atomics
 FLAGS_MACHINE := $(FLAGS_$(shell uname -m))
 
 # One build of the library per variant; release is what is installed.
-VARIANTS     := release test asan tsan asan-clang tsan-clang fuzz clang aarch64
+VARIANTS     := release test asan tsan asan-clang tsan-clang memcheck fuzz clang aarch64
 FLAGS_OF_release := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_test    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1
 FLAGS_OF_asan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
                     -fsanitize=address,undefined -fno-sanitize-recover=all
 FLAGS_OF_tsan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
                     -fsanitize=thread
-FLAGS_OF_asan-clang := $(FLAGS_OF_asan)
-FLAGS_OF_tsan-clang := $(FLAGS_OF_tsan)
+# clang does not say by these names that it sanitizes, gcc does.
+FLAGS_OF_asan-clang := $(FLAGS_OF_asan) -D__SANITIZE_ADDRESS__=1
+FLAGS_OF_tsan-clang := $(FLAGS_OF_tsan) -D__SANITIZE_THREAD__=1
+# Valgrind stands in for malloc, so there is no jemalloc, and it has less address space for cells.
+FLAGS_OF_memcheck := $(FLAGS_OF_test) -DCELL_SLOT_BITS=25
 # The fuzzers: what libFuzzer links has a main() of its own, the library only tells where it goes.
-FLAGS_OF_fuzz    := $(FLAGS_OF_asan) -fsanitize=fuzzer-no-link
+FLAGS_OF_fuzz    := $(FLAGS_OF_asan-clang) -fsanitize=fuzzer-no-link
 FLAGS_OF_clang   := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_aarch64 := -O2 -g $(FLAGS_aarch64) -isystem build/obj/aarch64/include
-$(foreach v,release test asan tsan,$(eval CC_OF_$v = $(CC)))
+$(foreach v,release test asan tsan memcheck,$(eval CC_OF_$v = $(CC)))
 $(foreach v,clang asan-clang tsan-clang fuzz,$(eval CC_OF_$v = $(CLANG)))
 CC_OF_aarch64    = $(AARCH64_CC)
 
@@ -86,8 +89,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan asan-clang tsan-clang fuzz \
         kill9 history memcheck planted soak format tidy clean FORCE \
-        setup-base setup-check build-bench build-fuzz clang-tidy format-check cppcheck shellcheck \
-        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan asan-clang tsan-clang)
+        setup-base setup-check build-bench build-fuzz tests-memcheck-unit clang-tidy format-check cppcheck shellcheck \
+        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan asan-clang tsan-clang memcheck)
 
 # --- Targets -----------------------------------------------------------------------------------
 
@@ -124,6 +127,17 @@ kill9: build/test/test/flow/flow_crash_kill ## Kills a seller ROUNDS= times (100
 
 history: build/test/test/stress/stress_engine_history ## Checks OPERATIONS= (10000000) calls; SEED=
 	$(Q)OPERATIONS=$${OPERATIONS:-10000000} $<
+
+memcheck: setup-check tests-memcheck-unit ## Unit and flow tests under valgrind
+	$(Q)tests/memcheck/run.sh
+
+planted: setup-check ## Plants known bugs and shows which test notices each
+	$(Q)tests/planted/run.sh
+
+soak: build/test/test/soak/soak ## Mixed load and faults for SECONDS= (600); SEED=
+	$(Q)SECONDS_TO_RUN=$${SECONDS:-600} $<
+
+tests-memcheck-unit: $(addprefix build/test/memcheck/,$(filter unit/% flow/%,$(TEST_NAMES)))
 
 ifeq ($(BENCH_SOURCES),)
 bench:

@@ -23,7 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_THREAD__)
+#define LINES 4
+#elif defined(__SANITIZE_ADDRESS__)
 #define LINES 12
 #else
 #define LINES 50

@@ -24,7 +24,7 @@ tree=$here/build/planted/tree
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 gates_default='test:unit test:flow test:gate test:stress fuzz:corpus asan:unit asan:flow tsan:unit
     tsan:stress'
-declare -A seconds_max_of=([unit]=60 [flow]=120 [gate]=120 [stress]=180 [corpus]=120)
+declare -A seconds_max_of=([unit]=120 [flow]=120 [gate]=120 [stress]=180 [corpus]=120)
 
 header() {
     sed -n "s/^$2: //p" "tests/planted/$1.patch" | head -n 1
@@ -89,9 +89,10 @@ passes() {
     fi
     rm -rf "$tree/../tmp"
     mkdir -p "$tree/../tmp"
-    (cd "$tree" && TMPDIR=$tree/../tmp TSAN_OPTIONS=suppressions=$tree/tests/tsan.supp \
+    # The braces keep bash's own words about a program that was killed out of the output.
+    { (cd "$tree" && TMPDIR=$tree/../tmp TSAN_OPTIONS=suppressions=$tree/tests/tsan.supp \
         nice -n 10 "${prefix[@]}" timeout -k 5 "${seconds_max_of[$kind]:-120}" "$program" \
-        "${arguments[@]}") >"$tree/../test.log" 2>&1 </dev/null
+        "${arguments[@]}") >"$tree/../test.log" 2>&1 </dev/null; } 2>/dev/null
 }
 
 # --- One bug -----------------------------------------------------------------------------------
@@ -136,8 +137,8 @@ prepare() {
         rm -rf "$tree"
     fi
     mkdir -p "$tree"
-    rm -rf "${tree:?}"/{include,lib,tests,examples,bench}
-    cp -a Makefile include lib tests examples bench "$tree/"
+    rm -rf "${tree:?}"/{include,lib,tests,examples,bench,docs}
+    cp -a Makefile include lib tests examples bench docs "$tree/"
 }
 
 run_bug() {
