@@ -89,8 +89,10 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve install help test asan tsan asan-clang tsan-clang fuzz \
         kill9 history memcheck planted soak format tidy clean FORCE \
-        setup-base setup-check build-bench build-fuzz tests-memcheck-unit clang-tidy format-check cppcheck shellcheck \
-        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan asan-clang tsan-clang memcheck)
+        setup-base setup-check build-bench build-fuzz tests-memcheck-unit \
+        clang-tidy format-check cppcheck shellcheck \
+        $(addprefix lib-,$(VARIANTS)) \
+        $(addprefix tests-,test asan tsan asan-clang tsan-clang memcheck)
 
 # --- Targets -----------------------------------------------------------------------------------
 

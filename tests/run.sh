@@ -167,8 +167,8 @@ step_of_tests() {
 # --- Steps, quick ones first -------------------------------------------------------------------
 
 steps=(format layers layers-self-test limits limits-self-test shellcheck build symbols clang
-    aarch64 planted-apply unit flow replay-totals replay-hostile replay-kill demo fuzz soak stress asan tsan install
-    clang-tidy cppcheck)
+    aarch64 planted-apply unit flow replay-totals replay-hostile replay-kill demo fuzz soak stress
+    asan tsan install clang-tidy cppcheck)
 
 make_step() {
     local name=$1

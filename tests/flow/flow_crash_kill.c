@@ -9,8 +9,8 @@
  * whole; the units add up; the audit finds nothing.
  *
  * The parent opens no store: a store belongs to the process that opened it, and forks come before.
- * After some rounds it begins with a new store, so that a round's cost does not grow. SEED= repeats
- * the random choices, ROUNDS= is how many sellers are killed (`make kill9`). */
+ * Stores change so that a round's cost does not grow. SEED= repeats the random choices, ROUNDS= is
+ * how many sellers are killed (`make kill9`). */
 #include "cellar.h"
 
 #include "base/assert.h"
@@ -481,10 +481,10 @@ static bool parent_rounds(struct ledger *ledger, struct random *random, uint64_t
 }
 
 int main(void) {
-    /* Children end without flushing. */
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     struct random random = {random_seed_of_run()};
-    uint64_t rounds = getenv("ROUNDS") != NULL ? strtoull(getenv("ROUNDS"), NULL, 0) : ROUNDS;
+    const char *text = getenv("ROUNDS");
+    uint64_t rounds = text != NULL ? strtoull(text, NULL, 0) : ROUNDS;
     int64_t start = clock_monotonic_ns();
     struct ledger *ledger =
         mmap(NULL, sizeof *ledger, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -54,12 +54,17 @@ run_corpus() {
 }
 
 run_fuzzer() {
-    local name=$1 log=build/fuzz/$1.log status=0 runs covered
-    mkdir -p "build/fuzz/work/$name"
+    local name=$1 log=build/fuzz/$1.log status=0 runs covered work=build/fuzz/work/$1
+    # A short run does not go through all that longer ones have left.
+    if [ -z "${FUZZ_SECONDS:-}" ]; then
+        work=build/fuzz/short/$name
+        rm -rf "$work"
+    fi
+    mkdir -p "$work"
     nice -n 10 "build/fuzz/fuzz_$name" "${options[@]}" -seed="$seed" \
         -max_len="${input_bytes_max[$name]}" -max_total_time=$((seconds / ${#names[@]})) \
         -artifact_prefix="build/fuzz/findings/$name-" \
-        "build/fuzz/work/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1 || status=$?
+        "$work" "tests/fuzz/corpus/$name" >"$log" 2>&1 || status=$?
     runs=$(grep -a -oE 'number_of_executed_units: [0-9]+' "$log" | grep -oE '[0-9]+')
     covered=$(grep -a -oE 'cov: [0-9]+' "$log" | tail -n 1)
     finish "$2" "$name: ${runs:-0} runs in $((seconds / ${#names[@]})) s, ${covered:-cov: 0}" \

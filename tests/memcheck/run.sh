@@ -20,7 +20,7 @@ unit/test_base_memory_map|maps more address space than valgrind has
 unit/test_engine_config|opens stores of the greatest limits, which need all cells
 unit/test_engine_door|forks: in the child the memory of the threads that it lacks counts as lost
 unit/test_engine_open|forks, see above
-unit/test_log_crash|takes more than ten minutes; test_log_tail and test_log_replay read the same code
+unit/test_log_crash|takes more than ten minutes; test_log_tail goes the same ways
 unit/test_log_error|waits with deadlines that valgrind exceeds
 unit/test_log_writer|counts batches, which a slow machine groups otherwise
 unit/test_store_index_readers|two threads in turns on one processor: takes more than ten minutes

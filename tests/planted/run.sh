@@ -12,9 +12,8 @@
 #   Breaks: what goes wrong, in a sentence
 #   Rule: which promise or rule that is
 #
-# and may have a third, "Gates:", with the only gates to try. A gate is variant:kind, where kind is a
-# folder of tests, or fuzz:corpus. What caught a bug must pass once the bug is taken out, so that a
-# test which fails anyway does not count.
+# and may have a third, "Gates:", with the only gates to try. A gate is variant:kind, where kind is
+# a folder of tests, or fuzz:corpus. What caught a bug must pass once the bug is taken out.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 unset MAKEFLAGS MFLAGS MAKELEVEL
