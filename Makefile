@@ -38,7 +38,7 @@ FLAGS_aarch64 := -march=armv8-a -mno-outline-atomics
 FLAGS_MACHINE := $(FLAGS_$(shell uname -m))
 
 # One build of the library per variant; release is what is installed.
-VARIANTS     := release test asan tsan coverage clang aarch64
+VARIANTS     := release test asan tsan asan-clang tsan-clang memcheck coverage fuzz clang aarch64
 FLAGS_OF_release := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_test    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1
 FLAGS_OF_asan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
@@ -47,10 +47,17 @@ FLAGS_OF_tsan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-po
                     -fsanitize=thread
 # Counted by atomic additions, or threads would lose counts and branches could look never taken.
 FLAGS_OF_coverage := -O0 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 --coverage -fprofile-update=atomic
+# clang does not say by these names that it sanitizes, gcc does.
+FLAGS_OF_asan-clang := $(FLAGS_OF_asan) -D__SANITIZE_ADDRESS__=1
+FLAGS_OF_tsan-clang := $(FLAGS_OF_tsan) -D__SANITIZE_THREAD__=1
+# Valgrind stands in for malloc, so there is no jemalloc, and it has less address space for cells.
+FLAGS_OF_memcheck := $(FLAGS_OF_test) -DCELL_SLOT_BITS=25
+# The fuzzers: what libFuzzer links has a main() of its own, the library only tells where it goes.
+FLAGS_OF_fuzz    := $(FLAGS_OF_asan-clang) -fsanitize=fuzzer-no-link
 FLAGS_OF_clang   := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_aarch64 := -O2 -g $(FLAGS_aarch64) -isystem build/obj/aarch64/include
-$(foreach v,release test asan tsan coverage,$(eval CC_OF_$v = $(CC)))
-CC_OF_clang      = $(CLANG)
+$(foreach v,release test asan tsan memcheck coverage,$(eval CC_OF_$v = $(CC)))
+$(foreach v,clang asan-clang tsan-clang fuzz,$(eval CC_OF_$v = $(CLANG)))
 CC_OF_aarch64    = $(AARCH64_CC)
 
 LIBS         := -lurcu-bp -lurcu-common -pthread
@@ -84,10 +91,12 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench check demo serve install help test asan tsan format tidy clean \
-        FORCE crash fault corrupt coverage model model-quick sim sim-aarch64 setup-base \
-        setup-check setup-coverage build-bench clang-tidy format-check cppcheck shellcheck \
-        $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
+.PHONY: all library bench check demo serve install help test asan tsan asan-clang tsan-clang fuzz \
+        kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt coverage \
+        model model-quick sim sim-aarch64 setup-base setup-check setup-coverage build-bench \
+        build-fuzz tests-memcheck-unit clang-tidy format-check cppcheck shellcheck \
+        $(addprefix lib-,$(VARIANTS)) \
+        $(addprefix tests-,test asan tsan asan-clang tsan-clang memcheck)
 
 # --- Targets -----------------------------------------------------------------------------------
 
@@ -118,6 +127,32 @@ model: setup-check ## The commit protocol checked in every interleaving (tests/m
 
 model-quick: setup-check
 	$(Q)tests/model/run.sh quick
+
+asan-clang: setup-check ## All tests under clang's AddressSanitizer and UndefinedBehaviorSanitizer
+	$(Q)tests/run.sh asan-clang
+
+tsan-clang: setup-check ## All tests under clang's ThreadSanitizer
+	$(Q)tests/run.sh tsan-clang
+
+fuzz: build-fuzz ## Fuzzers of the log's files and of calls; FUZZ_SECONDS= in all (an hour)
+	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} tests/fuzz/run.sh
+
+kill9: build/test/test/flow/flow_crash_kill ## Kills a seller ROUNDS= times (1000); SEED=
+	$(Q)ROUNDS=$${ROUNDS:-1000} $<
+
+history: build/test/test/stress/stress_engine_history ## Checks OPERATIONS= (10000000) calls; SEED=
+	$(Q)OPERATIONS=$${OPERATIONS:-10000000} $<
+
+memcheck: setup-check tests-memcheck-unit ## Unit and flow tests under valgrind
+	$(Q)tests/memcheck/run.sh
+
+planted: setup-check ## Plants known bugs and shows which test notices each
+	$(Q)tests/planted/run.sh
+
+soak: build/test/test/soak/soak ## Mixed load and faults for SECONDS= (600); SEED=
+	$(Q)SECONDS_TO_RUN=$${SECONDS:-600} $<
+
+tests-memcheck-unit: $(addprefix build/test/memcheck/,$(filter unit/% flow/%,$(TEST_NAMES)))
 
 ifeq ($(BENCH_SOURCES),)
 bench:
@@ -176,7 +211,7 @@ clean: ## Remove build/
 	rm -rf build
 
 help: ## This list
-	@awk -F ' *## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-8s  %s\n", $$1, $$2 }' \
+	@awk -F ' *## ' '/^[a-z0-9-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-10s  %s\n", $$1, $$2 }' \
 	    Makefile
 
 setup-base setup-check setup-coverage: setup-%:
@@ -236,6 +271,21 @@ build/obj/aarch64/include: | setup-check
 	        [ ! -e "$$found" ] || ln -sf "$$found" $@/; \
 	    done; \
 	done
+
+# --- Fuzzers: a file fuzz_*.c is a program, and so is seeds.c; the others are linked to each ------
+
+FUZZ_NAMES   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SHARED  := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/seeds.c,$(wildcard tests/fuzz/*.c))
+FUZZ_OBJECTS := $(patsubst %.c,build/obj/fuzz/%.o,$(FUZZ_SHARED)) $(SUPPORT_OBJECTS_fuzz) \
+                $(LIB_OBJECTS_fuzz)
+
+build/fuzz/%: build/obj/fuzz/tests/fuzz/%.o $(FUZZ_OBJECTS) build/obj/fuzz/sources
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CLANG) $(FLAGS_OF_fuzz) $(if $(filter fuzz_%,$*),-fsanitize=fuzzer) -o $@ \
+	    $(filter %.o,$^) $(LIBS) -lcmocka -lm
+
+build-fuzz: $(addprefix build/fuzz/,$(FUZZ_NAMES) seeds)
 
 # --- Library -----------------------------------------------------------------------------------
 

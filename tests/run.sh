@@ -90,7 +90,7 @@ run_program() {
     rm -rf "$scratch"
     mkdir -p "$scratch"
     # ThreadSanitizer needs its addresses free; some kernels randomise too widely for it.
-    if [ "$variant" = tsan ] && setarch -R true 2>/dev/null; then
+    if [[ $variant == tsan* ]] && setarch -R true 2>/dev/null; then
         prefix=(setarch -R)
     fi
     # The braces keep bash's own words about a program that was killed out of the output.
@@ -169,8 +169,8 @@ step_of_tests() {
 # --- Steps, quick ones first -------------------------------------------------------------------
 
 steps=(format layers layers-self-test limits limits-self-test shellcheck build symbols clang
-    aarch64 model unit flow crash fault corrupt sim replay-totals replay-hostile replay-kill demo
-    stress asan tsan install clang-tidy cppcheck)
+    aarch64 planted-apply model unit flow crash fault corrupt sim replay-totals replay-hostile
+    replay-kill demo fuzz soak stress asan tsan install clang-tidy cppcheck)
 
 make_step() {
     local name=$1
@@ -203,11 +203,20 @@ run_step() {
     sim) step_with_cases sim "$MAKE" --no-print-directory sim ;;
     demo) step demo "$MAKE" --no-print-directory demo ;;
     asan) step_of_tests asan asan unit flow stress ;;
-    # Without the flow tests: flow_power takes minutes there, and flow_crash_disk fails there at
-    # times, which is not understood yet.
-    tsan) step_of_tests tsan tsan unit stress ;;
     # Not part of the gate: tests/tools/coverage.sh asks for it.
     coverage) step_of_tests coverage coverage unit flow ;;
+    tsan) step_of_tests tsan tsan unit flow stress ;;
+    # Not part of the gate by default: `make asan-clang`, `make tsan-clang`.
+    asan-clang | tsan-clang) step_of_tests "$1" "$1" unit flow stress ;;
+    planted-apply) step_with_cases planted-apply tests/planted/run.sh --apply ;;
+    fuzz)
+        make_step fuzz-build build-fuzz
+        step_with_cases fuzz tests/fuzz/run.sh
+        ;;
+    soak)
+        make_step soak-build build/test/test/soak/soak
+        SECONDS_TO_RUN=20 step_with_cases soak build/test/test/soak/soak
+        ;;
     install) step_with_cases install tests/install/run.sh ;;
     clang-tidy) make_step clang-tidy clang-tidy ;;
     cppcheck) make_step cppcheck cppcheck ;;

@@ -157,6 +157,9 @@ static cellar_status open_visit(void *context, const struct record_header *recor
         result = STORE_APPLY_LIMIT;
     } else if (redone != COMMIT_REDO_BROKEN && store_record_check(engine->store, record)) {
         result = store_apply(engine->store, record);
+        if (result == STORE_APPLIED && !store_record_known(engine->store, record)) {
+            result = STORE_APPLY_BROKEN;
+        }
     }
     engine->recovery_records++;
     if (record->time_ns > ATOMIC_LOAD(&engine->latest_ns, relaxed)) {

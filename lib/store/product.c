@@ -377,7 +377,8 @@ enum store_apply_result product_apply(struct store *store, const struct store_pa
         return result;
     }
     const struct record_update *update = record_find(record, store_product_cell(payload->product));
-    if (update == NULL || update->new_value != payload->block || update->old_value < 0 ||
+    if (update == NULL || update->new_value != payload->block ||
+        update->old_value == update->new_value || update->old_value < 0 ||
         update->old_value >= slots_end(&store->block_slots)) {
         return STORE_APPLY_BROKEN;
     }
@@ -389,6 +390,10 @@ enum store_apply_result product_apply(struct store *store, const struct store_pa
         }
     }
     struct store_attributes *block = ATOMIC_LOAD(&store->blocks[payload->block], acquire);
+    if (block->product != 0 && block->product != payload->product) {
+        return STORE_APPLY_BROKEN;
+    }
+    block->product = payload->product;
     result = product_relist(store, payload->product, old, block);
     if (result != STORE_APPLIED) {
         return result;

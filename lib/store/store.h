@@ -100,7 +100,8 @@ struct store_attributes {
     struct commit_deferred deferred;
     struct store *store;
     uint32_t number;
-    uint32_t bytes; /* of this allocation */
+    uint32_t product; /* whose it is; 0 until the record that made it so is applied */
+    uint32_t bytes;   /* of this allocation */
     int64_t created_ns;
     int64_t updated_ns;
     int64_t unit_price;
@@ -287,6 +288,9 @@ enum store_apply_result {
  * applies. */
 bool store_record_check(const struct store *store, const struct record_header *record);
 enum store_apply_result store_apply(struct store *store, const struct record_header *record);
+/* known.c. After it was applied in recovery: whether each cell that the record changes belongs to
+ * an object that is known now. Else a slot that counts as free would not be. */
+bool store_record_known(const struct store *store, const struct record_header *record);
 /* Two hints, some time apart: the record is applied soon. With `cells` its cells are redone, too.
  * The second asks for what the first has led to. */
 void store_fetch(const struct store *store, const struct record_header *record, bool cells);

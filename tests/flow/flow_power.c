@@ -17,8 +17,13 @@
 #include <unistd.h>
 
 #define SELLERS 4
+#ifdef __SANITIZE_THREAD__
+#define CUTS 4
+#define CLOSINGS 3
+#else
 #define CUTS 15
 #define CLOSINGS 6
+#endif
 #define UNITS 1000000
 
 static uint64_t seed;

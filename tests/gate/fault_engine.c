@@ -82,15 +82,19 @@ enum counter {
 static bool fault_verify(struct fault *fault, struct memory_disk *disk, const char *what) {
     static struct journal journal;
     cellar_problem problem;
+    size_t lost = 0;
 
+    if (journal.capacity == 0) {
+        journal_create(&journal, WORK_JOURNAL_MAX);
+    }
     journal_copy(&journal, &fault->journal);
     cellar_status status = fault_open(&fault->store, memory_disk_io(disk), &problem);
     if (status != CELLAR_OK) {
         return fault_wrong(fault, "%s: the next opening: %s", what, problem.text);
     }
     fault->model.problem[0] = '\0';
-    bool right = journal_restore(&journal, &fault->model, fault->store, &fault->counters[LOST]) &&
-                 model_compare(&fault->model, fault->store, &fault->random);
+    bool right = journal_restore(&journal, &fault->model, fault->store, &fault->random, &lost);
+    fault->counters[LOST] += lost;
     status = cellar_close(fault->store);
     if (!right) {
         return fault_wrong(fault, "%s: %s", what, fault->model.problem);
@@ -203,8 +207,8 @@ static bool fault_prepare(struct fault *fault) {
     fault->random.state = fault->seed;
     fault->benign = true;
     fault->reads = true;
-    fault->journal.count = 0;
-    fault->journal.acknowledged = 0;
+    journal_create(&fault->before, WORK_JOURNAL_MAX);
+    journal_create(&fault->journal, WORK_JOURNAL_MAX);
     model_create(&fault->model);
     bool right = fault_open(&fault->store, memory_disk_io(disk), &problem) == CELLAR_OK;
     for (uint32_t sku = 0; right && sku < WORK_SKUS; sku++) {

@@ -45,8 +45,8 @@ count_schedules() {
 # Runs one kind of schedules of a planted tree.
 run_kind() {
     local tree=$1 kind=$2 schedules=$3
-    (cd "$tree" && SCHEDULES=$schedules SCENE_SCHEDULES=$scene_schedules_max timeout "$seconds_max" build/sim/cellar-sim "$kind") \
-        >"$tree/$kind.log" 2>&1 </dev/null || true
+    (cd "$tree" && SCHEDULES=$schedules SCENE_SCHEDULES=$scene_schedules_max \
+        timeout "$seconds_max" build/sim/cellar-sim "$kind") >"$tree/$kind.log" 2>&1 </dev/null || true
     count_schedules "$tree/$kind.log" "$tree/why-$kind"
 }
 

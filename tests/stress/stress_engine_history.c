@@ -8,7 +8,9 @@
  * preemption imitated at its probe points, and the oracle under one mutex are held to the same.
  *
  * SEED= repeats the random choices (the interleaving is the machine's), STRESS=n makes it n times
- * as long. */
+ * as long. With OPERATIONS=n in the environment (`make history`) longer histories are made and
+ * checked until they hold so many operations, and at the end every kind of change must have been
+ * done. */
 #include "cellar.h"
 
 #include "base/assert.h"
@@ -27,6 +29,8 @@
 #else
 #define CALLS 14000
 #endif
+/* Of one history of the long form. */
+#define CALLS_LONG 40000
 #define SKUS 8
 #define ACCOUNTS 4
 #define IDS_OPEN 12
@@ -41,6 +45,10 @@ enum mode {
     ORACLE
 };
 static const char *const mode_names[] = {"calm", "chaos", "oracle"};
+
+/* Over all cases. */
+static uint64_t operations;
+static uint64_t done_of_kind[MODEL_KINDS];
 
 struct run {
     struct model model;
@@ -121,7 +129,8 @@ static bool run_prepare(struct run *run) {
         right = right && run_prepare_call(run, put) && run_prepare_call(run, receive);
         run->numbers[sku] = run->model.numbers[sku];
     }
-    for (uint64_t account = 1; account <= ACCOUNTS; account++) {
+    /* The last one is left to the threads. */
+    for (uint64_t account = 1; account < ACCOUNTS; account++) {
         struct model_call open = {.kind = MODEL_OPEN, .account = account, .amount = -1000};
         right = right && run_prepare_call(run, open);
     }
@@ -160,10 +169,20 @@ static bool run_check(struct run *run, uint32_t threads, struct history_report *
     return model_compare(&run->model, run->store, &run->random);
 }
 
-static bool run_case(int number, uint64_t seed, uint32_t threads, enum mode mode) {
+static void run_count(const struct run *run, uint32_t threads,
+                      const struct history_report *report) {
+    operations += report->changes + report->others;
+    for (uint32_t i = 0; i < threads; i++) {
+        for (size_t k = 0; k < run->histories[i].count; k++) {
+            const struct history_entry *entry = &run->histories[i].entries[k];
+            done_of_kind[entry->call.kind] += model_is_change(&entry->call, &entry->answer);
+        }
+    }
+}
+
+static bool run_case(int number, uint64_t seed, uint32_t threads, enum mode mode, uint32_t calls) {
     struct run *run = calloc(1, sizeof *run);
     struct history_report report = {0};
-    uint32_t calls = (uint32_t)(CALLS * model_files_stress());
 
     ASSERT(run != NULL);
     run->seed = seed + (uint64_t)number * 7919;
@@ -179,6 +198,7 @@ static bool run_case(int number, uint64_t seed, uint32_t threads, enum mode mode
     run_threads(run, threads, mode == CHAOS ? calls / 2 : calls);
     chaos_stop();
     right = right && run_check(run, threads, &report);
+    run_count(run, threads, &report);
     if (!right) {
         (void)printf("# %s\n", run->model.problem);
     }
@@ -199,17 +219,59 @@ static bool run_case(int number, uint64_t seed, uint32_t threads, enum mode mode
     return right;
 }
 
-int main(void) {
-    static const uint32_t threads[] = {1, 2, 3, 7, 16, 64, 300};
-    uint64_t seed = random_seed_of_run();
+static const uint32_t thread_counts[] = {1, 2, 3, 7, 16, 64, 300};
+#define THREAD_COUNTS (sizeof thread_counts / sizeof *thread_counts)
+
+/* Every public call that changes something was made with success. */
+static bool run_covers_all(void) {
+    bool right = true;
+
+    for (int kind = 0; kind < MODEL_QUOTE; kind++) {
+        if (done_of_kind[kind] == 0 && kind != MODEL_OPENING) {
+            (void)printf("# no change of kind %d\n", kind);
+            right = false;
+        }
+    }
+    return right;
+}
+
+static int run_long(uint64_t seed, uint64_t operations_wanted) {
+    int64_t start = clock_monotonic_ns();
     int number = 0;
     bool right = true;
 
-    (void)printf("1..%d\n", 7 * 3);
-    for (size_t i = 0; i < 7; i++) {
+    while (right && operations < operations_wanted) {
+        /* One thread meets nobody. */
+        uint32_t threads = thread_counts[1 + (size_t)number / 2 % (THREAD_COUNTS - 1)];
+        enum mode mode = number % 2 == 0 ? CALM : CHAOS;
+        right = run_case(++number, seed, threads, mode, CALLS_LONG);
+    }
+    double seconds = (double)(clock_monotonic_ns() - start) / 1e9;
+    right = right && run_covers_all();
+    (void)printf("%s %d - %llu operations checked, %.0f a second\n1..%d\n", right ? "ok" : "not ok",
+                 number + 1, (unsigned long long)operations, (double)operations / seconds,
+                 number + 1);
+    return right ? 0 : 1;
+}
+
+int main(void) {
+    uint64_t seed = random_seed_of_run();
+    const char *wanted = getenv("OPERATIONS");
+    uint32_t calls = (uint32_t)(CALLS * model_files_stress());
+    int number = 0;
+    bool right = true;
+
+    if (wanted != NULL) {
+        return run_long(seed, strtoull(wanted, NULL, 0));
+    }
+    (void)printf("1..%d\n", (int)THREAD_COUNTS * 3 + 1);
+    for (size_t i = 0; i < THREAD_COUNTS; i++) {
         for (enum mode mode = CALM; mode <= ORACLE; mode++) {
-            right = run_case(++number, seed, threads[i], mode) && right;
+            right = run_case(++number, seed, thread_counts[i], mode, calls) && right;
         }
     }
-    return right ? 0 : 1;
+    bool all = run_covers_all();
+    (void)printf("%s %d - every kind of change was done, %llu operations checked\n",
+                 all ? "ok" : "not ok", number + 1, (unsigned long long)operations);
+    return right && all ? 0 : 1;
 }

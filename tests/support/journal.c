@@ -1,47 +1,85 @@
-/* The model as of what is left. */
 #include "support/journal.h"
 
+#include "base/assert.h"
 #include "engine/engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+void journal_create(struct journal *journal, size_t capacity) {
+    *journal = (struct journal){.capacity = capacity};
+    journal->calls = calloc(capacity, sizeof *journal->calls);
+    journal->answers = calloc(capacity, sizeof *journal->answers);
+    ASSERT(journal->calls != NULL);
+    ASSERT(journal->answers != NULL);
+}
+
+void journal_destroy(struct journal *journal) {
+    free(journal->calls);
+    free(journal->answers);
+}
+
 void journal_copy(struct journal *to, const struct journal *from) {
+    ASSERT(from->count <= to->capacity);
     memcpy(to->calls, from->calls, from->count * sizeof *to->calls);
     memcpy(to->answers, from->answers, from->count * sizeof *to->answers);
     to->count = from->count;
     to->acknowledged = from->acknowledged;
 }
 
+void journal_add(struct journal *journal, const struct model_call *call,
+                 const struct model_answer *answer) {
+    ASSERT(journal->count < journal->capacity);
+    journal->calls[journal->count] = *call;
+    journal->answers[journal->count] = *answer;
+    journal->count++;
+}
+
+void journal_acknowledge(struct journal *journal, cellar *store) {
+    uint64_t durable_lsn = cellar_durable_lsn(store);
+
+    if (durable_lsn > journal->acknowledged) {
+        journal->acknowledged = durable_lsn;
+    }
+}
+
+/* ---- After a crash ---- */
+
+struct restoring {
+    struct journal *journal;
+    struct model *model;
+    cellar *store;
+};
+
 /* Does the log have the commit? */
-static bool journal_has(struct model *model, cellar *store, uint64_t lsn) {
+static bool journal_has(struct restoring *restoring, uint64_t lsn) {
     struct record_header *record = NULL;
-    cellar_status status = ledger_read(store, lsn, &record);
+    cellar_status status = ledger_read(restoring->store, lsn, &record);
 
     if (status == CELLAR_OK) {
-        log_release_record(store->log, record);
+        log_release_record(restoring->store->log, record);
     } else if (status != CELLAR_NOT_FOUND) {
-        return model_wrong(model, "reading %llu: %s", (unsigned long long)lsn,
+        return model_wrong(restoring->model, "reading %llu: %s", (unsigned long long)lsn,
                            cellar_status_name(status));
     }
     return status == CELLAR_OK;
 }
 
 /* How many of the journal's calls are there. */
-static size_t journal_count(const struct journal *journal, struct model *model, cellar *store,
-                            bool *right) {
+static size_t journal_left(struct restoring *restoring, bool *right) {
+    const struct journal *journal = restoring->journal;
     size_t count = 0;
 
-    while (count < journal->count &&
-           journal_has(model, store, journal->answers[count].ticket.lsn)) {
+    while (count < journal->count && journal_has(restoring, journal->answers[count].ticket.lsn)) {
         count++;
     }
-    for (size_t i = count; i < journal->count; i++) {
+    for (size_t i = 0; i < journal->count; i++) {
         uint64_t lsn = journal->answers[i].ticket.lsn;
-        if (journal_has(model, store, lsn)) {
-            *right = model_wrong(model, "a hole before %llu", (unsigned long long)lsn);
-        } else if (lsn < journal->acknowledged) {
+        if (i >= count && journal_has(restoring, lsn)) {
+            *right = model_wrong(restoring->model, "a hole before %llu", (unsigned long long)lsn);
+        } else if (i >= count && lsn < journal->acknowledged) {
             *right =
-                model_wrong(model, "%llu was acknowledged, below %llu, and is lost",
+                model_wrong(restoring->model, "%llu was acknowledged, below %llu, and is lost",
                             (unsigned long long)lsn, (unsigned long long)journal->acknowledged);
         }
     }
@@ -50,24 +88,24 @@ static size_t journal_count(const struct journal *journal, struct model *model, 
 
 /* One step of the journal again. A location that came into being for the sake of a call is not in
  * the journal, but for the ones of journal_openings(). */
-static bool journal_apply(const struct journal *journal, struct model *model, cellar *store,
-                          size_t index) {
-    const struct model_call *call = &journal->calls[index];
+static bool journal_apply(struct restoring *restoring, size_t index) {
+    const struct model_call *call = &restoring->journal->calls[index];
 
-    return (call->kind == MODEL_OPENING || model_apply_openings(model, store, call)) &&
-           model_apply(model, call, &journal->answers[index]);
+    return (call->kind == MODEL_OPENING ||
+            model_apply_openings(restoring->model, restoring->store, call)) &&
+           model_apply(restoring->model, call, &restoring->journal->answers[index]);
 }
 
 /* The oldest of the locations that the store has and the model lacks. */
-static bool journal_find_opening(const struct model *model, cellar *store, struct model_line *place,
+static bool journal_find_opening(struct restoring *restoring, struct model_line *place,
                                  cellar_movement *oldest) {
     bool found = false;
 
     for (uint32_t sku = 0; sku < MODEL_SKUS; sku++) {
         for (uint32_t location = 1; location < MODEL_LOCATIONS; location++) {
             cellar_movement opening;
-            if (!model->products[sku].stocks[location].exists &&
-                model_opening(store, sku, location, &opening) &&
+            if (!restoring->model->products[sku].stocks[location].exists &&
+                model_opening(restoring->store, sku, location, &opening) &&
                 (!found || opening.lsn < oldest->lsn)) {
                 *place = (struct model_line){.sku = sku, .location = location};
                 *oldest = opening;
@@ -78,39 +116,39 @@ static bool journal_find_opening(const struct model *model, cellar *store, struc
     return found;
 }
 
-/* Locations whose first receipt did not make it any more: whoever goes on from here finds them
- * there, so they go into the journal. */
-static bool journal_openings(struct journal *journal, struct model *model, cellar *store) {
+/* Locations whose first receipt did not make it any more: the later lives find them there, so they
+ * go into the journal. */
+static bool journal_openings(struct restoring *restoring) {
+    struct journal *journal = restoring->journal;
     struct model_line place = {.sku = 0};
     cellar_movement opening = {.lsn = 0};
 
-    while (journal_find_opening(model, store, &place, &opening)) {
-        if (journal->count == JOURNAL_MAX) {
-            return model_wrong(model, "the journal is full");
-        }
+    while (journal_find_opening(restoring, &place, &opening)) {
         journal->calls[journal->count] =
             (struct model_call){.kind = MODEL_OPENING, .line_count = 1, .few = {place}};
         journal->answers[journal->count] =
             (struct model_answer){.ticket = {.lsn = opening.lsn, .time_ns = opening.time_ns}};
-        if (!journal_apply(journal, model, store, journal->count++)) {
+        if (!journal_apply(restoring, journal->count++)) {
             return false;
         }
     }
     return true;
 }
 
-bool journal_restore(struct journal *journal, struct model *model, cellar *store, uint64_t *lost) {
+bool journal_restore(struct journal *journal, struct model *model, cellar *store,
+                     struct random *random, size_t *lost_out) {
+    struct restoring restoring = {journal, model, store};
     bool right = true;
 
     model_destroy(model);
     model_create(model);
-    size_t count = journal_count(journal, model, store, &right);
+    size_t count = journal_left(&restoring, &right);
     for (size_t i = 0; right && i < count; i++) {
-        right = journal_apply(journal, model, store, i);
+        right = journal_apply(&restoring, i);
     }
-    *lost += journal->count - count;
+    *lost_out = journal->count - count;
     journal->count = count;
-    right = right && journal_openings(journal, model, store);
+    right = right && journal_openings(&restoring) && model_compare(model, store, random);
     journal->acknowledged = 0;
     return right;
 }

@@ -1,23 +1,34 @@
-/* The calls that changed a store, in order, kept by a test, so that the model can be made as of
- * whatever a crash has left: the first so many of them, and at least those acknowledged. */
+/* What was done to a store, in order, so that after a crash it can be told which of it is left: the
+ * log has the first so many calls of the journal, and none after them, at least up to the last one
+ * that was acknowledged. The model as of then must be the whole store. */
 #ifndef CELLAR_TESTS_SUPPORT_JOURNAL_H
 #define CELLAR_TESTS_SUPPORT_JOURNAL_H
 
 #include "support/model.h"
 
-#define JOURNAL_MAX 2600
-
 struct journal {
-    struct model_call calls[JOURNAL_MAX];
-    struct model_answer answers[JOURNAL_MAX];
+    struct model_call *calls;
+    struct model_answer *answers;
     size_t count;
+    size_t capacity;
     uint64_t acknowledged; /* LSNs below are on disk for sure */
 };
 
+/* A call that was cut off leaves a location behind at most for each of its lines: room for those
+ * must be counted in. */
+void journal_create(struct journal *journal, size_t capacity);
+void journal_destroy(struct journal *journal);
 void journal_copy(struct journal *to, const struct journal *from);
-/* Makes the model anew, as of the store, which was just opened. The journal is cut to what the
- * store has; *lost is raised by what it has not. False when something acknowledged is missing,
- * there is a hole, or the model will not have it: model->problem tells. */
-bool journal_restore(struct journal *journal, struct model *model, cellar *store, uint64_t *lost);
+/* Notes a call that was done. */
+void journal_add(struct journal *journal, const struct model_call *call,
+                 const struct model_answer *answer);
+/* What is on disk now, no later failure takes away. */
+void journal_acknowledge(struct journal *journal, cellar *store);
+
+/* The store was opened after a crash: brings the model and the journal to what is left, and
+ * compares the whole store with it. *lost_out is how many calls are gone. False: model->problem
+ * says what is wrong. */
+bool journal_restore(struct journal *journal, struct model *model, cellar *store,
+                     struct random *random, size_t *lost_out);
 
 #endif

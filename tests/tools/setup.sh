@@ -22,12 +22,15 @@ zlib1g-dev|/usr/include/zlib.h
 check_packages='
 g++|g++
 clang-14|clang-14
+libclang-rt-14-dev|/usr/lib/llvm-14/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 clang-format-14|clang-format-14
 clang-tidy-14|clang-tidy-14
 cppcheck|cppcheck
 shellcheck|shellcheck
 pkg-config|pkg-config
 python3|python3
+patch|patch
+valgrind|valgrind
 libcmocka-dev|/usr/include/cmocka.h
 spin|spin
 '

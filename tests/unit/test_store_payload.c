@@ -301,6 +301,40 @@ static void test_short_records(void **unused) {
 
 /* ---- Contradictions ---- */
 
+/* Whether the cells of a record belong to what is there, after it was applied. */
+static void test_cells_of_nothing(void **unused) {
+    const struct {
+        uint32_t cell;
+        int64_t value;
+        bool known;
+    } rows[] = {
+        {store_order_cell(1), CELLAR_ORDER_PAID, true},
+        {store_order_cell(1), 0, false}, /* an order in no state */
+        {store_order_cell(1), -1, false},
+        {store_order_cell(1), STORE_STATE_COUNT, false},
+        {store_order_cell(2), -1, true}, /* a slot that was retired */
+        {store_order_cell(2), CELLAR_ORDER_PLACED, false},
+        {store_stock_cell(1, STORE_STOCK_INCOMING), 5, true},
+        {store_stock_cell(7, STORE_STOCK_SELLABLE), 5, false},
+        {store_product_cell(1), 1, true},
+        {store_product_cell(7), 1, false},
+        {store_account_cell(7), 1, false},
+        {store_floor_cell(7), 1, false},
+    };
+    (void)unused;
+    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(put(2, 2, 2, "b"), STORE_APPLIED);
+    struct document_bytes order = order_of(1);
+    const struct record_header *record = order_record(&order, 1, document_size(&order));
+    assert_int_equal(redo(record), STORE_APPLIED);
+    assert_true(store_record_known(store, record));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        change(rows[i].cell, rows[i].value);
+        record = finish(STORE_STOCK_TAKE, NULL, 0);
+        assert_int_equal(store_record_known(store, record), rows[i].known);
+    }
+}
+
 static void test_products_that_contradict(void **unused) {
     (void)unused;
     assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
@@ -308,6 +342,7 @@ static void test_products_that_contradict(void **unused) {
     assert_int_equal(put(1, 1, 3, "b"), STORE_APPLY_BROKEN); /* another SKU in the slot */
     assert_int_equal(put(2, 2, 4, "a"), STORE_APPLY_BROKEN); /* the SKU in another slot */
     assert_int_equal(put(1, 3, 5, "a"), STORE_APPLY_BROKEN); /* another stock */
+    assert_int_equal(put(3, 4, 2, "c"), STORE_APPLY_BROKEN); /* the block of another product */
     struct product_bytes product = product_of(5, 5, 9, "e");
     change(store_product_cell(5), 8); /* not the block that the payload names */
     change(store_stock_cell(5, STORE_STOCK_SELLABLE), 0);
@@ -435,6 +470,7 @@ int main(void) {
         TEST(test_documents),
         TEST(test_short_records),
         TEST(test_products_that_contradict),
+        TEST(test_cells_of_nothing),
         TEST(test_limits),
         TEST(test_stocks_that_contradict),
         TEST(test_accounts_that_contradict),

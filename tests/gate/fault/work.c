@@ -86,8 +86,7 @@ bool fault_call(struct fault *fault, struct model_call *call) {
         answer.status = CELLAR_OK;
     }
     if (model_is_change(call, &answer)) {
-        journal->calls[journal->count] = *call;
-        journal->answers[journal->count++] = answer;
+        journal_add(journal, call, &answer);
     }
     return right;
 }

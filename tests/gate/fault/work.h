@@ -9,6 +9,8 @@
 
 #define WORK_SKUS 8
 #define WORK_CALLS_BEFORE 60
+/* Calls of a run, and locations that calls which were cut off have left behind. */
+#define WORK_JOURNAL_MAX 2600
 
 struct fault {
     struct random random;
