@@ -46,7 +46,8 @@ count_schedules() {
 run_kind() {
     local tree=$1 kind=$2 schedules=$3
     (cd "$tree" && SCHEDULES=$schedules SCENE_SCHEDULES=$scene_schedules_max \
-        timeout "$seconds_max" build/sim/cellar-sim "$kind") >"$tree/$kind.log" 2>&1 </dev/null || true
+        timeout "$seconds_max" build/sim/cellar-sim "$kind") \
+        >"$tree/$kind.log" 2>&1 </dev/null || true
     count_schedules "$tree/$kind.log" "$tree/why-$kind"
 }
 
