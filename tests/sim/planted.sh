@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Does the simulation bite? Plants each defect of tests/planted/commit-*.patch into a copy of the
 # tree, builds the simulation of it, and counts the schedules until something is wrong: random ones
-# of mixed work and of a crowd, scene by scene, and those with the real log. A defect that none finds
-# is a failure.
+# of mixed work and of a crowd, scene by scene, and those with the real log. A defect that none
+# finds is a failure.
 #
 #   tests/sim/planted.sh [name...]    all, or those named (one-grace-period); prints a table
 #
 # SCHEDULES= limits the random schedules of each [300000], a crowd's to four times as many, those
-# with the log to a fifteenth; each scene is stopped after 150,000. SEED= is where random ones begin.
+# with the log to a fifteenth; each scene is stopped after 150,000. SEED= is where random ones
+# begin.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -71,7 +72,7 @@ run_one() {
     if [[ $scene != - && -n $scene ]]; then
         scene="$(sed -nE 's/^not ok [0-9]+ - (.*)/\1/p' "$tree/scenes.log" | head -n 1) $scene"
     fi
-    what=$(cat "$tree"/why-random "$tree"/why-crowd "$tree"/why-scenes "$tree"/why-log 2>/dev/null | head -n 1)
+    what=$(cd "$tree" && cat why-random why-crowd why-scenes why-log 2>/dev/null | head -n 1)
     printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$random" "$crowd" "$scene" "$log" \
         "${what:-not found}"
     rm -rf "$tree/build/obj"
