@@ -138,6 +138,22 @@ void actor_attempt(void *argument) {
     }
 }
 
+void actor_stale(void *unused) {
+    const struct world *world = world_get();
+    struct commit_change changes[2];
+    uint64_t lsn;
+
+    (void)unused;
+    memset(changes, 0, sizeof changes);
+    changes[0].cell = WORLD_CELL(0);
+    changes[0].update.expected = world->initial[0].version;
+    changes[0].update.old_value = world->initial[0].value;
+    changes[1].cell = WORLD_CELL(3);
+    commit_enter();
+    (void)world_commit(changes, 2, 0, &lsn);
+    commit_leave();
+}
+
 void actor_reader(void *argument) {
     const struct actor_reader *reader = argument;
     uint32_t cells[WORLD_CHANGES_MAX];

@@ -35,6 +35,10 @@ struct actor_attempt {
 };
 void actor_attempt(void *attempt);
 
+/* One attempt on the first cell and a version of the fourth that has gone: it claims the one, then
+ * finds the other changed. */
+void actor_stale(void *unused);
+
 /* Reads the cells one by one, then as of one instant. */
 struct actor_reader {
     uint32_t count;

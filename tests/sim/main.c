@@ -21,9 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SCHEDULES_DEFAULT 1000000
+#define SCHEDULES_DEFAULT 800000
 /* A schedule with the log takes that much longer. */
 #define LOG_SHARE 100
+/* A quarter as many of the crowd. */
+#define CROWD_SHARE 4
 /* Seeds that are run twice. */
 #define REPEATED 500
 #define SEED_DEFAULT 20110917
@@ -226,6 +228,10 @@ int main(int count, char **arguments) {
         }
         if (all || strcmp(what, "random") == 0) {
             right = run_seeds("random", random_run, schedules) && right;
+        }
+        if (all || strcmp(what, "crowd") == 0) {
+            right =
+                run_seeds("crowd", crowd_run, all ? schedules / CROWD_SHARE : schedules) && right;
         }
         if (all || strcmp(what, "log") == 0) {
             right = run_seeds("log", log_run, all ? schedules / LOG_SHARE : schedules) && right;

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Does the simulation bite? Plants each defect of tests/planted/commit-*.patch into a copy of the
 # tree, builds the simulation of it, and counts the schedules until something is wrong: random ones
-# ones, scene by scene, and those with the real log. A defect that none finds is a failure.
+# of mixed work and of a crowd, scene by scene, and those with the real log. A defect that none
+# finds is a failure.
 #
 #   tests/sim/planted.sh [name...]    all, or those named (one-grace-period); prints a table
 #
-# SCHEDULES= limits the random schedules of each [1000000], those with the log a fiftieth of that;
-# each scene is stopped after 100,000. SEED= is where random ones begin.
+# SCHEDULES= limits the random schedules of each [300000], a crowd's to four times as many, those
+# with the log to a fifteenth; each scene is stopped after 150,000. SEED= is where random ones
+# begin.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-schedules_max=${SCHEDULES:-1000000}
-scene_schedules_max=100000
+schedules_max=${SCHEDULES:-300000}
+scene_schedules_max=150000
 work=build/planted
 seconds_max=300
 
@@ -52,27 +54,29 @@ run_kind() {
 }
 
 run_one() {
-    local name=$1 tree random scene log what=''
+    local name=$1 tree random crowd scene log what=''
     tree=$work/$name
     if ! plant "tests/planted/commit-$name.patch" "$tree"; then
-        printf '| %s | does not build | | | |\n' "$name"
+        printf '| %s | does not build | | | | |\n' "$name"
         return 1
     fi
-    log=$(run_kind "$tree" log "$((schedules_max / 50))")
+    log=$(run_kind "$tree" log "$((schedules_max / 15))")
     if [[ $name == log-* ]]; then
         # The others do not have the log.
-        random='' scene=''
+        random='' crowd='' scene=''
     else
         random=$(run_kind "$tree" random "$schedules_max")
+        crowd=$(run_kind "$tree" crowd "$((schedules_max * 4))")
         scene=$(run_kind "$tree" scenes 0)
     fi
     if [[ $scene != - && -n $scene ]]; then
         scene="$(sed -nE 's/^not ok [0-9]+ - (.*)/\1/p' "$tree/scenes.log" | head -n 1) $scene"
     fi
-    what=$(cat "$tree"/why-random "$tree"/why-scenes "$tree"/why-log 2>/dev/null | head -n 1)
-    printf '| %s | %s | %s | %s | %s |\n' "$name" "$random" "$scene" "$log" "${what:-not found}"
+    what=$(cd "$tree" && cat why-random why-crowd why-scenes why-log 2>/dev/null | head -n 1)
+    printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$random" "$crowd" "$scene" "$log" \
+        "${what:-not found}"
     rm -rf "$tree/build/obj"
-    [[ $random$scene$log == *[0-9a-z]* ]]
+    [[ $random$crowd$scene$log == *[0-9a-z]* ]]
 }
 
 make -s --no-print-directory build/sim/cellar-sim
@@ -82,8 +86,8 @@ if [ $# -eq 0 ]; then
         set -- "$@" "${name%.patch}"
     done
 fi
-echo '| planted | random | scene | log | what was found first |'
-echo '|---|---|---|---|---|'
+echo '| planted | random | crowd | scene | log | what was found first |'
+echo '|---|---|---|---|---|---|'
 missed=0
 for name in "$@"; do
     run_one "$name" || missed=$((missed + 1))

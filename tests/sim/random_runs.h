@@ -1,4 +1,4 @@
-/* Random schedules of mixed work. */
+/* Random schedules. */
 #ifndef CELLAR_TESTS_SIM_RANDOM_RUNS_H
 #define CELLAR_TESTS_SIM_RANDOM_RUNS_H
 
@@ -20,6 +20,8 @@ struct random_totals {
 
 /* Everything in a schedule follows from its seed. False: sim_failure() says what is wrong. */
 bool random_run(uint64_t seed, struct random_totals *totals);
+/* Four threads, one attempt or two each, on three cells: short, and everybody meets everybody. */
+bool crowd_run(uint64_t seed, struct random_totals *totals);
 
 /* Adds up what the run did. */
 void random_count(struct random_totals *totals);

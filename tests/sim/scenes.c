@@ -8,6 +8,10 @@
 #include "sim/world.h"
 
 #define START_ROOMY 7
+/* The step at which actor_stale() has claimed its first cell. */
+#define STALE_HAS_CLAIMED 18
+/* The step at which the helper after it has seen that the record is open. */
+#define HELPER_HAS_LOOKED 28
 
 static struct actor_attempt both = {2, {0, 3}, false, false, 1};
 static struct actor_attempt both_backwards = {2, {0, 3}, true, false, 1};
@@ -16,6 +20,7 @@ static struct actor_attempt second = {1, {3}, false, false, 1};
 static struct actor_attempt first_settled = {1, {0}, false, true, 1};
 static struct actor_reader reader = {2, {0, 3}, false, false};
 static struct actor_reader reader_of_first = {1, {0}, false, false};
+static struct actor_reader helper_of_first = {1, {0}, false, true};
 static struct actor_reader snapshot = {2, {0, 3}, true, false};
 
 static void scene_world(void) {
@@ -80,6 +85,17 @@ static void begin_late(void) {
     world_spawn_reclaimer();
 }
 
+/* A helper that looked while the record was open claims its cell when it has been refused, cleaned
+ * up and written; a reader meets this claim. */
+static void begin_two_graces(void) {
+    scene_world();
+    sim_spawn("stale", actor_stale, NULL, false);
+    sim_spawn("helper", actor_reader, &helper_of_first, false);
+    sim_spawn("reader", actor_reader, &reader_of_first, false);
+    scene_writer();
+    world_spawn_reclaimer();
+}
+
 static void begin_all(void) {
     begin_pair();
     sim_spawn("reader", actor_reader, &reader, false);
@@ -88,13 +104,14 @@ static void begin_all(void) {
 }
 
 const struct search_scene scenes[] = {
-    {"pair", begin_pair, scene_writer, SEARCH_UNBOUNDED},
-    {"pair-reader", begin_pair_reader, scene_writer, 3},
-    {"pair-writer", begin_pair_writer, NULL, 3},
-    {"owner-writer-reclaim", begin_owner_writer_reclaim, NULL, 2},
-    {"retry", begin_retry, NULL, 2},
-    {"snapshot", begin_snapshot, NULL, 2},
-    {"late", begin_late, NULL, 1},
-    {"all", begin_all, NULL, 1},
-    {NULL, NULL, NULL, 0},
+    {"pair", begin_pair, scene_writer, SEARCH_UNBOUNDED, {0, 0}},
+    {"pair-reader", begin_pair_reader, scene_writer, 3, {0, 0}},
+    {"pair-writer", begin_pair_writer, NULL, 3, {0, 0}},
+    {"owner-writer-reclaim", begin_owner_writer_reclaim, NULL, 2, {0, 0}},
+    {"retry", begin_retry, NULL, 2, {0, 0}},
+    {"snapshot", begin_snapshot, NULL, 2, {0, 0}},
+    {"late", begin_late, NULL, 1, {0, 0}},
+    {"two-graces", begin_two_graces, NULL, 2, {STALE_HAS_CLAIMED, HELPER_HAS_LOOKED}},
+    {"all", begin_all, NULL, 1, {0, 0}},
+    {NULL, NULL, NULL, 0, {0, 0}},
 };

@@ -32,6 +32,7 @@ struct choice {
 
 static struct {
     unsigned bound;
+    const uint64_t *head_starts;
     unsigned preemptions;
     uint32_t depth;    /* choices made in this run */
     uint32_t length;   /* of `path`: beyond, the first alternative is taken */
@@ -92,10 +93,18 @@ static bool search_is_known(const struct sim_thread *current, bool goes_on) {
 static struct sim_thread *search_choose(void *context, struct sim_thread *current,
                                         uint64_t *decide_at) {
     uint32_t runnable = sim_runnable();
-    bool goes_on = current != NULL && (runnable >> sim_thread_number(current) & 1) != 0;
+    /* Whom the head start has brought so far does not go on by itself. */
+    bool goes_on = current != NULL && sim_steps() != search.head_starts[1] &&
+                   (runnable >> sim_thread_number(current) & 1) != 0;
     bool spent = search.bound != SEARCH_UNBOUNDED && search.preemptions >= search.bound;
 
     (void)context;
+    for (unsigned i = 0; i < 2; i++) {
+        if (sim_steps() < search.head_starts[i]) {
+            *decide_at = search.head_starts[i];
+            return sim_thread_at(i);
+        }
+    }
     /* Nobody is left to see in which order the daemons do the rest. */
     if (sim_actors_are_done()) {
         return search_pick(runnable, 0, current);
@@ -128,6 +137,7 @@ static bool search_one(const struct search_scene *scene) {
     const struct sim_strategy strategy = {search_choose, NULL, NULL};
 
     search.bound = scene->bound;
+    search.head_starts = scene->head_starts;
     search.preemptions = 0;
     search.depth = 0;
     search.pruned = false;

@@ -14,6 +14,8 @@ struct search_scene {
     void (*begin)(void);
     void (*end)(void); /* spawns who finishes the run, without choices; NULL: all are there */
     unsigned bound;    /* preemptions, or SEARCH_UNBOUNDED */
+    /* The threads spawned first and second run alone until these steps; the search begins there. */
+    uint64_t head_starts[2];
 };
 
 struct search_totals {
