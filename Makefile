@@ -72,6 +72,7 @@ EXAMPLE_DIRS      := $(sort $(dir $(call with_main,$(wildcard examples/*/*.c))))
 EXAMPLE_PROGRAMS  := $(patsubst examples/%.c,build/bin/%,$(EXAMPLE_MAINS)) \
                      $(patsubst examples/%/,build/bin/%,$(EXAMPLE_DIRS))
 LIBS_OF_replay    := -lz
+LIBS_OF_cellard   := -lmicrohttpd -ljansson
 
 OWN_FILES = $(shell find include lib examples tests bench -name '*.[ch]' 2>/dev/null | sort)
 
@@ -113,8 +114,8 @@ bench: build/bench/cellar-bench ## Build and run the benchmark; ARGS= is passed 
 	$(Q)build/bench/cellar-bench $(ARGS)
 endif
 
-serve:
-	@echo "make serve: the HTTP server is not part of cellar yet" >&2; exit 1
+serve: build/bin/cellard ## Start the example server on 127.0.0.1:8080, data in cellard.d; ARGS=
+	$(Q)exec build/bin/cellard $(ARGS)
 
 install: library ## Install to PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
@@ -248,6 +249,9 @@ $(foreach f,$(EXAMPLE_MAINS),\
     $(eval $(call EXAMPLE_RULE,$(basename $(notdir $f)),$f $(EXAMPLE_SHARED))))
 $(foreach d,$(EXAMPLE_DIRS),\
     $(eval $(call EXAMPLE_RULE,$(patsubst examples/%/,%,$d),$(wildcard $d*.c))))
+
+# The page is taken in by the assembler, which the compiler's list of dependencies does not know.
+build/obj/release/examples/cellard/assets.o: examples/cellard/page.html
 
 build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES)) \
                           $(LIB_OBJECTS_release) build/obj/release/sources

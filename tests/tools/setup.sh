@@ -17,6 +17,8 @@ liburcu-dev|/usr/include/urcu-bp.h /usr/include/*/urcu-bp.h
 libxxhash-dev|/usr/include/xxhash.h
 libjemalloc-dev|/usr/include/jemalloc/jemalloc.h
 zlib1g-dev|/usr/include/zlib.h
+libmicrohttpd-dev|/usr/include/microhttpd.h
+libjansson-dev|/usr/include/jansson.h
 '
 check_packages='
 g++|g++
