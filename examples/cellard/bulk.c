@@ -8,7 +8,7 @@
 
 enum {
     BULK_MAX = 1000,
-    BULK_WAIT_MS = 100 /* for space in the ring: a thousand commits may fill it */
+    BULK_WAIT_MS = 250 /* for space in the ring: a thousand commits may fill it */
 };
 
 /* What became of one entry. */

@@ -124,7 +124,7 @@ static enum MHD_Result http_receive(struct request *request, const char *data, s
 }
 
 static enum MHD_Result http_run(struct request *request) {
-    if (request->stage == REQUEST_RECEIVING && request->follow_lsn != 0) {
+    if (request->stage <= REQUEST_FOLLOWING && request->follow_lsn != 0) {
         cellar_status status = cellar_wait_listed(request->server->store, request->follow_lsn, 0);
         if (status == CELLAR_TIMEOUT) {
             return http_wait(request, REQUEST_FOLLOWING);
@@ -134,8 +134,7 @@ static enum MHD_Result http_run(struct request *request) {
             return http_send(request);
         }
     }
-    request_run(request);
-    return http_answer(request);
+    return request_run(request) ? http_answer(request) : http_wait(request, REQUEST_RETRYING);
 }
 
 static enum MHD_Result http_access(void *context, struct MHD_Connection *connection,
@@ -163,6 +162,7 @@ static enum MHD_Result http_access(void *context, struct MHD_Connection *connect
         }
         return request->refused ? http_send(request) : http_run(request);
     case REQUEST_FOLLOWING:
+    case REQUEST_RETRYING:
         return http_run(request);
     default:
         return http_send(request);

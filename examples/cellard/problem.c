@@ -1,5 +1,7 @@
 #include "problem.h"
 
+#include "server.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
@@ -115,11 +117,15 @@ static void problem_refusal(struct request *request, cellar_status status,
 void problem_status(struct request *request, cellar_status status, const cellar_refusal *refusal) {
     char name[48];
     int http = problem_http_status(status);
+    request->busy = status == CELLAR_BUSY;
     problem_name(status, name, sizeof name);
     problem_open(request, name, http, cellar_status_text(status));
     if (refusal != NULL) {
         problem_detail(request, status == CELLAR_INVALID_ARGUMENT ? refusal->reason : NULL);
         problem_refusal(request, status, refusal);
+    }
+    if (status == CELLAR_FAILED) {
+        atomic_store(&request->server->failed, true);
     }
     if (http == 503 && status != CELLAR_FAILED && status != CELLAR_OUTCOME_UNKNOWN) {
         request->retry_after_s = 1;

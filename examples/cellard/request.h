@@ -16,6 +16,7 @@ struct peer;
 typedef enum request_stage {
     REQUEST_RECEIVING = 0, /* headers were checked; the body comes in */
     REQUEST_FOLLOWING,     /* waits until the lists include the commit it named */
+    REQUEST_RETRYING,      /* the log had no space prepared just then; is run again soon */
     REQUEST_SYNCING,       /* is answered when its commit is on disk */
     REQUEST_READY          /* the answer may go out */
 } request_stage;
@@ -66,6 +67,7 @@ struct request {
     char allowed[64];
     bool close;
     bool completed;
+    bool busy; /* the answer is CELLAR_BUSY */
 
     /* Of the handler; given back before the answer waits. */
     struct arena arena;
@@ -96,7 +98,7 @@ void request_begin(struct request *request, struct server *server,
                    struct MHD_Connection *connection, const char *method, const char *path,
                    const char *version);
 void request_end(struct request *request);
-/* Runs the handler. */
-void request_run(struct request *request);
+/* Runs the handler. False: there was no space for its commit; it is to be run again soon. */
+bool request_run(struct request *request);
 
 #endif

@@ -10,6 +10,7 @@
 enum {
     BODY_DEPTH_MAX = 8
 };
+#define RETRY_NS UINT64_C(1000000000)
 
 void request_saw(struct request *request, uint64_t lsn) {
     request->lsn = lsn > request->lsn ? lsn : request->lsn;
@@ -110,8 +111,18 @@ static bool is_cached(const struct request *request) {
     return strcmp(request->cached, "*") == 0 || strstr(request->cached, tag) != NULL;
 }
 
-void request_run(struct request *request) {
+bool request_run(struct request *request) {
+    request->busy = false;
+    request->retry_after_s = 0;
     request->route->handle(request);
+    if (request->json != NULL) {
+        json_decref(request->json);
+        request->json = NULL;
+    }
+    /* Space for a commit is prepared in steps; a serving thread must not wait for the next one. */
+    if (request->busy && peer_clock_ns() - request->started_ns < RETRY_NS) {
+        return false;
+    }
     if (is_cached(request)) {
         request->status = 304;
         text_clear(&request->answer);
@@ -120,10 +131,6 @@ void request_run(struct request *request) {
         request->sync_lsn = 0;
     }
     /* While the answer waits, it and its few numbers are all that is kept. */
-    if (request->json != NULL) {
-        json_decref(request->json);
-        request->json = NULL;
-    }
     request->query = NULL;
     arena_release(&request->arena);
     if (request->answer.failed) {
@@ -131,4 +138,5 @@ void request_run(struct request *request) {
         request->fixed = "";
         request->fixed_bytes = 0;
     }
+    return true;
 }

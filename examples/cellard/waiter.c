@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-    FOLLOWING_POLL_MS = 1, /* lists have no event; they follow within milliseconds */
+    POLLING_MS = 1,        /* lists and space have no event; both follow within milliseconds */
     WAITING_POLL_MS = 100, /* how soon a failed log is noticed */
     IDLE_POLL_MS = 1000
 };
@@ -58,7 +58,7 @@ static void kick(const struct waiter *waiter) {
 void waiter_add(struct waiter *waiter, struct request *request) {
     /* Its own copies: once it has been pushed the request may be answered and gone. */
     uint64_t lsn = request->sync_lsn;
-    bool follows = request->stage == REQUEST_FOLLOWING;
+    bool is_polled = request->stage != REQUEST_SYNCING;
     (void)atomic_fetch_add_explicit(&waiter->waiting, 1, memory_order_relaxed);
     MHD_suspend_connection(request->connection);
     request->next = atomic_load_explicit(&waiter->arrived, memory_order_relaxed);
@@ -68,7 +68,7 @@ void waiter_add(struct waiter *waiter, struct request *request) {
      * one. */
     while (!atomic_compare_exchange_weak(&waiter->arrived, &request->next, request)) {
     }
-    if (follows || lsn < cellar_durable_lsn(waiter->store)) {
+    if (is_polled || lsn < cellar_durable_lsn(waiter->store)) {
         kick(waiter);
     }
 }
@@ -86,9 +86,9 @@ static void take_arrived(struct waiter *waiter) {
     struct request *taken = atomic_exchange(&waiter->arrived, NULL);
     while (taken != NULL) {
         struct request *next = taken->next;
-        if (taken->stage == REQUEST_FOLLOWING) {
-            taken->next = waiter->following;
-            waiter->following = taken;
+        if (taken->stage != REQUEST_SYNCING) {
+            taken->next = waiter->polling;
+            waiter->polling = taken;
         } else {
             heap_push(waiter, (waiter_entry){taken->sync_lsn, taken});
         }
@@ -106,20 +106,19 @@ static void fail_syncing(struct waiter *waiter) {
     }
 }
 
-static void resume_followers(struct waiter *waiter) {
-    struct request **link = &waiter->following;
+/* Resumes what need not wait any more; the handler decides what comes of it. */
+static void resume_polled(struct waiter *waiter) {
+    struct request **link = &waiter->polling;
     while (*link != NULL) {
         struct request *request = *link;
-        cellar_status status = cellar_wait_listed(waiter->store, request->follow_lsn, 0);
-        if (status == CELLAR_TIMEOUT) {
+        request_stage stage = request->stage;
+        if (stage == REQUEST_FOLLOWING &&
+            cellar_wait_listed(waiter->store, request->follow_lsn, 0) == CELLAR_TIMEOUT) {
             link = &request->next;
             continue;
         }
         *link = request->next;
-        if (status != CELLAR_OK) {
-            problem_status(request, status, NULL);
-        }
-        resume(waiter, request, status == CELLAR_OK ? REQUEST_FOLLOWING : REQUEST_READY);
+        resume(waiter, request, stage);
     }
 }
 
@@ -136,7 +135,7 @@ static void *waiter_run(void *context) {
                                {.fd = waiter->kick_fd, .events = POLLIN}};
     for (;;) {
         int timeout_ms = waiter->syncing_count != 0 ? WAITING_POLL_MS : IDLE_POLL_MS;
-        bool was_kicked = poll(polled, 2, waiter->following ? FOLLOWING_POLL_MS : timeout_ms) > 0;
+        bool was_kicked = poll(polled, 2, waiter->polling != NULL ? POLLING_MS : timeout_ms) > 0;
         if (was_kicked) {
             drain(polled[0].fd, polled[0].revents);
             drain(polled[1].fd, polled[1].revents);
@@ -146,13 +145,13 @@ static void *waiter_run(void *context) {
         while (waiter->syncing_count != 0 && waiter->syncing[0].lsn < durable) {
             resume(waiter, heap_pop(waiter), REQUEST_READY);
         }
-        resume_followers(waiter);
+        resume_polled(waiter);
         if (waiter->syncing_count != 0 &&
             cellar_wait(waiter->store, waiter->syncing[0].lsn, 0) == CELLAR_OUTCOME_UNKNOWN) {
             fail_syncing(waiter);
         }
         if (atomic_load(&waiter->stopping) && waiter->syncing_count == 0 &&
-            waiter->following == NULL && atomic_load(&waiter->arrived) == NULL) {
+            waiter->polling == NULL && atomic_load(&waiter->arrived) == NULL) {
             return NULL;
         }
     }

@@ -1,6 +1,7 @@
-/* Requests that wait for the log: until their commit is on disk, or until the lists include the
- * commit they named. Their connections are suspended, so no serving thread waits; one thread
- * sleeps on cellar's event descriptor and resumes them, in the order of their commits. */
+/* Requests that wait for the log: until their commit is on disk, until the lists include the
+ * commit they named, or until there is space again. Their connections are suspended, so no serving
+ * thread waits; one thread sleeps on cellar's event descriptor and resumes them, in the order of
+ * their commits. */
 #ifndef CELLARD_WAITER_H
 #define CELLARD_WAITER_H
 
@@ -24,7 +25,7 @@ struct waiter {
     struct request *_Atomic arrived; /* pushed by serving threads */
     waiter_entry *syncing;           /* a heap: the lowest LSN first */
     size_t syncing_count;
-    struct request *following;
+    struct request *polling; /* what has no event: following and retrying */
     _Atomic size_t waiting;
     _Atomic bool log_failed;
 };
