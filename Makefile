@@ -250,8 +250,16 @@ $(foreach f,$(EXAMPLE_MAINS),\
 $(foreach d,$(EXAMPLE_DIRS),\
     $(eval $(call EXAMPLE_RULE,$(patsubst examples/%/,%,$d),$(wildcard $d*.c))))
 
+# The server under AddressSanitizer; its tests run it as well.
+build/bin/cellard-asan: $(patsubst %.c,build/obj/asan/%.o,$(wildcard examples/cellard/*.c)) \
+                        $(LIB_OBJECTS_asan)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(FLAGS_OF_asan) -o $@ $^ $(LIBS) -lm $(LIBS_OF_cellard)
+
 # The page is taken in by the assembler, which the compiler's list of dependencies does not know.
-build/obj/release/examples/cellard/assets.o: examples/cellard/page.html
+build/obj/release/examples/cellard/assets.o build/obj/asan/examples/cellard/assets.o: \
+    examples/cellard/page.html
 
 build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES)) \
                           $(LIB_OBJECTS_release) build/obj/release/sources

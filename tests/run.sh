@@ -167,7 +167,7 @@ step_of_tests() {
 # --- Steps, quick ones first -------------------------------------------------------------------
 
 steps=(format layers layers-self-test limits limits-self-test shellcheck build symbols clang
-    aarch64 unit flow replay-totals replay-hostile replay-kill demo stress asan tsan install
+    aarch64 server unit flow replay-totals replay-hostile replay-kill demo stress asan tsan install
     clang-tidy cppcheck)
 
 make_step() {
@@ -188,6 +188,7 @@ run_step() {
     symbols) step_with_cases symbols tests/tools/symbols.sh ;;
     clang) make_step clang lib-clang ;;
     aarch64) make_step aarch64 lib-aarch64 ;;
+    server) step_with_cases server tests/server/run.sh ;;
     unit | flow | stress) step_of_tests "$1" test "$1" ;;
     replay-*) step_with_cases "$1" "tests/flow/${1//-/_}.sh" ;;
     demo) step demo "$MAKE" --no-print-directory demo ;;

@@ -57,7 +57,7 @@ const char *headers_smuggling(const struct headers *headers, const char *version
     if (headers->transfer_encoding != NULL &&
         (strcasecmp(headers->transfer_encoding, "chunked") != 0 ||
          strcmp(version, MHD_HTTP_VERSION_1_1) != 0)) {
-        return "the only Transfer-Encoding known here is chunked, in HTTP/1.1";
+        return "the only Transfer-Encoding known here is chunked, and it is of version 1.1";
     }
     if (headers->content_length != NULL &&
         (headers->content_length[0] == '\0' || strlen(headers->content_length) > 18 ||
