@@ -45,7 +45,7 @@ static void http_headers(const struct request *request, struct MHD_Response *res
         header(response, "X-Content-Type-Options", "nosniff");
         header(response, "Content-Security-Policy",
                "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-               "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'");
+               "connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'");
     }
     /* Near the limit places become free sooner when nobody keeps one for a later request. */
     if (request->close || peers_level(&request->server->peers) >= SERVER_LEVEL_CRITICAL) {

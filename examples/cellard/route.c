@@ -4,7 +4,7 @@
 
 static const route_area *const areas[] = {&area_products, &area_stock,       &area_accounts,
                                           &area_orders,   &area_order_reads, &area_bulk,
-                                          &area_whole,    &area_service};
+                                          &area_whole,    &area_live,        &area_service};
 
 static const struct route *table[ROUTES_MAX];
 static const char *titles[ROUTES_MAX];
@@ -26,6 +26,10 @@ size_t route_count(void) {
 
 const struct route *route_at(size_t number) {
     return table[number];
+}
+
+bool route_is_service(size_t number) {
+    return strcmp(titles[number], area_service.title) == 0;
 }
 
 const char *route_area_title(size_t number) {

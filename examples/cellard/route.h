@@ -75,8 +75,10 @@ typedef struct route_area {
 } route_area;
 
 extern const route_area area_products, area_stock, area_accounts, area_orders, area_order_reads,
-    area_bulk, area_whole, area_service;
+    area_bulk, area_whole, area_live, area_service;
 
+/* Not part of the shop: the page, probes, numbers. */
+bool route_is_service(size_t number);
 /* The area of a route, for the description. */
 const char *route_area_title(size_t number);
 

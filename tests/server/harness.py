@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import uuid
 
 BINARY = os.environ.get("CELLARD", "build/bin/cellard")
@@ -137,8 +138,8 @@ class Server:
 
     def sell(self, sku, units, price=450):
         """Puts a product on sale."""
-        made = self.put("/v1/products/" + sku, {"name": sku.title(), "unit_price": price},
-                        if_none_match="*")
+        made = self.put("/v1/products/" + urllib.parse.quote(sku, ""),
+                        {"name": sku.title(), "unit_price": price}, if_none_match="*")
         expect(made.status, 201, "product")
         expect(self.post("/v1/stock/receipts",
                          {"lines": [{"sku": sku, "quantity": units}]}).status, 201, "receipt")

@@ -78,6 +78,7 @@ CALLS = [
                                          "unit_price": 1, "attributes": "x"}]}),
     ("bulk.orders", {}, {"orders": [{**order("tea", 1), "id": ID[4]}, order("none", 1)]}),
     ("audit.run", {}, None),
+    ("live.get", {}, None),
     ("page", {}, None),
     ("openapi", {}, None),
     ("problems.get", {"name": "out-of-stock"}, None),
