@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 const char *const health_levels[] = {NULL, "up", "warning", "critical", "down", FIELD_CHOICES_END};
 
@@ -28,6 +29,30 @@ int64_t health_disk_level(const struct server *server) {
     return reachable == 0 ? 100 : 100 - (int64_t)((uint64_t)disk.f_bavail * 100 / reachable);
 }
 
+/* The number that stands first in a file, or -1. */
+static int64_t read_number(const char *path, const char *format) {
+    int64_t number = -1;
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        if (fscanf(file, format, &number) != 1) {
+            number = -1;
+        }
+        (void)fclose(file);
+    }
+    return number;
+}
+
+int64_t health_resident_bytes(void) {
+    int64_t pages = read_number("/proc/self/statm", "%*d %" SCNd64);
+    return pages < 0 ? 0 : pages * sysconf(_SC_PAGESIZE);
+}
+
+int64_t health_memory_limit_bytes(void) {
+    int64_t machine = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    int64_t group = read_number("/sys/fs/cgroup/memory.max", "%" SCNd64);
+    return group > 0 && group < machine ? group : machine;
+}
+
 static bool log_has_failed(struct server *server) {
     return atomic_load_explicit(&server->failed, memory_order_relaxed) ||
            atomic_load_explicit(&server->waiter.log_failed, memory_order_relaxed);
@@ -47,6 +72,7 @@ void health_look(struct server *server, struct health *health) {
     int64_t ring = health_ring_level(server, &statistics);
     int64_t disk = health_disk_level(server);
     int64_t connections = peers_level(&server->peers);
+    int64_t memory = health_resident_bytes() * 100 / health_memory_limit_bytes();
     int64_t bodies = atomic_load_explicit(&server->body_bytes, memory_order_relaxed) * 100 /
                      server->settings->body_budget_bytes;
     bool failed = log_has_failed(server) || status != CELLAR_OK;
@@ -57,7 +83,8 @@ void health_look(struct server *server, struct health *health) {
     set(&at[2], "disk", level_of(disk), " % of the file system in use", disk);
     set(&at[3], "connections", level_of(connections), " % of the connections in use", connections);
     set(&at[4], "bodies", level_of(bodies), " % of the memory for bodies in use", bodies);
-    set(&at[5], "serving", draining ? HEALTH_DOWN : HEALTH_UP, " requests under way",
+    set(&at[5], "memory", level_of(memory), " % of the memory in use", memory);
+    set(&at[6], "serving", draining ? HEALTH_DOWN : HEALTH_UP, " requests under way",
         atomic_load_explicit(&server->under_way, memory_order_relaxed));
     health->level = HEALTH_UP;
     for (size_t i = 0; i < HEALTH_COMPONENTS; i++) {

@@ -12,7 +12,7 @@ typedef enum health_level {
 } health_level;
 
 enum {
-    HEALTH_COMPONENTS = 6
+    HEALTH_COMPONENTS = 7
 };
 
 typedef struct health_component {
@@ -34,5 +34,9 @@ bool health_is_ready(struct server *server);
 /* The share of the ring that is taken, in hundredths. */
 int64_t health_ring_level(const struct server *server, const cellar_statistics *statistics);
 int64_t health_disk_level(const struct server *server);
+/* What this process has in memory, and what it may have: the machine's memory, or the limit of its
+ * control group. */
+int64_t health_resident_bytes(void);
+int64_t health_memory_limit_bytes(void);
 
 #endif

@@ -154,6 +154,10 @@ static void write_server(struct server *server, struct text *out) {
         (double)atomic_load_explicit(&server->body_bytes, memory_order_relaxed));
     one(out, "cellard_disk_ratio", "gauge", "Share of the data's file system in use.",
         (double)health_disk_level(server) / 100);
+    one(out, "cellard_resident_bytes", "gauge", "Memory of the process.",
+        (double)health_resident_bytes());
+    one(out, "cellard_memory_limit_bytes", "gauge", "Memory it may have.",
+        (double)health_memory_limit_bytes());
     one(out, "cellard_uptime_seconds", "gauge", "Since the start.",
         SECONDS(peer_clock_ns() - server->started_ns));
     heading(out, "cellard_component_level", "gauge", "1 up, 2 warning, 3 critical, 4 down.");

@@ -7,8 +7,8 @@
 #include "problem.h"
 #include "server.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -145,7 +145,7 @@ static bool check_body(struct request *request, const struct headers *headers, b
     int64_t bytes_max = large ? settings->bulk_bytes : settings->body_bytes;
     int64_t bytes = 0;
     if (headers->content_length != NULL) {
-        (void)sscanf(headers->content_length, "%" SCNd64, &bytes);
+        bytes = strtoll(headers->content_length, NULL, 10);
     }
     if (!headers_have_body(headers)) {
         return true;
