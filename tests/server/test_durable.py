@@ -3,6 +3,8 @@ there afterwards; ended by a signal it answers what is under way and closes."""
 import os
 import random
 import signal
+import socket
+import tempfile
 import threading
 import time
 
@@ -125,6 +127,23 @@ def test_relaxed_answers_come_before_the_disk_and_follow_soon():
         server.kill()
         server.start()
         expect(server.get("/v1/orders/" + wanted["id"]).status, 200)
+
+
+def test_tells_systemd_when_it_is_ready_and_when_it_stops():
+    with tempfile.TemporaryDirectory() as place:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.bind(place + "/notify")
+            told.settimeout(10)
+            os.environ["NOTIFY_SOCKET"] = place + "/notify"
+            try:
+                server = Server()
+            finally:
+                del os.environ["NOTIFY_SOCKET"]
+            with server:
+                expect(told.recv(100), b"READY=1")
+                expect(server.get("/readyz").status, 200)
+                expect(server.stop(), 0)
+                expect(told.recv(100), b"STOPPING=1")
 
 
 def test_same_id_gets_the_same_answer_after_a_restart():

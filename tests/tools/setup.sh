@@ -3,6 +3,7 @@
 #
 #   tests/tools/setup.sh base     to build the library, the examples and the benchmark
 #   tests/tools/setup.sh check    the same and everything `make check` uses
+#   tests/tools/setup.sh load     the same and what `make load` uses
 #
 # Does nothing when all is there. On Debian and its kin missing packages come through apt-get, as
 # root or with sudo; elsewhere the script names what is missing and fails.
@@ -30,6 +31,10 @@ shellcheck|shellcheck
 pkg-config|pkg-config
 python3|python3
 libcmocka-dev|/usr/include/cmocka.h
+'
+load_packages='
+python3|python3
+wrk|wrk
 '
 # On an aarch64 machine the native compiler is the one that is needed.
 cross_packages='
@@ -69,8 +74,9 @@ check)
     wanted=$base_packages$check_packages
     [ "$(uname -m)" = aarch64 ] || wanted+=$cross_packages
     ;;
+load) wanted=$base_packages$load_packages ;;
 *)
-    echo "usage: $0 base|check" >&2
+    echo "usage: $0 base|check|load" >&2
     exit 2
     ;;
 esac
