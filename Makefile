@@ -81,8 +81,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench check demo serve load install help test asan tsan format tidy clean FORCE \
-        setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
+.PHONY: all library bench check demo serve load install help test asan tsan format tidy clean \
+        FORCE setup-base setup-check build-bench clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) $(addprefix tests-,test asan tsan)
 
 # --- Targets -----------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ endif
 serve: build/bin/cellard ## Start the example server on 127.0.0.1:8080, data in cellard.d; ARGS=
 	$(Q)exec build/bin/cellard $(ARGS)
 
-load: build/bin/cellard build-bench ## Load the example server with wrk, its figures beside the incumbent's; ARGS=--full
+load: build/bin/cellard build-bench ## Load tests of the example server with wrk; ARGS=--full
 	$(Q)tests/tools/setup.sh load
 	$(Q)bench/load/run.py $(ARGS)
 

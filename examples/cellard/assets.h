@@ -2,7 +2,9 @@
 #ifndef CELLARD_ASSETS_H
 #define CELLARD_ASSETS_H
 
+#include <stdint.h>
+
 extern const char asset_page[];
-extern const char asset_page_end[];
+extern const uint64_t asset_page_bytes;
 
 #endif

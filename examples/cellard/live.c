@@ -174,7 +174,7 @@ static void live_get(struct request *request) {
     struct metrics *metrics = &server->metrics;
     live_bucket buckets[METRICS_BUCKETS] = {{.count = 0}};
     live_hot shown[HOT_SHOWN] = {{.units = 0}};
-    struct health health;
+    struct health health = {.level = HEALTH_UP};
     health_look(server, &health);
     struct live live = {.level = health.level,
                         .uptime_ms =

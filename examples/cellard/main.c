@@ -85,7 +85,7 @@ int main(int argc, char **argv) {
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     struct server *server = calloc(1, sizeof *server);
-    if (server == NULL || (settings.tokens != NULL &&
+    if (server == NULL || (settings.tokens[0] != '\0' &&
                            !auth_load(&server->auth, settings.tokens, error, sizeof error))) {
         (void)fprintf(stderr, "cellard: %s\n", server == NULL ? "out of memory" : error);
         free(server);

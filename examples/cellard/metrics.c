@@ -45,8 +45,9 @@ void metrics_request(struct metrics *metrics, size_t route, int status, uint64_t
 }
 
 void metrics_refusal(struct metrics *metrics, cellar_status status) {
-    if (status > 0 && (size_t)status < METRICS_REFUSALS) {
-        add(&shard(metrics)->refusals[status], 1);
+    size_t kind = (size_t)status;
+    if (kind != 0 && kind < METRICS_REFUSALS) {
+        add(&shard(metrics)->refusals[kind], 1);
     }
 }
 

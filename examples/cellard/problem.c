@@ -89,7 +89,10 @@ void problem_name(cellar_status status, char *out, size_t capacity) {
     const char *name = cellar_status_name(status);
     size_t i = 0;
     for (; name[i] != '\0' && i + 1 < capacity; i++) {
-        out[i] = name[i] == '_' ? '-' : (char)tolower((unsigned char)name[i]);
+        out[i] = (char)tolower((unsigned char)name[i]);
+        if (name[i] == '_') {
+            out[i] = '-';
+        }
     }
     out[i] = '\0';
 }

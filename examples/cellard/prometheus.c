@@ -140,7 +140,7 @@ static void write_store(struct server *server, struct text *out) {
 }
 
 static void write_server(struct server *server, struct text *out) {
-    struct health health;
+    struct health health = {.level = HEALTH_UP};
     health_look(server, &health);
     one(out, "cellard_connections", "gauge", "Connections held.",
         (double)atomic_load_explicit(&server->peers.count, memory_order_relaxed));

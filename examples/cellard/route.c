@@ -1,5 +1,6 @@
 #include "route.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const route_area *const areas[] = {&area_products, &area_stock,       &area_accounts,
@@ -78,10 +79,8 @@ void route_find(const char *method, const char *path, route_match *match_out) {
         /* A literal path comes before one with braces: "/v1/orders/quote" is no order's id. */
         if (strstr(match_out->allowed, table[i]->method) == NULL) {
             size_t length = strlen(match_out->allowed);
-            const char *before = length == 0 ? "" : ", ";
-            if (length + strlen(before) + strlen(table[i]->method) < sizeof match_out->allowed) {
-                (void)strcat(strcat(match_out->allowed, before), table[i]->method);
-            }
+            (void)snprintf(match_out->allowed + length, sizeof match_out->allowed - length, "%s%s",
+                           length == 0 ? "" : ", ", table[i]->method);
         }
     }
 }

@@ -10,7 +10,7 @@ static void service_page(struct request *request) {
     request->status = 200;
     request->type = "text/html; charset=utf-8";
     request->fixed = asset_page;
-    request->fixed_bytes = (size_t)(asset_page_end - asset_page);
+    request->fixed_bytes = asset_page_bytes;
 }
 
 static void service_description(struct request *request) {
@@ -70,7 +70,7 @@ static const struct field health_fields[] = {
 static const struct shape shape_health = SHAPE("Health", health_view, health_fields);
 
 static void service_health(struct request *request) {
-    struct health health;
+    struct health health = {.level = HEALTH_UP};
     health_look(request->server, &health);
     const health_view view = {health.level, health.components, HEALTH_COMPONENTS};
     request_answer(request, health.level == HEALTH_DOWN ? 503 : 200, &shape_health, &view);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,7 +26,7 @@ struct setting {
 static const struct setting table[] = {
     TEXT(listen, "listen", "127.0.0.1:8080", "address and port; port 0 takes a free one"),
     TEXT(data, "data", "cellard.d", "directory of the store, made when absent"),
-    TEXT(tokens, "tokens", NULL, "file of bearer tokens; without one only loopback is served"),
+    TEXT(tokens, "tokens", "", "file of bearer tokens; without one only loopback is served"),
     NUMBER(threads, "threads", 1, 256, 0, "threads that serve [one per processor]"),
     NUMBER(connections, "connections", 8, 1000000, 12000, "connections held at a time"),
     NUMBER(connections_per_address, "connections-per-address", 0, 1000000, 0,
@@ -62,10 +61,10 @@ static void *member(struct settings *settings, const struct setting *setting) {
 }
 
 void settings_default(struct settings *settings) {
-    *settings = (struct settings){.listen = NULL};
+    *settings = (struct settings){.help = false};
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         if (table[i].max == 0) {
-            *(const char **)member(settings, &table[i]) = table[i].text;
+            (void)snprintf(member(settings, &table[i]), SETTINGS_TEXT_BYTES, "%s", table[i].text);
         } else {
             *(int64_t *)member(settings, &table[i]) = table[i].normal;
         }
@@ -98,6 +97,16 @@ static bool set_limit(struct settings *settings, const char *value, char *error,
     return true;
 }
 
+static bool set_text(char *text, const char *name, const char *value, char *error,
+                     size_t capacity) {
+    if (strlen(value) >= SETTINGS_TEXT_BYTES) {
+        (void)snprintf(error, capacity, "%s: too long", name);
+        return false;
+    }
+    (void)snprintf(text, SETTINGS_TEXT_BYTES, "%s", value);
+    return true;
+}
+
 static bool set(struct settings *settings, const char *name, const char *value, char *error,
                 size_t capacity) {
     if (strcmp(name, "limit") == 0) {
@@ -109,8 +118,7 @@ static bool set(struct settings *settings, const char *name, const char *value, 
             continue;
         }
         if (table[i].max == 0) {
-            *(const char **)member(settings, &table[i]) = value;
-            return true;
+            return set_text(member(settings, &table[i]), name, value, error, capacity);
         }
         if (!parse_signed(value, &number) || number < table[i].min || number > table[i].max) {
             (void)snprintf(error, capacity, "%s: must be %" PRId64 " to %" PRId64, name,
@@ -137,12 +145,7 @@ static bool set_line(struct settings *settings, char *line, char *error, size_t 
     }
     value += strspn(value, space);
     value[strcspn(value, space)] = '\0';
-    char *kept = strdup(value);
-    if (kept == NULL) {
-        (void)snprintf(error, capacity, "out of memory");
-        return false;
-    }
-    return set(settings, name, kept, error, capacity);
+    return set(settings, name, value, error, capacity);
 }
 
 static bool read_file(struct settings *settings, const char *path, char *error, size_t capacity) {
@@ -195,7 +198,7 @@ void settings_usage(FILE *to) {
         (void)fprintf(to, "  --%-24s %s", table[i].name, table[i].about);
         if (table[i].max != 0 && table[i].normal != 0) {
             (void)fprintf(to, " [%" PRId64 "]", table[i].normal);
-        } else if (table[i].text != NULL) {
+        } else if (table[i].max == 0 && table[i].text[0] != '\0') {
             (void)fprintf(to, " [%s]", table[i].text);
         }
         (void)fputs("\n", to);

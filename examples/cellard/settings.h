@@ -6,10 +6,14 @@
 
 #include <stdio.h>
 
+enum {
+    SETTINGS_TEXT_BYTES = 1024
+};
+
 struct settings {
-    const char *listen; /* address:port; port 0: any that is free */
-    const char *data;
-    const char *tokens; /* NULL: none, which only loopback may go without */
+    char listen[SETTINGS_TEXT_BYTES]; /* address:port; port 0: any that is free */
+    char data[SETTINGS_TEXT_BYTES];
+    char tokens[SETTINGS_TEXT_BYTES]; /* empty: none, which only loopback may go without */
     int64_t threads;
     int64_t connections;
     int64_t connections_per_address;
@@ -33,7 +37,7 @@ struct settings {
 };
 
 void settings_default(struct settings *settings);
-/* Texts point into argv or stay allocated for the life of the process. False: `error` says why. */
+/* False: `error` says why. */
 bool settings_read(struct settings *settings, int argc, char **argv, char *error, size_t capacity);
 void settings_usage(FILE *to);
 
