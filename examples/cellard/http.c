@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-    CONNECTION_MEMORY_BYTES = 16384 /* holds the headers, and the body piece by piece */
+    CONNECTION_MEMORY_BYTES = 12288 /* for the headers, and for the body piece by piece */
 };
 
 /* ---- Answering ---- */
