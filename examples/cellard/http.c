@@ -112,6 +112,12 @@ static enum MHD_Result http_receive(struct request *request, const char *data, s
         request->retry_after_s = 1;
         request->refused = true;
         request->close = true;
+        /* Others may have its room at once, not only when the rest has been thrown away. */
+        (void)atomic_fetch_sub_explicit(&server->body_bytes, (int64_t)request->body_bytes,
+                                        memory_order_relaxed);
+        request->body_bytes = 0;
+        text_destroy(&request->body);
+        text_create(&request->body);
         return MHD_YES;
     }
     if (request->body.bytes + arrived > (size_t)bytes_max) {
@@ -254,12 +260,13 @@ bool http_start(struct server *server, char *error, size_t capacity) {
 }
 
 void http_quiesce(struct server *server) {
-    int fd = MHD_quiesce_daemon(server->daemon);
-    if (fd >= 0) {
-        (void)close(fd);
-    }
+    /* Closed only with the threads gone: each of them still takes it out of its epoll set. */
+    server->quiesced_fd = MHD_quiesce_daemon(server->daemon);
 }
 
 void http_stop(struct server *server) {
     MHD_stop_daemon(server->daemon);
+    if (server->quiesced_fd >= 0) {
+        (void)close(server->quiesced_fd);
+    }
 }

@@ -7,7 +7,7 @@
 bool http_start(struct server *server, char *error, size_t capacity);
 /* No new connection is taken. */
 void http_quiesce(struct server *server);
-/* Must find no request waiting. */
+/* After http_quiesce(). Must find no request waiting. */
 void http_stop(struct server *server);
 
 #endif

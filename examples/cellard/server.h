@@ -29,6 +29,7 @@ struct server {
     struct peers peers;
     struct waiter waiter;
     struct MHD_Daemon *daemon;
+    int quiesced_fd;  /* what was listened on; -1: it is closed with the daemon */
     char address[64]; /* as bound */
     uint64_t started_ns;
     struct text description; /* /openapi.json */
