@@ -41,6 +41,16 @@ static void write_quoted(struct text *out, const char *plain) {
     text_add(out, "\"", 1);
 }
 
+/* A library newer than this table may know values that are not in it. */
+static const char *choice_name(const struct field *field, int value) {
+    for (int i = 0; field->choices[i] != FIELD_CHOICES_END; i++) {
+        if (i == value && field->choices[i] != NULL) {
+            return field->choices[i];
+        }
+    }
+    return "other";
+}
+
 static void write_list(struct text *out, const struct field *field, const void *value) {
     const char *entries = *(const char *const *)((const char *)value + field->offset);
     size_t count = *(const size_t *)((const char *)value + field->count_offset);
@@ -86,7 +96,7 @@ static void write_value(struct text *out, const struct field *field, const void 
         text_put(out, *(const bool *)at ? "true" : "false");
         break;
     case FIELD_CHOICE:
-        write_quoted(out, field->choices[*(const int *)at]);
+        write_quoted(out, choice_name(field, *(const int *)at));
         break;
     case FIELD_TEXT:
         text_json(out, *(const char *const *)at != NULL ? *(const char *const *)at : "");

@@ -13,7 +13,7 @@ TOKENS = """# role token actor
 read  read-token-0123456789
 sell  sell-token-0123456789 42
 admin admin-token-0123456789 7
-"""
+admin """ + "x" * 128 + "\n"
 
 
 def bearer(role):
@@ -37,6 +37,9 @@ def test_roles():
         expect(server.call("POST", "/v1/orders", order("a", 1), bearer("read")).status, 403)
         expect(server.call("POST", "/v1/orders", order("a", 1), bearer("sell")).problem,
                "out-of-stock")
+        long = "Bearer " + "x" * 128
+        expect(server.call("GET", path, None, {"Authorization": long}).status, 200)
+        expect(server.call("GET", path, None, {"Authorization": long + "x"}).status, 401)
         expect(server.call("GET", "/metrics").status, 401)
         expect(server.call("GET", "/livez").status, 200)
         expect(server.call("GET", "/").status, 200)

@@ -146,6 +146,16 @@ def test_smuggling():
         expect(closed, first != b"DELETE", "no such route: its body is thrown away")
 
 
+def test_headers_that_stand_there_twice():
+    for header in (b"Content-Length: 4\r\nContent-Length: 4", b"Host: 127.0.0.1",
+                   b"If-Match: \"64\"\r\nIf-Match: *", b"Cellar-Lsn: 1\r\ncellar-lsn: 1",
+                   b"Authorization: a\r\nAuthorization: b", JSON.strip(),
+                   b"Idempotency-Key: a\r\nIdempotency-Key: b"):
+        received, closed = server.raw(FIRST + HOST + JSON + header + b"\r\n\r\n{}{}", 3)
+        expect((closed, status_of(received)), (True, 400), header)
+        expect(b"twice" in received, True, (header, received[-200:]))
+
+
 def test_broken_http():
     for request in (b"GET /livez HTTP/1.1\r\n\r\n", b"GET /livez\r\n\r\n", b"\x16\x03\x01\r\n\r\n",
                     b"GET /livez HTTP/3.9\r\n\r\n",

@@ -31,6 +31,7 @@ shellcheck|shellcheck
 pkg-config|pkg-config
 python3|python3
 libcmocka-dev|/usr/include/cmocka.h
+curl|curl
 '
 load_packages='
 python3|python3
