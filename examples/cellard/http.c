@@ -2,6 +2,7 @@
 
 #include "listen.h"
 #include "problem.h"
+#include "turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,7 @@ static enum MHD_Result http_access(void *context, struct MHD_Connection *connect
                                    const char *upload, size_t *upload_bytes, void **memory) {
     struct request *request = *memory;
     if (request == NULL) {
+        turn_soon();
         request = calloc(1, sizeof *request);
         if (request == NULL) {
             return MHD_NO;

@@ -1,6 +1,7 @@
 #include "waiter.h"
 
 #include "problem.h"
+#include "turn.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -133,6 +134,7 @@ static void *waiter_run(void *context) {
     struct waiter *waiter = context;
     struct pollfd polled[2] = {{.fd = waiter->durable_fd, .events = POLLIN},
                                {.fd = waiter->kick_fd, .events = POLLIN}};
+    turn_soon();
     for (;;) {
         int timeout_ms = waiter->syncing_count != 0 ? WAITING_POLL_MS : IDLE_POLL_MS;
         bool was_kicked = poll(polled, 2, waiter->polling != NULL ? POLLING_MS : timeout_ms) > 0;
