@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-tests=(api openapi strict admission durable page docs rules)
+tests=(api openapi strict admission durable disk page docs rules)
 asan_tests=(api openapi strict)
 seconds_max=120
 status=0

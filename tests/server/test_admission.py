@@ -133,6 +133,10 @@ def test_bodies_have_a_budget_together():
             answer = server.post("/v1/bulk/orders", " " * 300000)
             expect((answer.status, answer.problem), (503, "overloaded"))
             expect(server.post("/v1/orders/quote", {}).status, 400)
+            # What comes in beyond that is thrown away, but not for ever.
+            endless = head.replace(b"Content-Length: 1000000", b"Transfer-Encoding: chunked")
+            _, closed = server.raw(endless + (b"40000\r\n" + b" " * 0x40000 + b"\r\n") * 8, 5)
+            expect(closed, True, "an endless body")
         time.sleep(0.3)
         expect(server.post("/v1/bulk/orders", " " * 300000).problem, "bad-json")
 
