@@ -1,6 +1,6 @@
-/* Put before a server by LD_PRELOAD: makes fdatasync() slow, or fail, as the file named by
- * SLOW_DISK says at that moment ('s' or 'f' as its first byte; else it is as ever). Are answers
- * held back until the disk has them, and is nothing else held back with them? */
+/* Put before a server by LD_PRELOAD: makes fdatasync() slow, or slow and then fail, as the file
+ * named by SLOW_DISK says at that moment ('s' or 'f' as its first byte; else it is as ever). Are
+ * answers held back until the disk has them, and is nothing else held back with them? */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +24,12 @@ static int slow_disk_mode(void) {
 int fdatasync(int fd) {
     const struct timespec pause = {.tv_nsec = SLOW_NS};
     int mode = slow_disk_mode();
+    if (mode == 's' || mode == 'f') {
+        (void)nanosleep(&pause, NULL);
+    }
     if (mode == 'f') {
         errno = EIO;
         return -1;
-    }
-    if (mode == 's') {
-        (void)nanosleep(&pause, NULL);
     }
     return (int)syscall(SYS_fdatasync, fd);
 }

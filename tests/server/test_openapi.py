@@ -135,7 +135,8 @@ def test_every_operation_answers_as_described():
         try:
             check_answer(operation, answer)
         except AssertionError as error:
-            raise AssertionError(f"{name} ({answer.status} {answer.body[:200]}): {error}") from error
+            what = f"{name} ({answer.status} {answer.body[:200]})"
+            raise AssertionError(f"{what}: {error}") from error
 
 
 def test_every_operation_was_called_and_succeeded():
