@@ -83,6 +83,7 @@ EXAMPLE_DIRS      := $(sort $(dir $(call with_main,$(wildcard examples/*/*.c))))
 EXAMPLE_PROGRAMS  := $(patsubst examples/%.c,build/bin/%,$(EXAMPLE_MAINS)) \
                      $(patsubst examples/%/,build/bin/%,$(EXAMPLE_DIRS))
 LIBS_OF_replay    := -lz
+LIBS_OF_cellard   := -lmicrohttpd -ljansson
 
 OWN_FILES = $(shell find include lib examples tests bench -name '*.[ch]' 2>/dev/null | sort)
 
@@ -91,9 +92,9 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench check demo serve install help test asan tsan asan-clang tsan-clang fuzz \
-        kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt coverage \
-        model model-quick sim sim-aarch64 setup-base setup-check setup-coverage build-bench \
+.PHONY: all library bench check demo serve load install help test asan tsan asan-clang tsan-clang \
+        fuzz kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt \
+        coverage model model-quick sim sim-aarch64 setup-base setup-check setup-coverage build-bench \
         build-fuzz tests-memcheck-unit clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) \
         $(addprefix tests-,test asan tsan asan-clang tsan-clang memcheck)
@@ -162,8 +163,12 @@ bench: build/bench/cellar-bench ## Build and run the benchmark; ARGS= is passed 
 	$(Q)build/bench/cellar-bench $(ARGS)
 endif
 
-serve:
-	@echo "make serve: the HTTP server is not part of cellar yet" >&2; exit 1
+serve: build/bin/cellard ## Start the example server on 127.0.0.1:8080, data in cellard.d; ARGS=
+	$(Q)exec build/bin/cellard $(ARGS)
+
+load: build/bin/cellard build-bench ## Load tests of the example server with wrk; ARGS=--full
+	$(Q)tests/tools/setup.sh load
+	$(Q)bench/load/run.py $(ARGS)
 
 # --- Gates of the disk: programs in tests/gate/, docs/TESTING.md --------------------------------
 
@@ -337,6 +342,17 @@ $(foreach f,$(EXAMPLE_MAINS),\
     $(eval $(call EXAMPLE_RULE,$(basename $(notdir $f)),$f $(EXAMPLE_SHARED))))
 $(foreach d,$(EXAMPLE_DIRS),\
     $(eval $(call EXAMPLE_RULE,$(patsubst examples/%/,%,$d),$(wildcard $d*.c))))
+
+# The server under AddressSanitizer; its tests run it as well.
+build/bin/cellard-asan: $(patsubst %.c,build/obj/asan/%.o,$(wildcard examples/cellard/*.c)) \
+                        $(LIB_OBJECTS_asan)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(FLAGS_OF_asan) -o $@ $^ $(LIBS) -lm $(LIBS_OF_cellard)
+
+# The page is taken in by the assembler, which the compiler's list of dependencies does not know.
+build/obj/release/examples/cellard/assets.o build/obj/asan/examples/cellard/assets.o: \
+    examples/cellard/page.html
 
 build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES)) \
                           $(LIB_OBJECTS_release) build/obj/release/sources

@@ -170,7 +170,7 @@ step_of_tests() {
 
 steps=(format layers layers-self-test limits limits-self-test shellcheck build symbols clang
     aarch64 planted-apply model unit flow crash fault corrupt sim replay-totals replay-hostile
-    replay-kill demo fuzz soak stress asan tsan install clang-tidy cppcheck)
+    replay-kill server demo fuzz soak stress asan tsan install clang-tidy cppcheck)
 
 make_step() {
     local name=$1
@@ -197,6 +197,7 @@ run_step() {
     clang) make_step clang lib-clang ;;
     aarch64) make_step aarch64 lib-aarch64 sim-aarch64 ;;
     model) step_with_cases model tests/model/run.sh quick ;;
+    server) step_with_cases server tests/server/run.sh ;;
     unit | flow | stress) step_of_tests "$1" test "$1" ;;
     crash | fault | corrupt) gate_step "$1" ;;
     replay-*) step_with_cases "$1" "tests/flow/${1//-/_}.sh" ;;

@@ -4,6 +4,7 @@
 #   tests/tools/setup.sh base     to build the library, the examples and the benchmark
 #   tests/tools/setup.sh check    the same and everything `make check` uses
 #   tests/tools/setup.sh coverage what `make coverage` uses
+#   tests/tools/setup.sh load     the same and what `make load` uses
 #
 # Does nothing when all is there. On Debian and its kin missing packages come through apt-get, as
 # root or with sudo; elsewhere the script names what is missing and fails.
@@ -18,6 +19,8 @@ liburcu-dev|/usr/include/urcu-bp.h /usr/include/*/urcu-bp.h
 libxxhash-dev|/usr/include/xxhash.h
 libjemalloc-dev|/usr/include/jemalloc/jemalloc.h
 zlib1g-dev|/usr/include/zlib.h
+libmicrohttpd-dev|/usr/include/microhttpd.h
+libjansson-dev|/usr/include/jansson.h
 '
 check_packages='
 g++|g++
@@ -33,9 +36,14 @@ patch|patch
 valgrind|valgrind
 libcmocka-dev|/usr/include/cmocka.h
 spin|spin
+curl|curl
 '
 coverage_packages='
 gcovr|gcovr
+'
+load_packages='
+python3|python3
+wrk|wrk
 '
 # On an aarch64 machine the native compiler is the one that is needed.
 cross_packages='
@@ -76,8 +84,9 @@ check)
     [ "$(uname -m)" = aarch64 ] || wanted+=$cross_packages
     ;;
 coverage) wanted=$base_packages$check_packages$coverage_packages ;;
+load) wanted=$base_packages$load_packages ;;
 *)
-    echo "usage: $0 base|check|coverage" >&2
+    echo "usage: $0 base|check|coverage|load" >&2
     exit 2
     ;;
 esac

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""The load tests of the stack that cellar stands in for, run against cellard: product lookup,
+concurrent orders, mixed load, and durable orders at 300 connections. Its figures beside ours,
+refusals apart from errors. (Its coupon spike needs campaigns, which cellard does not have yet.)
+
+    bench/load/run.py [--seconds 6] [--full] [NAME...]
+
+--full: as long as there (7, 2 and 13 minutes). Needs wrk. The server and wrk share the processors;
+beside each result stand the share of processor time that was the server's, and, for orders, what
+the library alone does in the same minute with as many threads that wait for the disk."""
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+PRODUCTS = 10000
+# name, script, connections, seconds with --full, their figures
+TESTS = {
+    "lookup": ("lookup.lua", 100, 420, "385 req/s, mean 245 ms, p95 487, p99 892, 0.8 % errors"),
+    "orders": ("orders.lua", 50, 120, "78 % sold, 22 % out of stock, mean 623 ms, no oversell"),
+    "mixed": ("mixed.lua", 150, 780, "287 req/s, mean 512 ms, p95 1423, 8.7 % errors"),
+    "durable": ("orders.lua", 300, 60, "(not among its tests)"),
+}
+
+
+class Shop:
+    """A server on a free port with products on sale; ended by its pid."""
+
+    def __init__(self, place, seconds_max):
+        self.process = subprocess.Popen(
+            ["build/bin/cellard", "--listen=127.0.0.1:0", "--data=" + place],
+            stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        match = re.search(r"listening on (127\.0\.0\.1:\d+)", line)
+        if match is None:
+            sys.exit("the server did not start")
+        self.address = "http://" + match.group(1)
+        self.until = time.monotonic() + seconds_max
+
+    def post(self, path, body):
+        request = urllib.request.Request(self.address + path, json.dumps(body).encode(),
+                                         {"Content-Type": "application/json"})
+        return json.loads(urllib.request.urlopen(request, timeout=60).read())
+
+    def stock(self, units_of):
+        for first in range(1, PRODUCTS + 1, 1000):
+            numbers = range(first, first + 1000)
+            self.post("/v1/bulk/products", {"products": [
+                {"sku": f"p{n}", "name": f"Product {n}", "category": f"c{n % 10}",
+                 "unit_price": 450} for n in numbers]})
+            lines = [{"sku": f"p{n}", "quantity": units_of(n)} for n in numbers if units_of(n)]
+            if lines:
+                self.post("/v1/stock/receipts", {"lines": lines})
+
+    def statuses(self):
+        """Answers of the shop's routes by status, from /metrics."""
+        text = urllib.request.urlopen(self.address + "/metrics", timeout=60).read().decode()
+        counts = {}
+        for route, status, count in re.findall(
+                r'cellard_requests_total\{route="([\w.]+)",status="(\d+)"\} (\d+)', text):
+            if route.startswith(("orders.", "products.", "stock.")):
+                counts[int(status)] = counts.get(int(status), 0) + int(count)
+        return counts
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self):
+        audit = self.post("/v1/audit", {})
+        self.process.terminate()
+        self.process.wait(60)
+        return audit
+
+
+def wrk(shop, script, connections, seconds, arguments):
+    threads = min(2, connections)
+    ran = subprocess.run(
+        ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
+         "bench/load/" + script, shop.address, "--", *arguments],
+        capture_output=True, text=True, check=True, timeout=seconds + 60)
+    return json.loads(ran.stdout.strip().splitlines()[-1])
+
+
+def bare_orders(threads, seconds):
+    """Orders of one line a second by the library alone, each call waiting for the disk."""
+    ran = subprocess.run(
+        ["build/bench/cellar-bench", "order", "--threads", str(threads), "--durability", "wait",
+         "--lines", "1", "--skus", str(PRODUCTS), "--seconds", str(min(3, seconds)), "--json"],
+        capture_output=True, text=True, check=False, timeout=300)
+    for line in ran.stdout.splitlines():
+        if line.startswith("{"):
+            row = json.loads(line)
+            for key in ("per_second", "a_second", "rate"):
+                if key in row:
+                    return row[key]
+    return None
+
+
+def percent(part, whole):
+    return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def run_test(name, seconds, full):
+    script, connections, full_seconds, theirs = TESTS[name]
+    seconds = full_seconds if full else seconds
+    units = {"orders": lambda n: 2000 if n <= 5 else 0}.get(name, lambda n: 10**9)
+    arguments = {"orders": ["5"], "durable": [str(PRODUCTS)]}.get(name, [])
+    with tempfile.TemporaryDirectory(prefix="cellard-load-", dir="build") as place:
+        shop = Shop(place + "/data", seconds + 120)
+        try:
+            shop.stock(units)
+            before, cpu = shop.statuses(), shop.cpu_seconds()
+            result = wrk(shop, script, connections, seconds, arguments)
+            cpu = shop.cpu_seconds() - cpu
+            after = shop.statuses()
+            audit = shop.close()
+        finally:
+            if shop.process.poll() is None:
+                shop.process.kill()
+    count = {status: after[status] - before.get(status, 0) for status in after}
+    total = sum(count.values())
+    refused = count.get(409, 0)
+    errors = result["socket_errors"] + sum(n for status, n in count.items()
+                                           if status >= 400 and status != 409)
+    took = result["us"] / 1e6
+    print(f"\n{name}: {connections} connections, {took:.1f} s")
+    print(f"  there   {theirs}")
+    print(f"  cellard {result['requests'] / took:,.0f} req/s, mean {result['mean'] / 1000:.2f} ms, "
+          f"p50 {result['p50'] / 1000:.2f}, p95 {result['p95'] / 1000:.2f}, "
+          f"p99 {result['p99'] / 1000:.2f}, max {result['max'] / 1000:.1f}")
+    print(f"          {total:,} answers, {percent(refused, total)} refused (out of stock), "
+          f"{errors} errors; server's own processor time {1e6 * cpu / max(1, total):.1f} us each")
+    sold = int(audit["units_ordered"])
+    received = int(audit["units_received"])
+    exact = sold + int(audit["units_available"]) == received and audit["violations"] == "0"
+    print(f"          {sold:,} units sold, {int(audit['units_available']):,} left of "
+          f"{received:,}: {'exact' if exact else 'WRONG'}")
+    if name == "durable" and os.path.exists("build/bench/cellar-bench"):
+        bare = bare_orders(connections, seconds)
+        if bare is not None:
+            print(f"          the library alone, {connections} threads that wait: {bare:,.0f} "
+                  "orders/s, in the same minute")
+    return exact and errors == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("tests", nargs="*", help=", ".join(TESTS))
+    parser.add_argument("--seconds", type=int, default=6)
+    parser.add_argument("--full", action="store_true")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is needed (Debian package wrk)")
+    with open("/proc/loadavg") as load:
+        print(f"{os.cpu_count()} processors, load before {load.read().split()[0]}; "
+              "server and wrk share them")
+    good = [run_test(name, options.seconds, options.full) for name in options.tests or TESTS]
+    sys.exit(0 if all(good) else 1)
+
+
+if __name__ == "__main__":
+    main()

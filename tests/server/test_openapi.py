@@ -1,0 +1,197 @@
+"""Is /openapi.json true? Every operation it describes is called, with what the schema allows and
+with what it does not; every answer must be as described; and nothing is missing from it."""
+import json
+import uuid
+
+import schema
+from harness import Server, cases, expect, order, run
+
+server = Server()
+description = json.loads(server.get("/openapi.json").body)
+answered = {}  # operation: the statuses seen
+
+
+def operations():
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def check_answer(operation, answer):
+    """The answer against the description."""
+    statuses = answered.setdefault(operation["operationId"], set())
+    statuses.add(answer.status)
+    entry = operation["responses"].get(str(answer.status))
+    if answer.status == 304:
+        return
+    if entry is None:
+        entry = operation["responses"]["default"]
+        expect(answer.status >= 400, True, f"{operation['operationId']} gave {answer.status}")
+    kind = answer.headers["content-type"].split(";")[0]
+    described = entry["content"][kind]
+    if "schema" in described:
+        schema.check(description, described["schema"], answer.json(), closed=True)
+    expect("cellar-lsn" in answer.headers, True, "Cellar-Lsn")
+
+
+# What each operation is to be called with: path parameters and body.
+ID = [str(uuid.UUID(int=number + (1 << 100))) for number in range(8)]
+LINES = {"lines": [{"sku": "tea", "quantity": 5}]}
+CALLS = [
+    ("products.put", {"sku": "tea"}, {"name": "Tea", "category": "drinks", "unit_price": 450,
+                                      "status": "active", "attributes": "{}"}),
+    ("products.get", {"sku": "tea"}, None),
+    ("products.list", {}, None),
+    ("stock.receive", {}, LINES),
+    ("stock.adjust", {}, {**LINES, "reason": 1, "reference": "count"}),
+    ("stock.set_aside", {}, {"lines": [{"product": "1", "quantity": 1}]}),
+    ("stock.announce", {}, LINES),
+    ("stock.take", {}, {"sku": "tea", "quantity": 1}),
+    ("stock.move", {}, {"sku": "tea", "from": 0, "to": 1, "quantity": 1}),
+    ("stock.get", {"sku": "tea"}, None),
+    ("stock.count", {"sku": "tea"}, {"quantity": 500, "location": 0}),
+    ("stock.safety", {"sku": "tea"}, {"quantity": 2}),
+    ("stock.movements", {"sku": "tea"}, None),
+    ("accounts.open", {}, {"id": "7", "floor": -100}),
+    ("accounts.open", {}, {"id": "8"}),
+    ("accounts.credit", {"account": "7"}, {"amount": 100000, "reference": "gift"}),
+    ("accounts.debit", {"account": "7"}, {"amount": 1}),
+    ("accounts.floor", {"account": "7"}, {"floor": -50}),
+    ("accounts.get", {"account": "7"}, None),
+    ("transfers.make", {}, {"from": "7", "to": "8", "amount": 3}),
+    ("orders.quote", {}, order("tea", 1)),
+    ("orders.place", {}, {"id": ID[0], "customer": "7", "reference": "r", "account": "7",
+                          "lines": [{"sku": "tea", "quantity": 1, "unit_price": 450,
+                                     "location": 0}],
+                          "business_time": "2026-11-24T18:40:18Z", "state": "paid"}),
+    ("orders.place", {}, {**order("tea", 2), "id": ID[1]}),
+    ("orders.place", {}, {**order("tea", 2), "id": ID[1]}),
+    ("orders.place", {}, {**order("tea", 10**6), "id": ID[2]}),
+    ("orders.pay", {"order": ID[1]}, {"account": "7"}),
+    ("orders.fulfil", {"order": ID[0]}, None),
+    ("orders.cancel", {"order": ID[1]}, {}),
+    ("orders.cancel", {"order": ID[0]}, {}),
+    ("returns.make", {}, {**order("tea", 1), "id": ID[3], "damaged": True, "account": "8"}),
+    ("orders.get", {"order": ID[0]}, None),
+    ("orders.list", {}, None),
+    ("bulk.products", {}, {"products": [{"sku": "b1", "name": "B", "category": "c",
+                                         "unit_price": 1, "attributes": "x"}]}),
+    ("bulk.orders", {}, {"orders": [{**order("tea", 1), "id": ID[4]}, order("none", 1)]}),
+    ("audit.run", {}, None),
+    ("live.get", {}, None),
+    ("page", {}, None),
+    ("openapi", {}, None),
+    ("problems.get", {"name": "out-of-stock"}, None),
+    ("livez", {}, None),
+    ("readyz", {}, None),
+    ("health", {}, None),
+    ("metrics", {}, None),
+]
+QUERIES = {"orders.list": "?customer=7&lines=true&limit=10"}
+
+
+def find(name):
+    for path, method, operation in operations():
+        if operation["operationId"] == name:
+            return path, method, operation
+    raise AssertionError(f"{name} is not described")
+
+
+def fill(path, values):
+    for name, value in values.items():
+        path = path.replace("{" + name + "}", value)
+    return path
+
+
+def headers_for(operation):
+    names = {entry["name"]: entry for entry in operation["parameters"] if entry["in"] == "header"}
+    headers = {}
+    if "If-Match" in names:
+        headers = {"If-Match": "*"} if names["If-Match"]["required"] else {"If-None-Match": "*"}
+    return headers
+
+
+def test_description_is_well_formed():
+    expect(description["openapi"], "3.1.0")
+    names = [operation["operationId"] for _, _, operation in operations()]
+    expect(len(names), len(set(names)), "operationIds")
+    for path, _, operation in operations():
+        given = {entry["name"] for entry in operation["parameters"] if entry["in"] == "path"}
+        braces = {part[1:-1] for part in path.split("/") if part.startswith("{")}
+        expect(given, braces, path)
+    for name, shape in description["components"]["schemas"].items():
+        for required in shape.get("required", []):
+            expect(required in shape["properties"], True, f"{name}.{required}")
+
+
+def test_every_operation_answers_as_described():
+    for name, values, body in CALLS:
+        path, method, operation = find(name)
+        if body is not None:
+            described = operation["requestBody"]["content"]["application/json"]["schema"]
+            schema.check(description, described, body)
+        answer = server.call(method.upper(), fill(path, values) + QUERIES.get(name, ""), body,
+                             headers_for(operation))
+        try:
+            check_answer(operation, answer)
+        except AssertionError as error:
+            what = f"{name} ({answer.status} {answer.body[:200]})"
+            raise AssertionError(f"{what}: {error}") from error
+
+
+def test_every_operation_was_called_and_succeeded():
+    for _, _, operation in operations():
+        name = operation["operationId"]
+        expect(name in answered, True, f"{name} is described and was not called")
+        expect(bool(answered[name] & {200, 201}), True, f"{name} only gave {answered[name]}")
+
+
+def test_every_field_matters():
+    """A field more, a required field less, a field of another type: each is refused."""
+    tried = 0
+    for name, values, body in CALLS:
+        path, method, operation = find(name)
+        if body is None:
+            continue
+        described = schema.resolve(
+            description, operation["requestBody"]["content"]["application/json"]["schema"])
+        spoiled = [{**body, "surprise": 1}]
+        spoiled += [{key: value for key, value in body.items() if key != missing}
+                    for missing in described.get("required", [])]
+        spoiled += [{**body, key: {"x": 1}} for key in described["properties"]]
+        for wrong in spoiled:
+            answer = server.call(method.upper(), fill(path, values), wrong, headers_for(operation))
+            expect((answer.status, answer.problem), (400, "bad-field"), f"{name}: {wrong}")
+            check_answer(operation, answer)
+            tried += 1
+    expect(tried > 100, True, f"{tried} bodies")
+
+
+def test_every_query_parameter_is_known():
+    for path, method, operation in operations():
+        if operation["x-role"] == "none" or method != "get":
+            continue
+        at = fill(path, {"sku": "tea", "account": "7", "order": ID[0], "name": "x"})
+        queries = [entry for entry in operation["parameters"] if entry["in"] == "query"]
+        for entry in queries:
+            answer = server.get(f"{at}?{entry['name']}=%ff")
+            expect(answer.status, 400, f"{at} {entry['name']}")
+            expect(answer.json()["pointer"], "/" + entry["name"])
+        expect(server.get(at + "?surprise=1").json()["pointer"], "/surprise")
+
+
+def test_nothing_else_is_served():
+    for path in ("/v1", "/v1/", "/v1/campaigns", "/v1/products/tea/", "/v1/orders/quote/x",
+                 "/index.html", "/../etc/passwd", "//livez", "/v1/products/tea/stock/none"):
+        expect(server.get(path).status, 404, path)
+    for path, methods in description["paths"].items():
+        at = fill(path, {"sku": "tea", "account": "7", "order": ID[0], "name": "bad-field"})
+        for method in {"get", "put", "post", "delete", "patch"} - set(methods):
+            answer = server.call(method.upper(), at)
+            # A path with a variable may match another's literal path; then that one answers.
+            expect(answer.status in (400, 404, 405), True, f"{method} {at}: {answer.status}")
+
+
+if __name__ == "__main__":
+    with server:
+        run(cases(globals()))
