@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-const char *const order_states[] = {NULL,        "placed",   "paid",           "fulfilled",
-                                    "cancelled", "returned", FIELD_CHOICES_END};
+const char *const order_states[] = {NULL,        "placed",   "paid",    "fulfilled",
+                                    "cancelled", "returned", "expired", FIELD_CHOICES_END};
 
 /* The states an order may be placed in. */
 static const char *const placed_states[] = {NULL, "placed", "paid", "fulfilled", FIELD_CHOICES_END};

@@ -24,8 +24,8 @@ static const cellar_status statuses[] = {
 #undef STATUS_ROW
 };
 
-static const char *const order_states[] = {"none",      "placed",    "paid",
-                                           "fulfilled", "cancelled", "returned"};
+static const char *const order_states[] = {"none",      "placed",   "paid",   "fulfilled",
+                                           "cancelled", "returned", "expired"};
 
 static void problem_open(struct request *request, const char *name, int status, const char *title) {
     struct text *out = &request->answer;

@@ -229,9 +229,9 @@ static void stock_get(struct request *request) {
 }
 
 static const char *const movement_kinds[] = {
-    NULL,        "opened",    "received", "adjusted", "set-aside",
-    "announced", "taken",     "counted",  "moved",    "safety",
-    "ordered",   "cancelled", "returned", "status",   FIELD_CHOICES_END};
+    NULL,       "opened",  "received", "adjusted",       "set-aside", "announced",
+    "taken",    "counted", "moved",    "safety",         "ordered",   "cancelled",
+    "returned", "status",  "expired",  FIELD_CHOICES_END};
 
 static const struct field movement_fields[] = {
     {.name = "lsn", .kind = FIELD_NUMBER, .offset = offsetof(cellar_movement, lsn)},

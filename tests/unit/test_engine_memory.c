@@ -49,6 +49,12 @@ static cellar_status hold(cellar *store, uint64_t id) {
     return cellar_order_place(store, NULL, &request, NULL, NULL);
 }
 
+static cellar_status place_with_code(cellar *store, uint64_t id) {
+    cellar_order_request request = order_of(id, 0, 0);
+    request.code = "code 1";
+    return cellar_order_place(store, NULL, &request, NULL, NULL);
+}
+
 /* One unit of every line; of PAY: one of all but the first is paid for. Without `id`: all. */
 static cellar_status part(cellar *store, cellar_order_event event, uint64_t order, uint64_t id) {
     cellar_order_part parts[LINES];
@@ -128,7 +134,9 @@ static cellar_status list(cellar *store, cellar_order_state state) {
     X(redeem, cellar_coupon_redeem(store, NULL, &coupon, NULL, NULL, NULL))                        \
     X(restore, cellar_coupon_restore(store, NULL, &coupon, 0, NULL, NULL))                         \
     X(code_add, cellar_code_add(store, NULL, 1, "code 1", 2, NULL, NULL))                          \
-    X(code_redeem, cellar_coupon_redeem(store, NULL, &code, NULL, NULL, NULL))
+    X(code_redeem, cellar_coupon_redeem(store, NULL, &code, NULL, NULL, NULL))                     \
+    X(place_with_code, place_with_code(store, 7))                                                  \
+    X(cancel_with_code, cellar_order_cancel(store, NULL, shop_id(7), NULL, NULL))
 
 enum step {
 #define STEP_NUMBER(name, expression) STEP_##name,
