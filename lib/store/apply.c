@@ -2,6 +2,8 @@
  * recovery. */
 #include "store/store.h"
 
+#include <string.h>
+
 /* Cells of a record that store_fetch() looks at. */
 #define APPLY_FETCH_MAX 16
 
@@ -209,6 +211,10 @@ static bool apply_check_product(const struct store *store, const struct store_pa
             payload_components(product)[i].quantity == 0) {
             return false;
         }
+    }
+    if (part->bytes < sizeof *product + components + product->sku_bytes ||
+        memchr(payload_product_text(product), 0, product->sku_bytes) != NULL) {
+        return false;
     }
     return part->whole && product->status <= CELLAR_PRODUCT_DISCONTINUED &&
            product->sku_bytes >= 1 && product->sku_bytes <= CELLAR_SKU_BYTES_MAX &&
