@@ -94,7 +94,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .DELETE_ON_ERROR:
 .PHONY: all library bench check demo serve load install help test asan tsan asan-clang tsan-clang \
         fuzz kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt \
-        coverage model model-quick sim sim-aarch64 setup-base setup-check setup-coverage build-bench \
+        coverage model model-quick sim sim-aarch64 setup-base setup-check setup-coverage \
+        build-bench \
         build-fuzz tests-memcheck-unit clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) \
         $(addprefix tests-,test asan tsan asan-clang tsan-clang memcheck)

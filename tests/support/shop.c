@@ -370,10 +370,10 @@ void shop_campaign_put(struct shop *shop, const cellar_campaign *campaign) {
     }
 }
 
-cellar_campaign shop_campaign_get(struct shop *shop, uint64_t id) {
-    cellar_campaign campaign;
+const cellar_campaign *shop_campaign_get(struct shop *shop, uint64_t id) {
+    static _Thread_local cellar_campaign campaign;
     assert_int_equal(cellar_campaign_get(shop->store, id, &campaign), CELLAR_OK);
-    return campaign;
+    return &campaign;
 }
 
 uint64_t shop_claim(struct shop *shop, uint64_t campaign, uint64_t customer) {

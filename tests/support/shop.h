@@ -92,7 +92,8 @@ cellar_audit shop_audit(struct shop *shop);
 /* An open campaign with this quota and the name "campaign", to be put. */
 cellar_campaign shop_campaign(uint64_t id, int64_t quota);
 void shop_campaign_put(struct shop *shop, const cellar_campaign *campaign);
-cellar_campaign shop_campaign_get(struct shop *shop, uint64_t id);
+/* Its texts, also of a copy, are there until the next call of the thread. */
+const cellar_campaign *shop_campaign_get(struct shop *shop, uint64_t id);
 /* The number of the claim. */
 uint64_t shop_claim(struct shop *shop, uint64_t campaign, uint64_t customer);
 cellar_coupon shop_coupon(struct shop *shop, uint64_t campaign, uint64_t customer,

@@ -40,7 +40,7 @@ static cellar_campaign everything(uint64_t product) {
 }
 
 static void check_everything(struct shop *shop, uint64_t product, uint64_t version) {
-    cellar_campaign campaign = shop_campaign_get(shop, UINT64_MAX);
+    cellar_campaign campaign = *shop_campaign_get(shop, UINT64_MAX);
     cellar_campaign expected = everything(product);
     assert_string_equal(campaign.name, expected.name);
     assert_int_equal(campaign.quota, expected.quota);
@@ -106,7 +106,7 @@ static void test_versions(void **state) {
     assert_int_equal(cellar_campaign_put(shop->store, NULL, &campaign, first.lsn, NULL, &refusal),
                      CELLAR_VERSION_CHANGED);
     assert_int_equal(refusal.version, second.lsn);
-    campaign = shop_campaign_get(shop, 1);
+    campaign = *shop_campaign_get(shop, 1);
     assert_int_equal(campaign.version, second.lsn);
     assert_true(campaign.updated_ns > campaign.created_ns);
     assert_int_equal(campaign.claimed, 1);
@@ -180,7 +180,7 @@ static void test_arguments(void **state) {
         if (arguments[i].member != NULL) {
             shop_check_invalid(&refusal, status, CELLAR_NO_LINE, arguments[i].member);
         } else {
-            assert_string_equal(shop_campaign_get(shop, 1).name, name);
+            assert_string_equal(shop_campaign_get(shop, 1)->name, name);
         }
     }
     cellar_refusal refusal;
@@ -233,8 +233,8 @@ static void test_many_puts(void **state) {
         cellar_campaign campaign = shop_campaign(1 + (uint64_t)i % 3, i);
         shop_campaign_put(shop, &campaign);
     }
-    assert_int_equal(shop_campaign_get(shop, 1).quota, 5997);
-    assert_int_equal(shop_campaign_get(shop, 3).quota, 5999);
+    assert_int_equal(shop_campaign_get(shop, 1)->quota, 5997);
+    assert_int_equal(shop_campaign_get(shop, 3)->quota, 5999);
 }
 
 static void test_limit(void **unused) {

@@ -54,7 +54,7 @@ static void test_numbers(void **state) {
         assert_false(refusal.waiting);
         shop_reopen(shop);
     }
-    campaign = shop_campaign_get(shop, 7);
+    campaign = *shop_campaign_get(shop, 7);
     assert_int_equal(campaign.claimed, 3);
     assert_int_equal(campaign.admitted, 3);
     assert_int_equal(campaign.waiting, 0);
@@ -244,11 +244,11 @@ static void test_periods(void **state) {
             fail_msg("row %zu: %s", i, cellar_status_name(status));
         }
     }
-    assert_int_equal(shop_campaign_get(shop, 1).period_claimed, 1);
+    assert_int_equal(shop_campaign_get(shop, 1)->period_claimed, 1);
     /* Other periods count from zero. */
     campaign.period_ns = hour;
     shop_campaign_put(shop, &campaign);
-    assert_int_equal(shop_campaign_get(shop, 1).period_claimed, 0);
+    assert_int_equal(shop_campaign_get(shop, 1)->period_claimed, 0);
 }
 
 static void test_history(void **state) {

@@ -45,7 +45,7 @@ static void test_by_hand(void **state) {
                      CELLAR_WAITLIST_FULL);
     assert_int_equal(revoke(shop, 4), CELLAR_OK);
     check_states(shop, "GGWXWWW");
-    assert_int_equal(shop_campaign_get(shop, 1).waiting, 4);
+    assert_int_equal(shop_campaign_get(shop, 1)->waiting, 4);
     shop_settle(shop);
     assert_int_equal(shop_coupon(shop, 1, 3, 0).ahead, 0);
     assert_int_equal(shop_coupon(shop, 1, 5, 0).ahead, 1);
@@ -64,7 +64,7 @@ static void test_by_hand(void **state) {
     campaign.quota = 3;
     shop_campaign_put(shop, &campaign);
     check_states(shop, "XXGXGXXG");
-    assert_int_equal(shop_campaign_get(shop, 1).admitted, 8);
+    assert_int_equal(shop_campaign_get(shop, 1)->admitted, 8);
     assert_int_equal(revoke(shop, 9), CELLAR_NOT_FOUND);
     /* A place that falls free while nobody waits is the next claim's. */
     assert_int_equal(revoke(shop, 8), CELLAR_OK);

@@ -82,10 +82,10 @@ static void test_redeem(void **state) {
     assert_int_equal(redeem(shop, 1, 9000, &ticket, &refusal), CELLAR_OK);
     assert_int_equal(ticket.remaining, 500);
     assert_int_equal(redeem(shop, 3, 2999, NULL, &refusal), CELLAR_OK);
-    assert_int_equal(shop_campaign_get(shop, 1).spent, 1200);
+    assert_int_equal(shop_campaign_get(shop, 1)->spent, 1200);
     assert_int_equal(restore(shop, 1, &ticket), CELLAR_OK);
     assert_int_equal(ticket.remaining, 500);
-    assert_int_equal(shop_campaign_get(shop, 1).spent, 700);
+    assert_int_equal(shop_campaign_get(shop, 1)->spent, 700);
     assert_int_equal(restore(shop, 1, NULL), CELLAR_NOT_REDEEMED);
     shop_settle(shop);
     assert_int_equal(shop_coupon(shop, 1, 1, 0).state, CELLAR_COUPON_GRANTED);
@@ -113,11 +113,11 @@ static void test_budget(void **state) {
     campaign.budget = 0;
     shop_campaign_put(shop, &campaign);
     assert_int_equal(redeem(shop, 3, 5000, NULL, NULL), CELLAR_OK);
-    assert_int_equal(shop_campaign_get(shop, 1).spent, 1500);
+    assert_int_equal(shop_campaign_get(shop, 1)->spent, 1500);
     campaign.budget = 1500;
     shop_campaign_put(shop, &campaign);
     assert_int_equal(restore(shop, 3, NULL), CELLAR_OK);
-    assert_int_equal(shop_campaign_get(shop, 1).spent, 1000);
+    assert_int_equal(shop_campaign_get(shop, 1)->spent, 1000);
 }
 
 static void test_rules(void **state) {
@@ -181,7 +181,7 @@ static void test_ids(void **state) {
         assert_int_equal(cellar_coupon_redeem(shop->store, NULL, &redemption, NULL, NULL, NULL),
                          CELLAR_ID_REUSED);
         redemption.customer = 1;
-        assert_int_equal(shop_campaign_get(shop, 1).spent, 0);
+        assert_int_equal(shop_campaign_get(shop, 1)->spent, 0);
         shop_reopen(shop);
     }
 }
@@ -230,7 +230,7 @@ static void test_codes(void **state) {
                      CELLAR_OK);
     assert_int_equal(cellar_coupon_restore(shop->store, NULL, &redemption, 0, NULL, NULL),
                      CELLAR_NOT_REDEEMED);
-    assert_int_equal(shop_campaign_get(shop, 1).spent, 0);
+    assert_int_equal(shop_campaign_get(shop, 1)->spent, 0);
     redemption.code = "CODE 1";
     assert_int_equal(cellar_coupon_redeem(shop->store, NULL, &redemption, NULL, NULL, NULL),
                      CELLAR_NOT_FOUND);

@@ -99,7 +99,7 @@ static void test_restore(void **state) {
                      CELLAR_OK);
     const struct payload_redeem redeem = {.discount = 30, .campaign = 1, .grant = 1};
     for (int restores = 0; restores < 2; restores++) {
-        cellar_campaign campaign = shop_campaign_get(shop, 1);
+        cellar_campaign campaign = *shop_campaign_get(shop, 1);
         struct plan plan;
         bool restored = restores == 0;
         campaign.restore_on_cancel = restores == 1;
@@ -218,7 +218,7 @@ static enum plan_result plan_act(struct plan *plan, enum act act) {
 
 /* Does it, for another customer. */
 static cellar_status do_act(struct shop *shop, enum act act) {
-    cellar_campaign campaign = shop_campaign_get(shop, 1);
+    cellar_campaign campaign = *shop_campaign_get(shop, 1);
     const cellar_redemption redemption = {.campaign = 1, .customer = 2};
     const cellar_redemption coded = {.code = "code 1"};
     switch (act) {

@@ -198,30 +198,6 @@ static void test_products(void **unused) {
     change(store_product_cell(1), 1);
     assert_false(
         store_record_check(store, finish(STORE_PRODUCT, &product, sizeof product.header + 3)));
-    /* Components: how many there are, and what each must be. */
-    static const struct {
-        uint32_t count;
-        struct payload_component component;
-        int more;
-        bool right;
-    } kits[] = {
-        /* count  component  bytes more  well formed */
-        {1, {2, 3}, 0, true},           {1, {0, 3}, 0, false},         {1, {2, 0}, 0, false},
-        {1, {LIMIT, 1}, 0, true},       {1, {LIMIT + 1, 1}, 0, false}, {2, {2, 3}, 0, false},
-        {1, {2, 3}, 1, false},          {1, {2, 3}, -1, false},        {33, {2, 3}, 0, false},
-        {UINT32_MAX, {2, 3}, 0, false},
-    };
-    for (size_t i = 0; i < sizeof kits / sizeof *kits; i++) {
-        product = product_of(1, 1, 1, "abc");
-        product.header.component_count = kits[i].count;
-        memcpy(product.text, &kits[i].component, sizeof kits[i].component);
-        memcpy(product.text + sizeof kits[i].component, "abc", 3);
-        change(store_product_cell(1), 1);
-        const struct record_header *record =
-            finish(STORE_PRODUCT, &product, sizeof product.header + sizeof kits[i].component + 3);
-        ((struct record_header *)(void *)made.bytes)->bytes += (uint32_t)kits[i].more;
-        assert_int_equal(store_record_check(store, record), kits[i].right);
-    }
 }
 
 static void test_documents(void **unused) {
