@@ -414,10 +414,13 @@ clang-tidy: setup-check
 	    $(CLANG_TIDY) --quiet {} -- $(LANGUAGE) $(FLAGS_MACHINE) -DCELLAR_PROBES=1 \
 	    -Iinclude -Ilib -Itests
 
+# Suppressed: what cppcheck concludes from conditions in assertions, which it takes for doubts.
 cppcheck: setup-check
 	$(Q)mkdir -p build/cppcheck
 	$(Q)cppcheck -q -j $(JOBS) --std=c11 --error-exitcode=1 --inline-suppr \
 	    --enable=warning,performance,portability --suppress=missingInclude \
+	    --suppress=nullPointerRedundantCheck --suppress=arrayIndexOutOfBoundsCond \
+	    --suppress=negativeIndex \
 	    --cppcheck-build-dir=build/cppcheck -D__x86_64__=1 -D_GNU_SOURCE=1 -D__linux__=1 \
 	    -Iinclude -Ilib -Itests $(filter %.c,$(OWN_FILES))
 

@@ -281,7 +281,7 @@ static cellar *open_allocate(void) {
 
 cellar_status engine_open(const cellar_config *config, const struct engine_options *options,
                           cellar **store_out, cellar_problem *problem_out) {
-    cellar_problem unused;
+    cellar_problem unused = {.status = CELLAR_OK};
     cellar_problem *problem = problem_out == NULL ? &unused : problem_out;
     *problem = (cellar_problem){0};
     if (store_out == NULL) {

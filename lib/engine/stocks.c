@@ -188,7 +188,7 @@ cellar_status cellar_stock_get(cellar *store, const cellar_line *line, cellar_st
         status = CELLAR_NOT_FOUND;
     } else {
         uint32_t cells[STORE_STOCK_CELLS];
-        struct cell_content contents[STORE_STOCK_CELLS];
+        struct cell_content contents[STORE_STOCK_CELLS] = {{0, 0}};
         for (uint32_t i = 0; i < STORE_STOCK_CELLS; i++) {
             cells[i] = store_stock_cell(slot, (enum store_stock_cell)i);
         }

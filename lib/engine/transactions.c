@@ -87,7 +87,10 @@ static cellar_status bulk_all(cellar *engine, const cellar_call *call,
                               const cellar_operation *operations, size_t count,
                               cellar_status *statuses_out, cellar_ticket *tickets_out,
                               cellar_refusal *refusals_out) {
-    cellar_call relaxed = call == NULL ? (cellar_call){0} : *call;
+    cellar_call relaxed = {.wait_ms = 0};
+    if (call != NULL) {
+        relaxed = *call;
+    }
     relaxed.durability = CELLAR_RELAXED;
     cellar_status first = CELLAR_OK;
     uint64_t last_lsn = 0;

@@ -199,7 +199,6 @@ bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count,
 bool plan_check_order(struct plan *plan, struct plan_order_request *request, bool is_return,
                       bool quote);
 bool plan_check_step(struct plan *plan, struct plan_step_request *request);
-bool plan_check_account_entry(struct plan *plan, struct plan_account_request *request);
 bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request);
 /* What a call ignores is left out: the product beside a SKU, the price unless `priced`. */
 uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, bool priced);

@@ -218,7 +218,8 @@ enum store_apply_result step_apply(struct store *store, const struct store_part 
         !step_apply_event(store, order, detail, payload)) {
         return STORE_APPLY_NO_MEMORY;
     }
-    ATOMIC_STORE(&order->changed_ns, payload->time_ns, relaxed);
+    /* Release: pairs with the acquire in step_tell_repeated(); the step is committed. */
+    ATOMIC_STORE(&order->changed_ns, payload->time_ns, release);
     if (payload->event == CELLAR_EVENT_PAY) {
         ATOMIC_STORE(&order->account, payload->account, relaxed);
     }

@@ -100,6 +100,21 @@ static bool step_repeated(const struct step_plan *made) {
     }
 }
 
+/* The ticket of the latest step. */
+static enum plan_result step_tell_repeated(struct step_plan *made) {
+    struct plan *plan = made->plan;
+    plan->ticket.lsn = made->cell.version;
+    plan->ticket.time_ns = ATOMIC_LOAD(&made->order->changed_ns, acquire);
+    plan->ticket.repeated = true;
+    /* The time is that of the version unless another step has come since: then look again. */
+    uint32_t cell = store_order_cell(made->order->slot);
+    if (commit_read(plan->store->commit, cell).version != made->cell.version) {
+        plan->wait_lsn = 0;
+        return PLAN_WAIT;
+    }
+    return PLAN_REPEATED;
+}
+
 /* May the order make this step now? */
 static enum plan_result step_check_state(struct step_plan *made) {
     struct plan *plan = made->plan;
@@ -453,10 +468,7 @@ enum plan_result plan_order_step(struct plan *plan, void *argument) {
         return result;
     }
     if (step_repeated(&made)) {
-        plan->ticket.lsn = made.cell.version;
-        plan->ticket.time_ns = ATOMIC_LOAD(&made.order->changed_ns, relaxed);
-        plan->ticket.repeated = true;
-        return PLAN_REPEATED;
+        return step_tell_repeated(&made);
     }
     /* Read for changing before anything is refused: whoever refuses looks whether it still holds.
      */

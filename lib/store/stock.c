@@ -117,7 +117,7 @@ enum plan_result plan_stock_open(struct plan *plan, void *argument) {
 
 enum plan_result plan_stock_take(struct plan *plan, void *argument) {
     const struct plan_stock_request *request = argument;
-    struct stock_view view;
+    struct stock_view view = {.slot = 0};
     enum plan_result result = stock_plan_one(plan, request->line, &view);
     if (result != PLAN_COMMIT) {
         return result;
@@ -289,7 +289,7 @@ static enum plan_result stock_plan_expected(struct plan *plan, uint64_t expected
 
 enum plan_result plan_stock_count(struct plan *plan, void *argument) {
     const struct plan_stock_request *request = argument;
-    struct stock_view view;
+    struct stock_view view = {.slot = 0};
     enum plan_result result = stock_plan_one(plan, request->line, &view);
     if (result == PLAN_COMMIT) {
         result = stock_plan_expected(plan, request->expected, &view);
@@ -303,7 +303,7 @@ enum plan_result plan_stock_count(struct plan *plan, void *argument) {
 
 enum plan_result plan_stock_safety(struct plan *plan, void *argument) {
     const struct plan_stock_request *request = argument;
-    struct stock_view view;
+    struct stock_view view = {.slot = 0};
     enum plan_result result = stock_plan_one(plan, request->line, &view);
     if (result == PLAN_COMMIT) {
         result = stock_plan_expected(plan, request->expected, &view);

@@ -197,6 +197,7 @@ static void run_prepare(struct run *run, enum mode mode) {
         cellar_status status = cellar_product_put(run->store, NULL, &product, 0, NULL, NULL);
         ASSERT(status == CELLAR_OK);
     }
+    ASSERT(run->skus != 0);
     for (uint32_t i = 0; i < run->lines; i++) {
         uint32_t sku = (uint32_t)((i * UINT64_C(7919) + run->seed) % run->skus);
         run->order[i] = run->stocks[sku];

@@ -120,7 +120,7 @@ const char *model_describe(const struct model_call *call, const struct model_ans
     int used = snprintf(text, sizeof text,
                         "%s id %u account %llu to %u amount %lld state %u fault %u expected %llu",
                         model_kind_names[call->kind], call->id, (unsigned long long)call->account,
-                        call->to, (long long)call->amount, call->state, call->fault,
+                        call->to, (long long)call->amount, call->state, (unsigned)call->fault,
                         (unsigned long long)call->expected);
 
     for (uint32_t i = 0; i < call->line_count && i < MODEL_LINES_FEW; i++) {

@@ -111,6 +111,8 @@ static void call_put(struct prepared *prepared) {
     const struct model_call *call = prepared->call;
     struct model_answer *answer = prepared->answer;
     unsigned char attributes[MODEL_ATTRIBUTES_MAX];
+
+    ASSERT(prepared->lines != NULL);
     const cellar_product product = {
         .sku = prepared->lines[0].sku,
         .name = prepared->reference,
@@ -144,6 +146,8 @@ static void call_change(struct prepared *prepared) {
                                         .reason = call->reason,
                                         .reference = prepared->reference};
 
+    ASSERT(call->kind >= MODEL_RECEIVE);
+    ASSERT(call->kind <= MODEL_ANNOUNCE);
     answer->status = functions[call->kind](prepared->store, prepared->options,
                                            prepared->is_null ? NULL : &change, &answer->ticket,
                                            &answer->refusal);

@@ -127,7 +127,7 @@ static _Atomic uint32_t broken;
 
 static void *churn(void *argument) {
     struct random random = {.state = (uint64_t)(uintptr_t)argument};
-    uint32_t mine[HELD_MAX];
+    uint32_t mine[HELD_MAX] = {0};
     uint32_t count = 0;
     for (int i = 0; i < ROUNDS; i++) {
         if (count < HELD_MAX && (count == 0 || random_below(&random, 2) == 0)) {
