@@ -1,16 +1,22 @@
+/* clang-format off */
 /* The commit: cells, the in-memory log ring, and the multi-word compare-and-swap between them.
  *
  * Guarantees (argued in docs/CONCURRENCY.md; the letters are the tests' names):
- *   A atomic       a transaction changes all its cells or none, at one instant, for every reader
- * that uses commit_read() B serial       LSN order is a serial order: along every cell versions
- * only grow, and a transaction that read a value has a higher LSN than the one that wrote it C
- * exact        a transaction commits only if every cell still has the version it expected D helping
- * a transaction whose owner is stopped anywhere after publishing is finished by whoever meets it E
- * reclaim      a record is not overwritten while any thread can still look at it F no wait readers
- * never wait; a commit attempt fails only because another transaction succeeded, the ring is full,
- * or the log writer passed over a publisher that did not publish Source: T. Harris, K. Fraser, I.
- * Pratt, "A Practical Multi-Word Compare-and-Swap Operation" (DISC 2002); here the descriptor is
- * the log record itself and its position the version. */
+ *   A atomic   a transaction changes all its cells or none, at one instant, for every reader that
+ *              uses commit_read()
+ *   B serial   LSN order is a serial order: along every cell versions only grow, and a transaction
+ *              that read a value has a higher LSN than the one that wrote it
+ *   C exact    a transaction commits only if every cell still has the version it expected
+ *   D helping  a transaction whose owner is stopped anywhere after publishing is finished by
+ *              whoever meets it
+ *   E reclaim  a record is not overwritten while any thread can still look at it
+ *   F no wait  readers never wait; a commit attempt fails only because another transaction
+ *              succeeded, the ring is full, or the log writer passed over a publisher that did not
+ *              publish
+ *
+ * Source: T. Harris, K. Fraser, I. Pratt, "A Practical Multi-Word Compare-and-Swap Operation"
+ * (DISC 2002); here the descriptor is the log record itself and its position the version. */
+/* clang-format on */
 #ifndef CELLAR_COMMIT_COMMIT_H
 #define CELLAR_COMMIT_COMMIT_H
 
