@@ -3,8 +3,8 @@
  *
  * A host program links cellar, opens a store in a directory, and from then on sells from any number
  * of threads: products, stock, accounts, coupons and orders live in memory, every change is one
- * lock-free commit over all the words it touches, and every commit is in a write-ahead log before it
- * is acknowledged. This header is the manual; docs/ tells how it works inside.
+ * lock-free commit over all the words it touches, and every commit is in a write-ahead log before
+ * it is acknowledged. This header is the manual; docs/ tells how it works inside.
  *
  *     cellar *shop;
  *     cellar_config config = {.size = sizeof config, .directory = "shop.d"};
@@ -21,31 +21,31 @@
  *   Threads     Any thread may call any function at any time; nothing has to be registered.
  *               cellar_close() ends that.
  *   Progress    Calls that only read take no lock and never wait for a writer, except to read order
- *               lines from the log's files. A change is lock-free up to its commit: an attempt fails
- *               only because another one succeeded. When the log's ring is full a change waits for
+ *               lines from the log's files. A change is lock-free up to its commit: an attempt
+ *               fails only because another one succeeded. When the log's ring is full a change waits for
  *               space as long as `wait_ms` of its cellar_call allows, else BUSY.
  *   Durability  A change returns when it is on disk (CELLAR_DURABLE), or at once with the ticket
  *               (CELLAR_RELAXED), for a later cellar_wait(). A crash leaves a prefix of the log:
- *               nothing durable is lost, nothing is half done. What a read returns may be newer than
- *               the disk: it is durable once cellar_durable_lsn() is greater than its version.
+ *               nothing durable is lost, nothing is half done. What a read returns may be newer
+ *               than the disk: it is durable once cellar_durable_lsn() is greater than its version.
  *   Atomicity   A call changes all it names or nothing. A refusal leaves no trace and may be tried
  *               again.
  *   Memory      What is passed in is copied. Nothing that comes out points into the store; results
  *               are copied into the caller's structs and arrays.
- *   Units       Money is int64 in minor units of a currency and scale chosen by the host. Quantities
- *               are int64 pieces. Both are at most CELLAR_AMOUNT_MAX either way; a sum beyond that is
- *               refused with OVERFLOW and never wraps. Times are int64 nanoseconds since 1970-01-01
- *               UTC; timeouts are milliseconds.
- *   Versions    Every changeable thing carries the LSN that last wrote it. LSNs are multiples of 64,
- *               only grow, and never come back with another meaning, also after a crash.
+ *   Units       Money is int64 in minor units of a currency and scale chosen by the host.
+ *               Quantities are int64 pieces. Both are at most CELLAR_AMOUNT_MAX either way; a sum
+ *               beyond that is refused with OVERFLOW and never wraps. Times are int64 nanoseconds
+ *               since 1970-01-01 UTC; timeouts are milliseconds.
+ *   Versions    Every changeable thing carries the LSN that last wrote it. LSNs are multiples of
+ *               64, only grow, and never come back with another meaning, also after a crash.
  *   Ids         128-bit ids chosen by the caller (a UUID fits) make orders, steps, returns, stock
- *               changes, transfers, holds, claims and transactions idempotent: the same request again
- *               answers OK with the first ticket and ticket.repeated set; the same id with another
- *               content is refused with ID_REUSED. All these share one space of ids. Products'
- *               numeric ids are given by cellar, from 1.
- *   Statuses    0 is OK, 1 to 99 are refusals (the answer to a correct question is no), from 100 on
- *               failures. Besides those a call lists, every call may return INVALID_ARGUMENT, CLOSED
- *               and FORKED; every change also BUSY, CLOCK_JUMPED, DISK_FULL, STORE_FULL, CONFLICT,
+ *               changes, transfers, holds, claims and transactions idempotent: the same request
+ *               again answers OK with the first ticket and ticket.repeated set; the same id with
+ *               another content is refused with ID_REUSED. All these share one space of ids.
+ *               Products' numeric ids are given by cellar, from 1.
+ *   Statuses    0 is OK, 1 to 99 are refusals (the answer to a correct question is no), from 100
+ *               on failures. Besides those a call lists, every call may return INVALID_ARGUMENT,
+ *               CLOSED and FORKED; every change also BUSY, CLOCK_JUMPED, DISK_FULL, STORE_FULL, CONFLICT,
  *               OVERFLOW, OUT_OF_MEMORY, FAILED, and, when it waits for durability, TIMEOUT and
  *               OUTCOME_UNKNOWN.
  *   fork()      In a forked child every call returns FORKED.
