@@ -20,10 +20,10 @@
  *
  *   Threads     Any thread may call any function at any time; nothing has to be registered.
  *               cellar_close() ends that.
- *   Progress    Calls that only read take no lock and never wait for a writer, except to read order
- *               lines from the log's files. A change is lock-free up to its commit: an attempt
- *               fails only because another one succeeded. When the log's ring is full a change waits for
- *               space as long as `wait_ms` of its cellar_call allows, else BUSY.
+ *   Progress    Calls that only read take no lock and never wait for a writer, except to read
+ *               order lines from the log's files. A change is lock-free up to its commit: an
+ *               attempt fails only because another one succeeded. When the log's ring is full a
+ *               change waits for space as long as `wait_ms` of its cellar_call allows, else BUSY.
  *   Durability  A change returns when it is on disk (CELLAR_DURABLE), or at once with the ticket
  *               (CELLAR_RELAXED), for a later cellar_wait(). A crash leaves a prefix of the log:
  *               nothing durable is lost, nothing is half done. What a read returns may be newer
@@ -45,9 +45,9 @@
  *               Products' numeric ids are given by cellar, from 1.
  *   Statuses    0 is OK, 1 to 99 are refusals (the answer to a correct question is no), from 100
  *               on failures. Besides those a call lists, every call may return INVALID_ARGUMENT,
- *               CLOSED and FORKED; every change also BUSY, CLOCK_JUMPED, DISK_FULL, STORE_FULL, CONFLICT,
- *               OVERFLOW, OUT_OF_MEMORY, FAILED, and, when it waits for durability, TIMEOUT and
- *               OUTCOME_UNKNOWN.
+ *               CLOSED and FORKED; every change also BUSY, CLOCK_JUMPED, DISK_FULL, STORE_FULL,
+ *               CONFLICT, OVERFLOW, OUT_OF_MEMORY, FAILED, and, when it waits for durability,
+ *               TIMEOUT and OUTCOME_UNKNOWN.
  *   fork()      In a forked child every call returns FORKED.
  *   Signals     Calls are not async-signal-safe. Thread cancellation is held off inside a call. */
 /* clang-format on */
