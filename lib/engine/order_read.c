@@ -103,9 +103,7 @@ static struct order_view order_look(const cellar *engine, const struct store_ord
     const struct store_progress *progress = ATOMIC_LOAD(&entry->progress, acquire);
     order_copy_values(&view.order, progress);
     struct content content;
-    if (detail != NULL &&
-        content_read(&content, detail->content, detail->bytes - sizeof *detail, detail->line_count,
-                     detail->flags, detail->reference_bytes)) {
+    if (detail != NULL && detail_read(&content, detail)) {
         view.detailed = true;
         view.order.business_time_ns = detail->business_time_ns;
         order_copy_reference(&view.order, content.reference, content.reference_bytes);

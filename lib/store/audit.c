@@ -47,8 +47,7 @@ static void audit_breathe(uint32_t slot) {
 static void audit_reserved(struct audit *audit, const struct store_order *order, uint32_t state,
                            const struct store_detail *detail) {
     struct content content;
-    if (!content_read(&content, detail->content, detail->bytes - sizeof *detail, detail->line_count,
-                      detail->flags, detail->reference_bytes)) {
+    if (!detail_read(&content, detail)) {
         audit_violation(audit, "order slot %u: its content is broken", order->slot);
         return;
     }

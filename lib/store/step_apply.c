@@ -100,8 +100,7 @@ static bool step_apply_return(struct store *store, struct store_order *order,
 static bool step_apply_open(struct store *store, struct store_order *order,
                             struct store_detail *detail, const struct payload_step *payload) {
     struct content content;
-    bool good = content_read(&content, detail->content, detail->bytes - sizeof *detail,
-                             detail->line_count, detail->flags, detail->reference_bytes);
+    bool good = detail_read(&content, detail);
     ASSERT(good);
     const struct step step = {.content = &content,
                               .progress = ATOMIC_LOAD(&order->progress, relaxed),

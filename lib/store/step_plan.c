@@ -148,8 +148,7 @@ static enum plan_result step_find_content(struct step_plan *made) {
     struct store_part whole;
     struct store_parts parts;
     if (detail != NULL) {
-        (void)content_read(&made->content, detail->content, detail->bytes - sizeof *detail,
-                           detail->line_count, detail->flags, detail->reference_bytes);
+        (void)detail_read(&made->content, detail);
         return PLAN_COMMIT;
     }
     if (made->request->placed == NULL || !part_whole(made->request->placed, &whole, NULL)) {

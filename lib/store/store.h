@@ -172,6 +172,12 @@ struct store_detail {
     _Alignas(8) unsigned char content[]; /* as in the ledger */
 };
 
+/* False: it is broken. */
+static inline bool detail_read(struct content *content, const struct store_detail *detail) {
+    return content_read(content, detail->content, detail->bytes - sizeof *detail,
+                        detail->line_count, detail->flags, detail->reference_bytes);
+}
+
 /* What has become of the lines of an order, when not the same of all of them. Never changed: each
  * step that has something to say makes a new one. */
 struct store_progress {

@@ -76,8 +76,7 @@ bool fault_call(struct fault *fault, struct model_call *call) {
         .durable_wait_ms = fault->benign ? 0 : WAIT_MS};
 
     model_run(fault->store, fault->numbers, &options, call, &answer);
-    uint64_t durable = cellar_durable_lsn(fault->store);
-    journal->acknowledged = durable > journal->acknowledged ? durable : journal->acknowledged;
+    journal_acknowledge(journal, fault->store);
     bool right =
         fault_note(fault, answer.status, call->kind < MODEL_QUOTE && !answer.ticket.repeated,
                    model_describe(call, &answer));
