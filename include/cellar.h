@@ -1148,6 +1148,8 @@ CELLAR_API cellar_status cellar_code_get(cellar *store, const char *code, cellar
 
 /* ---- Transactions ---- */
 
+/* Every change but those that put products and campaigns, and settlements. Behind each the members
+ * of cellar_operation that it takes. */
 typedef enum cellar_operation_kind {
     CELLAR_OPERATION_ORDER_PLACE = 1,   /* order */
     CELLAR_OPERATION_ORDER_RETURN = 2,  /* order, damaged */
@@ -1160,16 +1162,54 @@ typedef enum cellar_operation_kind {
     CELLAR_OPERATION_ACCOUNT_CREDIT = 9, /* entry, and so the next two */
     CELLAR_OPERATION_ACCOUNT_DEBIT = 10,
     CELLAR_OPERATION_ACCOUNT_TRANSFER = 11,
-    CELLAR_OPERATION_COUPON_CLAIM = 12, /* claim */
-    CELLAR_OPERATION_COUPON_REVOKE = 13 /* claim, its ordinal; no id */
+    CELLAR_OPERATION_COUPON_CLAIM = 12,    /* claim */
+    CELLAR_OPERATION_COUPON_REVOKE = 13,   /* claim, its ordinal; no id */
+    CELLAR_OPERATION_COUPON_REDEEM = 14,   /* redemption, discounts_out */
+    CELLAR_OPERATION_COUPON_RESTORE = 15,  /* redemption, discount */
+    CELLAR_OPERATION_CODE_ADD = 16,        /* code */
+    CELLAR_OPERATION_STOCK_MOVE = 17,      /* level: id, line, to_location */
+    CELLAR_OPERATION_STOCK_COUNT = 18,     /* level: line, expected; no id; and so the next */
+    CELLAR_OPERATION_STOCK_SET_SAFETY = 19,
+    CELLAR_OPERATION_ACCOUNT_CREATE = 20,    /* account */
+    CELLAR_OPERATION_ACCOUNT_SET_FLOOR = 21, /* entry: account, amount (the floor), expected */
+    CELLAR_OPERATION_ACCOUNT_HOLD = 22,      /* entry: id, account, amount, deadline_ns */
+    CELLAR_OPERATION_ACCOUNT_POST = 23,      /* entry: id (of the hold), amount, to */
+    CELLAR_OPERATION_ACCOUNT_VOID = 24,      /* entry: id (of the hold) */
+    CELLAR_OPERATION_LEASE_ACQUIRE = 25,     /* lease: name, holder, ttl_ms */
+    CELLAR_OPERATION_LEASE_RENEW = 26,       /* lease: name, token, ttl_ms */
+    CELLAR_OPERATION_LEASE_RELEASE = 27      /* lease: name, token */
 } cellar_operation_kind;
 
+/* What the calls about money take; members that a kind does not name are not looked at. */
 typedef struct cellar_account_entry {
-    cellar_id id;     /* {0, 0}: not wanted */
-    uint64_t account; /* of a transfer: from */
-    uint64_t to;      /* of a transfer */
-    int64_t amount;   /* > 0 */
+    cellar_id id;        /* {0, 0}: not wanted; of a hold and its end required */
+    uint64_t account;    /* of a transfer: from */
+    uint64_t to;         /* of a transfer or post */
+    int64_t amount;      /* > 0; of SET_FLOOR: the floor, <= 0 */
+    int64_t deadline_ns; /* of a hold */
+    uint64_t expected;   /* of SET_FLOOR: the version before the transaction, or ANY */
 } cellar_account_entry;
+
+/* What the calls about one line of stock take. */
+typedef struct cellar_stock_level {
+    cellar_id id; /* of a move; {0, 0}: not wanted */
+    const cellar_line *line;
+    uint32_t to_location; /* of a move */
+    uint64_t expected;    /* of the others: the version before the transaction, or ANY */
+} cellar_stock_level;
+
+typedef struct cellar_lease_request {
+    const char *name;
+    uint64_t holder; /* ACQUIRE */
+    uint64_t token;  /* RENEW, RELEASE */
+    int64_t ttl_ms;  /* ACQUIRE, RENEW */
+} cellar_lease_request;
+
+typedef struct cellar_code_request {
+    uint64_t campaign;
+    const char *code;
+    int64_t uses;
+} cellar_code_request;
 
 typedef struct cellar_claim {
     cellar_id id; /* {0, 0}: not wanted */
@@ -1187,13 +1227,30 @@ typedef struct cellar_operation {
     const cellar_stock_change *stock;
     const cellar_account_entry *entry;
     const cellar_claim *claim;
+    const cellar_stock_level *level;
+    const cellar_account_request *account;
+    const cellar_lease_request *lease;
+    const cellar_redemption *redemption;
+    int64_t discount;       /* of a code that is restored */
+    int64_t *discounts_out; /* of a redemption, as its call fills it in; may be NULL */
+    const cellar_code_request *code;
 } cellar_operation;
 
 /* Carries out 1 to 64 operations in one commit, all or none. Each sees what those before it do to
- * stocks and balances; an order cannot be placed and stepped in the same transaction. `id` makes
- * the whole idempotent ({0, 0}: not wanted). Operations have ids of their own where their calls ask
- * for one; one that was used before refuses the transaction with ID_REUSED. Refusals are those of
- * the operations: refusal->step says which one, from 0. ticket->remaining is 0. */
+ * stocks, balances and coupons; an order, hold or lease that one of them makes or changes cannot be
+ * changed by another: INVALID_ARGUMENT. Versions that operations expect are those before the
+ * transaction. Refusals are those of the operations: refusal->step says which one, from 0.
+ * ticket->lsn is also the token of each lease it acquires; ticket->rank and waiting are those of
+ * its last claim, remaining is 0.
+ *
+ * `id` makes the whole idempotent ({0, 0}: not wanted): the same operations in the same order again
+ * answer OK, repeated, with the first ticket; anything else under this id is ID_REUSED. An id that
+ * was not used before, or none, and the operations decide: the transaction is repeated when each
+ * of them would answer OK, repeated, by itself, and those that have an id were all made by one
+ * commit, whose ticket is returned (when none has one, that of the latest). Their order then does
+ * not matter. When only some were done before, or by several commits, nothing happens: ID_REUSED,
+ * or ALREADY_EXISTS for one without an id, of the first such step, with its LSN in
+ * refusal->version. */
 CELLAR_API cellar_status cellar_transact(cellar *store, const cellar_call *call, cellar_id id,
                                          const cellar_operation *operations, size_t count,
                                          cellar_ticket *ticket_out, cellar_refusal *refusal_out);

@@ -1,64 +1,13 @@
-/* Holds of money, as cellar.h has them. */
+/* Holds of money: how they expire, and looking at them. */
 #include "engine/engine.h"
 
 #include "base/clock.h"
 
-typedef bool hold_check(struct plan *plan, struct plan_hold_request *request);
-
-static cellar_status hold_transact(cellar *store, const cellar_call *call, hold_check *check,
-                                   plan_function *function, struct plan_hold_request *request,
-                                   cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    if (check(&plan, request)) {
-        status = engine_transact(store, call, &plan, function, request, ticket_out, refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
-}
-
-cellar_status cellar_account_hold(cellar *store, const cellar_call *call, cellar_id id,
-                                  uint64_t account, int64_t amount, int64_t deadline_ns,
-                                  cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct plan_hold_request request = {
-        .id = id, .account = account, .amount = amount, .deadline_ns = deadline_ns};
-    return hold_transact(store, call, plan_check_account_hold, plan_account_hold, &request,
-                         ticket_out, refusal_out);
-}
-
-cellar_status cellar_account_post(cellar *store, const cellar_call *call, cellar_id hold,
-                                  int64_t amount, uint64_t to, cellar_ticket *ticket_out,
-                                  cellar_refusal *refusal_out) {
-    struct plan_hold_request request = {
-        .id = hold, .amount = amount, .to = to, .state = CELLAR_ACCOUNT_HOLD_POSTED};
-    return hold_transact(store, call, plan_check_account_hold_step, plan_account_hold_step,
-                         &request, ticket_out, refusal_out);
-}
-
-cellar_status cellar_account_void(cellar *store, const cellar_call *call, cellar_id hold,
-                                  cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct plan_hold_request request = {.id = hold, .state = CELLAR_ACCOUNT_HOLD_VOIDED};
-    return hold_transact(store, call, plan_check_account_hold_step, plan_account_hold_step,
-                         &request, ticket_out, refusal_out);
-}
-
 cellar_status engine_account_expire(cellar *engine, uint32_t slot, cellar_ticket *ticket_out) {
     const cellar_call relaxed = {.durability = CELLAR_RELAXED};
     struct plan_hold_request request = {.slot = slot};
-    struct plan plan;
-    plan_create(&plan, engine->store);
-    cellar_status status =
-        engine_transact(engine, &relaxed, &plan, plan_account_expire, &request, ticket_out, NULL);
-    plan_destroy(&plan);
-    return status;
+    const struct engine_change change = {.function = plan_account_expire, .request = &request};
+    return engine_run(engine, &relaxed, &change, ticket_out, NULL);
 }
 
 /* Inside a section. Not 0 in *wait_lsn: its content follows the log, and is not known yet. */

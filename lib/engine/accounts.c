@@ -1,40 +1,14 @@
 /* Accounts, as cellar.h has them. */
 #include "engine/engine.h"
 
-typedef bool account_check(struct plan *plan, struct plan_account_request *request);
-
-static cellar_status account_transact(cellar *store, const cellar_call *call, account_check *check,
-                                      plan_function *function, struct plan_account_request *request,
-                                      cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    if (check(&plan, request)) {
-        status = engine_transact(store, call, &plan, function, request, ticket_out, refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
-}
-
 cellar_status cellar_account_create(cellar *store, const cellar_call *call,
                                     const cellar_account_request *terms, cellar_ticket *ticket_out,
                                     cellar_refusal *refusal_out) {
     if (terms == NULL) {
         return engine_invalid(refusal_out, "request is required");
     }
-    struct plan_account_request request = {.account = terms->id,
-                                           .amount = terms->floor,
-                                           .currency = terms->currency,
-                                           .collecting = terms->collecting};
-    return account_transact(store, call, plan_check_account_open, plan_account_open, &request,
-                            ticket_out, refusal_out);
+    const cellar_operation operation = {.kind = CELLAR_OPERATION_ACCOUNT_CREATE, .account = terms};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
 }
 
 cellar_status cellar_account_open(cellar *store, const cellar_call *call, uint64_t account,
@@ -44,51 +18,75 @@ cellar_status cellar_account_open(cellar *store, const cellar_call *call, uint64
     return cellar_account_create(store, call, &terms, ticket_out, refusal_out);
 }
 
+static cellar_status account_operate(cellar *store, const cellar_call *call,
+                                     cellar_operation_kind kind, const cellar_account_entry *entry,
+                                     cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
+    const cellar_operation operation = {.kind = kind, .entry = entry};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
+}
+
 cellar_status cellar_account_set_floor(cellar *store, const cellar_call *call, uint64_t account,
                                        int64_t floor, uint64_t expected, cellar_ticket *ticket_out,
                                        cellar_refusal *refusal_out) {
-    struct plan_account_request request = {
-        .account = account, .amount = floor, .expected = expected};
-    return account_transact(store, call, plan_check_account_floor, plan_account_floor, &request,
-                            ticket_out, refusal_out);
-}
-
-static cellar_status account_entry(cellar *store, const cellar_call *call,
-                                   struct plan_account_request request, cellar_ticket *ticket_out,
-                                   cellar_refusal *refusal_out) {
-    return account_transact(store, call, plan_check_account_entry, plan_account_entry, &request,
-                            ticket_out, refusal_out);
+    const cellar_account_entry entry = {.account = account, .amount = floor, .expected = expected};
+    return account_operate(store, call, CELLAR_OPERATION_ACCOUNT_SET_FLOOR, &entry, ticket_out,
+                           refusal_out);
 }
 
 cellar_status cellar_account_credit(cellar *store, const cellar_call *call, cellar_id id,
                                     uint64_t account, int64_t amount, cellar_ticket *ticket_out,
                                     cellar_refusal *refusal_out) {
-    struct plan_account_request request = {
-        .kind = PAYLOAD_CREDIT, .id = id, .account = account, .amount = amount};
-    return account_entry(store, call, request, ticket_out, refusal_out);
+    const cellar_account_entry entry = {.id = id, .account = account, .amount = amount};
+    return account_operate(store, call, CELLAR_OPERATION_ACCOUNT_CREDIT, &entry, ticket_out,
+                           refusal_out);
 }
 
 cellar_status cellar_account_debit(cellar *store, const cellar_call *call, cellar_id id,
                                    uint64_t account, int64_t amount, cellar_ticket *ticket_out,
                                    cellar_refusal *refusal_out) {
-    struct plan_account_request request = {
-        .kind = PAYLOAD_DEBIT, .id = id, .account = account, .amount = amount};
-    return account_entry(store, call, request, ticket_out, refusal_out);
+    const cellar_account_entry entry = {.id = id, .account = account, .amount = amount};
+    return account_operate(store, call, CELLAR_OPERATION_ACCOUNT_DEBIT, &entry, ticket_out,
+                           refusal_out);
 }
 
 cellar_status cellar_account_transfer(cellar *store, const cellar_call *call, cellar_id id,
                                       uint64_t from, uint64_t to, int64_t amount,
                                       cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct plan_account_request request = {
-        .kind = PAYLOAD_TRANSFER, .id = id, .account = from, .to = to, .amount = amount};
-    return account_entry(store, call, request, ticket_out, refusal_out);
+    const cellar_account_entry entry = {.id = id, .account = from, .to = to, .amount = amount};
+    return account_operate(store, call, CELLAR_OPERATION_ACCOUNT_TRANSFER, &entry, ticket_out,
+                           refusal_out);
 }
 
 cellar_status cellar_account_settle(cellar *store, const cellar_call *call, uint64_t account,
                                     cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
     struct plan_account_request request = {.account = account};
-    return account_transact(store, call, plan_check_account_settle, plan_account_settle, &request,
-                            ticket_out, refusal_out);
+    const struct engine_change change = {
+        .check = plan_check_account_settle, .function = plan_account_settle, .request = &request};
+    return engine_change(store, call, &change, ticket_out, refusal_out);
+}
+
+cellar_status cellar_account_hold(cellar *store, const cellar_call *call, cellar_id id,
+                                  uint64_t account, int64_t amount, int64_t deadline_ns,
+                                  cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
+    const cellar_account_entry entry = {
+        .id = id, .account = account, .amount = amount, .deadline_ns = deadline_ns};
+    return account_operate(store, call, CELLAR_OPERATION_ACCOUNT_HOLD, &entry, ticket_out,
+                           refusal_out);
+}
+
+cellar_status cellar_account_post(cellar *store, const cellar_call *call, cellar_id hold,
+                                  int64_t amount, uint64_t to, cellar_ticket *ticket_out,
+                                  cellar_refusal *refusal_out) {
+    const cellar_account_entry entry = {.id = hold, .amount = amount, .to = to};
+    return account_operate(store, call, CELLAR_OPERATION_ACCOUNT_POST, &entry, ticket_out,
+                           refusal_out);
+}
+
+cellar_status cellar_account_void(cellar *store, const cellar_call *call, cellar_id hold,
+                                  cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
+    const cellar_account_entry entry = {.id = hold};
+    return account_operate(store, call, CELLAR_OPERATION_ACCOUNT_VOID, &entry, ticket_out,
+                           refusal_out);
 }
 
 /* ---- Reading ---- */

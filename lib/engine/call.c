@@ -163,12 +163,8 @@ static cellar_status call_open_stock(cellar *engine, const cellar_call *options,
     struct plan_stock_request request = {.line = &line};
     cellar_call relaxed = {.durability = CELLAR_RELAXED,
                            .wait_ms = options == NULL ? 0 : options->wait_ms};
-    struct plan open;
-    plan_create(&open, engine->store);
-    cellar_status status =
-        engine_transact(engine, &relaxed, &open, plan_stock_open, &request, NULL, NULL);
-    plan_destroy(&open);
-    return status;
+    const struct engine_change open = {.function = plan_stock_open, .request = &request};
+    return engine_run(engine, &relaxed, &open, NULL, NULL);
 }
 
 /* What a collecting account has collected gets into its cell by a commit of its own before the call
@@ -340,4 +336,48 @@ cellar_status engine_transact(cellar *engine, const cellar_call *options, struct
         *ticket_out = plan->ticket;
     }
     return engine_wait_durable(engine, options, plan->ticket.lsn);
+}
+
+cellar_status engine_run(cellar *engine, const cellar_call *call,
+                         const struct engine_change *change, cellar_ticket *ticket_out,
+                         cellar_refusal *refusal_out) {
+    cellar_ticket ticket = {0};
+    struct plan plan;
+    plan_create(&plan, engine->store);
+    cellar_status status = CELLAR_OK;
+    if (change->check != NULL && !change->check(&plan, change->request)) {
+        status = engine_refused(&plan, refusal_out);
+        plan_destroy(&plan);
+        return status;
+    }
+    if (change->prepare != NULL) {
+        status = change->prepare(engine, call, &plan, change->request);
+    }
+    if (status == CELLAR_OK) {
+        status = engine_transact(engine, call, &plan, change->function, change->request, &ticket,
+                                 refusal_out);
+    } else {
+        plan.refusal.status = status;
+        engine_refused(&plan, refusal_out);
+    }
+    if (change->finish != NULL) {
+        change->finish(engine, change->request, &ticket);
+    }
+    plan_destroy(&plan);
+    if (ticket_out != NULL && ticket.lsn != 0) {
+        *ticket_out = ticket;
+    }
+    return status;
+}
+
+cellar_status engine_change(cellar *store, const cellar_call *call,
+                            const struct engine_change *change, cellar_ticket *ticket_out,
+                            cellar_refusal *refusal_out) {
+    struct engine_call guard;
+    cellar_status status = engine_enter(&guard, store);
+    if (status == CELLAR_OK) {
+        status = engine_run(store, call, change, ticket_out, refusal_out);
+        engine_leave(&guard);
+    }
+    return status;
 }

@@ -9,8 +9,10 @@
 /* ---- Putting ---- */
 
 /* Makes the block and its number before the first attempt. */
-static cellar_status campaign_prepare(cellar *engine, const cellar_call *call,
-                                      struct plan_campaign_request *request) {
+static cellar_status campaign_prepare(cellar *engine, const cellar_call *call, struct plan *plan,
+                                      void *argument) {
+    (void)plan;
+    struct plan_campaign_request *request = argument;
     struct coupons *coupons = &engine->store->coupons;
     uint32_t number;
     /* There are more numbers than campaigns: when all are taken, blocks that were replaced wait for
@@ -34,23 +36,12 @@ static cellar_status campaign_prepare(cellar *engine, const cellar_call *call,
     return CELLAR_OK;
 }
 
-static cellar_status campaign_put(cellar *engine, const cellar_call *call, struct plan *plan,
-                                  struct plan_campaign_request *request, cellar_ticket *ticket_out,
-                                  cellar_refusal *refusal_out) {
-    cellar_status status = campaign_prepare(engine, call, request);
-    if (status != CELLAR_OK) {
-        plan->refusal.status = status;
-        return engine_refused(plan, refusal_out);
-    }
-    cellar_ticket ticket = {0};
-    status = engine_transact(engine, call, plan, plan_campaign_put, request, &ticket, refusal_out);
-    if (ticket.lsn == 0) {
+static void campaign_finish(cellar *engine, void *argument, const cellar_ticket *ticket) {
+    struct plan_campaign_request *request = argument;
+    if (ticket->lsn == 0 && request->rules != NULL) {
         /* No commit: nobody has ever seen the block. */
         coupons_rules_release(&request->rules->deferred, engine->memory);
-    } else if (ticket_out != NULL) {
-        *ticket_out = ticket;
     }
-    return status;
 }
 
 cellar_status cellar_campaign_put(cellar *store, const cellar_call *call,
@@ -59,22 +50,13 @@ cellar_status cellar_campaign_put(cellar *store, const cellar_call *call,
     if (campaign == NULL) {
         return engine_invalid(refusal_out, "campaign is required");
     }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
     struct plan_campaign_request request = {.campaign = campaign, .expected = expected};
-    if (plan_check_campaign(&plan, &request)) {
-        status = campaign_put(store, call, &plan, &request, ticket_out, refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
+    const struct engine_change change = {.check = plan_check_campaign,
+                                         .function = plan_campaign_put,
+                                         .request = &request,
+                                         .prepare = campaign_prepare,
+                                         .finish = campaign_finish};
+    return engine_change(store, call, &change, ticket_out, refusal_out);
 }
 
 /* ---- Reading ---- */

@@ -5,172 +5,92 @@
 
 #include <string.h>
 
-/* Lines of a redemption for which there is room without an allocation. */
-#define COUPON_LINES_INLINE 16
-
 /* ---- Claiming and revoking ---- */
+
+static cellar_status coupon_operate(cellar *store, const cellar_call *call,
+                                    cellar_operation_kind kind, const cellar_claim *claim,
+                                    cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
+    const cellar_operation operation = {.kind = kind, .claim = claim};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
+}
 
 cellar_status cellar_coupon_claim(cellar *store, const cellar_call *call, cellar_id id,
                                   uint64_t campaign, uint64_t customer, cellar_ticket *ticket_out,
                                   cellar_refusal *refusal_out) {
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    struct plan_claim_request request = {.id = id, .campaign = campaign, .customer = customer};
-    if (plan_check_claim(&plan, &request)) {
-        status = engine_transact(store, call, &plan, plan_coupon_claim, &request, ticket_out,
-                                 refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
+    const cellar_claim claim = {.id = id, .campaign = campaign, .customer = customer};
+    return coupon_operate(store, call, CELLAR_OPERATION_COUPON_CLAIM, &claim, ticket_out,
+                          refusal_out);
 }
 
 cellar_status cellar_coupon_revoke(cellar *store, const cellar_call *call, uint64_t campaign,
                                    uint64_t customer, uint32_t ordinal, cellar_ticket *ticket_out,
                                    cellar_refusal *refusal_out) {
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    struct plan_revoke_request request = {
-        .campaign = campaign, .customer = customer, .ordinal = ordinal};
-    if (plan_check_revoke(&plan, &request)) {
-        status = engine_transact(store, call, &plan, plan_coupon_revoke, &request, ticket_out,
-                                 refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
+    const cellar_claim claim = {.campaign = campaign, .customer = customer, .ordinal = ordinal};
+    return coupon_operate(store, call, CELLAR_OPERATION_COUPON_REVOKE, &claim, ticket_out,
+                          refusal_out);
 }
 
 /* ---- Redeeming and restoring ---- */
 
-/* Room for the lines of a request; `inline_*` when they are few. */
-struct coupon_room {
-    struct plan_bought bought_inline[COUPON_LINES_INLINE];
-    struct discount_line lines_inline[COUPON_LINES_INLINE];
-    size_t bytes; /* allocated */
-    void *allocated;
-};
-
-static bool coupon_make_room(cellar *engine, struct coupon_room *room,
-                             struct plan_redeem_request *request) {
+static size_t redeem_room_bytes(const struct plan_redeem_request *request) {
     size_t count = request->restore ? 0 : request->redemption->line_count;
-    room->allocated = NULL;
-    request->bought = room->bought_inline;
-    request->lines = room->lines_inline;
-    if (count <= COUPON_LINES_INLINE) {
-        return true;
-    }
-    room->bytes = count * (sizeof *request->bought + sizeof *request->lines);
-    room->allocated = memory_allocate(engine->memory, MEMORY_SCRATCH, room->bytes);
-    request->lines = room->allocated;
-    request->bought = (struct plan_bought *)(request->lines + count);
-    return room->allocated != NULL;
+    return count * (sizeof *request->bought + sizeof *request->lines);
 }
 
-static cellar_status coupon_redeem(cellar *engine, const cellar_call *call, struct plan *plan,
-                                   struct plan_redeem_request *request, cellar_ticket *ticket_out,
-                                   cellar_refusal *refusal_out) {
-    struct coupon_room room;
-    if (!coupon_make_room(engine, &room, request)) {
-        plan->refusal.status = CELLAR_OUT_OF_MEMORY;
-        return engine_refused(plan, refusal_out);
+cellar_status engine_redeem_prepare(cellar *engine, struct plan_redeem_request *request) {
+    size_t bytes = redeem_room_bytes(request);
+    if (bytes == 0) {
+        return CELLAR_OK;
     }
-    cellar_ticket ticket = {0};
-    cellar_status status =
-        engine_transact(engine, call, plan, plan_redeem_call, request, &ticket, refusal_out);
-    if (ticket.lsn != 0 && !ticket.repeated && request->discounts_out != NULL) {
+    request->lines = memory_allocate(engine->memory, MEMORY_SCRATCH, bytes);
+    if (request->lines == NULL) {
+        return CELLAR_OUT_OF_MEMORY;
+    }
+    request->bought = (struct plan_bought *)(request->lines + request->redemption->line_count);
+    return CELLAR_OK;
+}
+
+void engine_redeem_finish(cellar *engine, struct plan_redeem_request *request,
+                          const cellar_ticket *ticket) {
+    if (ticket->lsn != 0 && !ticket->repeated && request->discounts_out != NULL) {
         for (size_t i = 0; i < request->redemption->line_count; i++) {
             request->discounts_out[i] = request->lines[i].discount;
         }
     }
-    if (ticket.lsn != 0 && ticket_out != NULL) {
-        *ticket_out = ticket;
-    }
-    memory_release(engine->memory, MEMORY_SCRATCH, room.allocated, room.bytes);
-    return status;
-}
-
-static cellar_status coupon_redeem_call(cellar *store, const cellar_call *call,
-                                        struct plan_redeem_request *request,
-                                        cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    if (request->redemption == NULL) {
-        return engine_invalid(refusal_out, "redemption is required");
-    }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    if (plan_check_redeem(&plan, request)) {
-        status = coupon_redeem(store, call, &plan, request, ticket_out, refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
+    memory_release(engine->memory, MEMORY_SCRATCH, request->lines, redeem_room_bytes(request));
 }
 
 cellar_status cellar_coupon_redeem(cellar *store, const cellar_call *call,
                                    const cellar_redemption *redemption, int64_t *discounts_out,
                                    cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct plan_redeem_request request = {.redemption = redemption, .discounts_out = discounts_out};
-    return coupon_redeem_call(store, call, &request, ticket_out, refusal_out);
+    if (redemption == NULL) {
+        return engine_invalid(refusal_out, "redemption is required");
+    }
+    const cellar_operation operation = {.kind = CELLAR_OPERATION_COUPON_REDEEM,
+                                        .redemption = redemption,
+                                        .discounts_out = discounts_out};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
 }
 
 cellar_status cellar_coupon_restore(cellar *store, const cellar_call *call,
                                     const cellar_redemption *redemption, int64_t discount,
                                     cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct plan_redeem_request request = {
-        .redemption = redemption, .restore = true, .discount = discount};
-    return coupon_redeem_call(store, call, &request, ticket_out, refusal_out);
+    if (redemption == NULL) {
+        return engine_invalid(refusal_out, "redemption is required");
+    }
+    const cellar_operation operation = {
+        .kind = CELLAR_OPERATION_COUPON_RESTORE, .redemption = redemption, .discount = discount};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
 }
 
 /* ---- Codes ---- */
 
-static cellar_status coupon_add_code(cellar *engine, const cellar_call *call, uint64_t campaign,
-                                     const char *code, int64_t uses, cellar_ticket *ticket_out,
-                                     cellar_refusal *refusal_out) {
-    cellar_status status;
-    struct plan plan;
-    plan_create(&plan, engine->store);
-    struct plan_code_request request = {.campaign = campaign, .code = code, .uses = uses};
-    if (plan_check_code(&plan, &request)) {
-        status =
-            engine_transact(engine, call, &plan, plan_code_add, &request, ticket_out, refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    return status;
-}
-
 cellar_status cellar_code_add(cellar *store, const cellar_call *call, uint64_t campaign,
                               const char *code, int64_t uses, cellar_ticket *ticket_out,
                               cellar_refusal *refusal_out) {
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status == CELLAR_OK) {
-        status = coupon_add_code(store, call, campaign, code, uses, ticket_out, refusal_out);
-        engine_leave(&guard);
-    }
-    return status;
+    const cellar_code_request request = {.campaign = campaign, .code = code, .uses = uses};
+    const cellar_operation operation = {.kind = CELLAR_OPERATION_CODE_ADD, .code = &request};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
 }
 
 cellar_status cellar_code_add_many(cellar *store, const cellar_call *call, uint64_t campaign,
@@ -192,8 +112,10 @@ cellar_status cellar_code_add_many(cellar *store, const cellar_call *call, uint6
     uint64_t last = 0;
     for (size_t i = 0; i < count; i++) {
         cellar_ticket ticket = {0};
-        cellar_status status =
-            coupon_add_code(store, &relaxed, campaign, codes[i], uses, &ticket, NULL);
+        struct plan_code_request request = {.campaign = campaign, .code = codes[i], .uses = uses};
+        const struct engine_change change = {
+            .check = plan_check_code, .function = plan_code_add, .request = &request};
+        cellar_status status = engine_run(store, &relaxed, &change, &ticket, NULL);
         last = ticket.lsn > last ? ticket.lsn : last;
         first = first == CELLAR_OK ? status : first;
         if (statuses_out != NULL) {

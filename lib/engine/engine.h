@@ -6,7 +6,7 @@
 #include "cellar.h"
 #include "commit/commit.h"
 #include "log/log.h"
-#include "store/plan.h"
+#include "store/plan_coupon.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -119,7 +119,27 @@ int64_t engine_now(cellar *engine);
 cellar_status engine_transact(cellar *engine, const cellar_call *options, struct plan *plan,
                               plan_function *function, void *request, cellar_ticket *ticket_out,
                               cellar_refusal *refusal_out);
-/* For requests that were found wrong before any attempt: copies plan->refusal out. */
+/* A change in a commit of its own, from its request to its ticket. */
+struct engine_change {
+    plan_check *check; /* NULL: nothing to check */
+    plan_function *function;
+    void *request;
+    /* What needs memory or the log's files, before the first attempt and outside of sections; NULL:
+     * nothing. May say more of a failure in plan->refusal than its status. */
+    cellar_status (*prepare)(cellar *engine, const cellar_call *call, struct plan *plan,
+                             void *request);
+    /* Behind that, whatever came of it. ticket->lsn is 0 when nothing was committed. */
+    void (*finish)(cellar *engine, void *request, const cellar_ticket *ticket);
+};
+/* Inside the door. */
+cellar_status engine_run(cellar *engine, const cellar_call *call,
+                         const struct engine_change *change, cellar_ticket *ticket_out,
+                         cellar_refusal *refusal_out);
+/* The whole of a public call. */
+cellar_status engine_change(cellar *store, const cellar_call *call,
+                            const struct engine_change *change, cellar_ticket *ticket_out,
+                            cellar_refusal *refusal_out);
+/* Copies plan->refusal out. */
 cellar_status engine_refused(const struct plan *plan, cellar_refusal *refusal_out);
 /* INVALID_ARGUMENT, with the refusal filled in, before there is a plan. */
 cellar_status engine_invalid(cellar_refusal *refusal_out, const char *reason);
@@ -129,6 +149,20 @@ bool engine_is_durable(const cellar *engine, const cellar_call *options);
 int64_t engine_deadline(int64_t timeout_ms);
 /* Until when the call may wait for space; INT64_MIN: not at all. */
 int64_t engine_space_deadline(const cellar_call *options);
+
+/* ---- transactions.c ---- */
+
+/* The whole of a public call that is one operation. */
+cellar_status engine_operate(cellar *store, const cellar_call *call,
+                             const cellar_operation *operation, cellar_ticket *ticket_out,
+                             cellar_refusal *refusal_out);
+
+/* ---- coupons.c ---- */
+
+/* Room for the lines of what is redeemed; then, of what was committed now, the discounts out. */
+cellar_status engine_redeem_prepare(cellar *engine, struct plan_redeem_request *request);
+void engine_redeem_finish(cellar *engine, struct plan_redeem_request *request,
+                          const cellar_ticket *ticket);
 
 /* ---- account_holds.c ---- */
 
@@ -145,15 +179,10 @@ cellar_status follower_wait(cellar *engine, uint64_t lsn, int64_t deadline_ns);
 
 /* ---- orders.c ---- */
 
-/* The record that placed the order, for a return: it may be closed, its lines only in the ledger.
- * NULL for other steps, and when there is no such order. Release with log_release_record(). */
+/* Fills in the record that placed the order, for a return: it may be closed, its lines only in the
+ * ledger. NULL for other steps, and when there is no such order. For log_release_record(). */
 cellar_status engine_order_placed(cellar *engine, const cellar_call *call,
-                                  const cellar_order_change *change,
-                                  struct record_header **placed_out);
-/* A step that has been checked; reads the ledger first when it needs to. */
-cellar_status engine_order_step(cellar *engine, const cellar_call *call,
-                                struct plan_step_request *request, cellar_ticket *ticket_out,
-                                cellar_refusal *refusal_out);
+                                  struct plan_step_request *request);
 
 /* ---- expiry.c ---- */
 

@@ -73,7 +73,8 @@ static cellar_status expiry_expire(cellar *engine, uint32_t slot) {
     const cellar_call relaxed = {.durability = CELLAR_RELAXED};
     const cellar_order_change change = {.order = id};
     struct plan_step_request request = {.change = &change, .event = PAYLOAD_EXPIRE};
-    return expiry_result(engine_order_step(engine, &relaxed, &request, NULL, NULL));
+    const struct engine_change expire = {.function = plan_order_step, .request = &request};
+    return expiry_result(engine_run(engine, &relaxed, &expire, NULL, NULL));
 }
 
 uint32_t expiry_run_overdue(cellar *engine, uint32_t stock, int64_t *next_ns_out) {

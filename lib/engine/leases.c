@@ -3,49 +3,35 @@
 
 #include "base/clock.h"
 
-static cellar_status lease_transact(cellar *store, const cellar_call *call,
-                                    bool (*check)(struct plan *, struct plan_lease_request *),
-                                    plan_function *function, struct plan_lease_request *request,
-                                    cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    if (check(&plan, request)) {
-        status = engine_transact(store, call, &plan, function, request, ticket_out, refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
+static cellar_status lease_operate(cellar *store, const cellar_call *call,
+                                   cellar_operation_kind kind, const cellar_lease_request *lease,
+                                   cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
+    const cellar_operation operation = {.kind = kind, .lease = lease};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
 }
 
 cellar_status cellar_lease_acquire(cellar *store, const cellar_call *call, const char *name,
                                    uint64_t holder, int64_t ttl_ms, cellar_ticket *ticket_out,
                                    cellar_refusal *refusal_out) {
-    struct plan_lease_request request = {.name = name, .holder = holder, .ttl_ms = ttl_ms};
-    return lease_transact(store, call, plan_check_lease_acquire, plan_lease_acquire, &request,
-                          ticket_out, refusal_out);
+    const cellar_lease_request lease = {.name = name, .holder = holder, .ttl_ms = ttl_ms};
+    return lease_operate(store, call, CELLAR_OPERATION_LEASE_ACQUIRE, &lease, ticket_out,
+                         refusal_out);
 }
 
 cellar_status cellar_lease_renew(cellar *store, const cellar_call *call, const char *name,
                                  uint64_t token, int64_t ttl_ms, cellar_ticket *ticket_out,
                                  cellar_refusal *refusal_out) {
-    struct plan_lease_request request = {.name = name, .token = token, .ttl_ms = ttl_ms};
-    return lease_transact(store, call, plan_check_lease_renew, plan_lease_renew, &request,
-                          ticket_out, refusal_out);
+    const cellar_lease_request lease = {.name = name, .token = token, .ttl_ms = ttl_ms};
+    return lease_operate(store, call, CELLAR_OPERATION_LEASE_RENEW, &lease, ticket_out,
+                         refusal_out);
 }
 
 cellar_status cellar_lease_release(cellar *store, const cellar_call *call, const char *name,
                                    uint64_t token, cellar_ticket *ticket_out,
                                    cellar_refusal *refusal_out) {
-    struct plan_lease_request request = {.name = name, .token = token};
-    return lease_transact(store, call, plan_check_lease_release, plan_lease_release, &request,
-                          ticket_out, refusal_out);
+    const cellar_lease_request lease = {.name = name, .token = token};
+    return lease_operate(store, call, CELLAR_OPERATION_LEASE_RELEASE, &lease, ticket_out,
+                         refusal_out);
 }
 
 /* Inside a section: both cells as of one instant. */

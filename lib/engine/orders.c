@@ -3,43 +3,25 @@
 
 /* ---- Changing ---- */
 
-static cellar_status order_transact(cellar *store, const cellar_call *call,
-                                    const cellar_order_request *order, bool is_return, bool damaged,
-                                    cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    if (order == NULL) {
-        return engine_invalid(refusal_out, "request is required");
-    }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    struct plan_order_request request = {.order = order, .damaged = damaged};
-    bool valid = plan_check_order(&plan, &request, is_return, false);
-    if (valid) {
-        status =
-            engine_transact(store, call, &plan, is_return ? plan_order_return : plan_order_place,
-                            &request, ticket_out, refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
-}
-
 cellar_status cellar_order_place(cellar *store, const cellar_call *call,
                                  const cellar_order_request *request, cellar_ticket *ticket_out,
                                  cellar_refusal *refusal_out) {
-    return order_transact(store, call, request, false, false, ticket_out, refusal_out);
+    if (request == NULL) {
+        return engine_invalid(refusal_out, "request is required");
+    }
+    const cellar_operation operation = {.kind = CELLAR_OPERATION_ORDER_PLACE, .order = request};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
 }
 
 cellar_status cellar_order_return(cellar *store, const cellar_call *call,
                                   const cellar_order_request *request, bool damaged,
                                   cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    return order_transact(store, call, request, true, damaged, ticket_out, refusal_out);
+    if (request == NULL) {
+        return engine_invalid(refusal_out, "request is required");
+    }
+    const cellar_operation operation = {
+        .kind = CELLAR_OPERATION_ORDER_RETURN, .order = request, .damaged = damaged};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
 }
 
 /* As a call that places it: what is held beyond its deadline is in nobody's way. Each round but the
@@ -73,9 +55,9 @@ cellar_status cellar_order_quote(cellar *store, const cellar_order_request *orde
     plan.trial = true;
     cellar_order_request anonymous = *order;
     anonymous.id = (cellar_id){0, 0};
-    struct plan_order_request request = {.order = &anonymous};
+    struct plan_order_request request = {.order = &anonymous, .quote = true};
     enum plan_result result = PLAN_REFUSED;
-    if (plan_check_order(&plan, &request, false, true)) {
+    if (plan_check_order(&plan, &request)) {
         result = order_quote_plan(store, &plan, &request);
     }
     if (result == PLAN_COMMIT &&
@@ -121,38 +103,16 @@ static cellar_status order_find_placed(cellar *engine, const cellar_call *call, 
 }
 
 cellar_status engine_order_placed(cellar *engine, const cellar_call *call,
-                                  const cellar_order_change *change,
-                                  struct record_header **placed_out) {
+                                  struct plan_step_request *request) {
     uint64_t placed_lsn;
-    *placed_out = NULL;
-    if (change->event != CELLAR_EVENT_RETURN) {
+    if (request->event != CELLAR_EVENT_RETURN) {
         return CELLAR_OK;
     }
-    cellar_status status = order_find_placed(engine, call, change->order, &placed_lsn);
+    cellar_status status = order_find_placed(engine, call, request->change->order, &placed_lsn);
     if (status == CELLAR_OK && placed_lsn != 0) {
-        status = ledger_read(engine, placed_lsn, placed_out);
+        status = ledger_read(engine, placed_lsn, &request->placed);
     }
     return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
-}
-
-cellar_status engine_order_step(cellar *engine, const cellar_call *call,
-                                struct plan_step_request *request, cellar_ticket *ticket_out,
-                                cellar_refusal *refusal_out) {
-    struct record_header *placed;
-    struct plan plan;
-    plan_create(&plan, engine->store);
-    cellar_status status = engine_order_placed(engine, call, request->change, &placed);
-    if (status != CELLAR_OK) {
-        plan_refuse(&plan, status, CELLAR_NO_LINE);
-        status = engine_refused(&plan, refusal_out);
-    } else {
-        request->placed = placed;
-        status =
-            engine_transact(engine, call, &plan, plan_order_step, request, ticket_out, refusal_out);
-    }
-    plan_destroy(&plan);
-    log_release_record(engine->log, placed);
-    return status;
 }
 
 cellar_status cellar_order_step(cellar *store, const cellar_call *call,
@@ -161,20 +121,8 @@ cellar_status cellar_order_step(cellar *store, const cellar_call *call,
     if (change == NULL) {
         return engine_invalid(refusal_out, "change is required");
     }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    struct plan_step_request request = {.change = change};
-    bool valid = plan_check_step(&plan, &request);
-    status = valid ? engine_order_step(store, call, &request, ticket_out, refusal_out)
-                   : engine_refused(&plan, refusal_out);
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
+    const cellar_operation operation = {.kind = CELLAR_OPERATION_ORDER_STEP, .step = change};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
 }
 
 cellar_status cellar_order_pay(cellar *store, const cellar_call *call, cellar_id id,

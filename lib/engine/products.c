@@ -25,7 +25,8 @@ static const char *product_check_components(const cellar_product *product) {
     return NULL;
 }
 
-static bool product_check(struct plan *plan, struct plan_product_request *request) {
+static bool product_check(struct plan *plan, void *argument) {
+    struct plan_product_request *request = argument;
     const cellar_product *product = request->product;
     request->sku_bytes = plan_text_bytes(product->sku, CELLAR_SKU_BYTES_MAX);
     request->name_bytes = plan_text_bytes(product->name, CELLAR_NAME_BYTES_MAX);
@@ -56,8 +57,10 @@ static bool product_check(struct plan *plan, struct plan_product_request *reques
 }
 
 /* Makes the block and its number before the first attempt. */
-static cellar_status product_prepare(cellar *engine, const cellar_call *call,
-                                     struct plan_product_request *request) {
+static cellar_status product_prepare(cellar *engine, const cellar_call *call, struct plan *plan,
+                                     void *argument) {
+    (void)plan;
+    struct plan_product_request *request = argument;
     struct store *store = engine->store;
     const cellar_product *product = request->product;
     /* There are more numbers than products: when all are taken, blocks that were replaced wait for
@@ -87,36 +90,24 @@ static cellar_status product_prepare(cellar *engine, const cellar_call *call,
     return CELLAR_OK;
 }
 
+static void product_finish(cellar *engine, void *argument, const cellar_ticket *ticket) {
+    struct plan_product_request *request = argument;
+    if (ticket->lsn == 0 && request->block != NULL) {
+        /* No commit: nobody has ever seen the block. */
+        product_block_release(&request->block->deferred, engine->memory);
+    }
+}
+
 static cellar_status product_put(cellar *engine, const cellar_call *call,
                                  const cellar_product *product, uint64_t expected,
                                  cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct plan plan;
-    plan_create(&plan, engine->store);
     struct plan_product_request request = {.product = product, .expected = expected};
-    cellar_status status = CELLAR_OK;
-    if (!product_check(&plan, &request)) {
-        status = engine_refused(&plan, refusal_out);
-    } else {
-        status = product_prepare(engine, call, &request);
-        if (status != CELLAR_OK) {
-            plan.refusal.status = status;
-            engine_refused(&plan, refusal_out);
-        }
-    }
-    if (status == CELLAR_OK) {
-        cellar_ticket ticket = {0};
-        status =
-            engine_transact(engine, call, &plan, plan_product_put, &request, &ticket, refusal_out);
-        if (ticket.lsn == 0) {
-            /* No commit: nobody has ever seen the block. */
-            product_block_release(&request.block->deferred, engine->memory);
-        }
-        if (ticket_out != NULL) {
-            *ticket_out = ticket;
-        }
-    }
-    plan_destroy(&plan);
-    return status;
+    const struct engine_change change = {.check = product_check,
+                                         .function = plan_product_put,
+                                         .request = &request,
+                                         .prepare = product_prepare,
+                                         .finish = product_finish};
+    return engine_run(engine, call, &change, ticket_out, refusal_out);
 }
 
 cellar_status cellar_product_put(cellar *store, const cellar_call *call,

@@ -9,139 +9,86 @@
 
 /* ---- Changing ---- */
 
-static cellar_status stock_transact(cellar *engine, const cellar_call *call, struct plan *plan,
-                                    bool valid, plan_function *function,
-                                    struct plan_stock_request *request, cellar_ticket *ticket_out,
-                                    cellar_refusal *refusal_out) {
-    if (!valid) {
-        return engine_refused(plan, refusal_out);
-    }
-    return engine_transact(engine, call, plan, function, request, ticket_out, refusal_out);
-}
-
-static cellar_status stock_change(cellar *store, const cellar_call *call, cellar_movement_kind kind,
-                                  const cellar_stock_change *change, cellar_ticket *ticket_out,
-                                  cellar_refusal *refusal_out) {
+static cellar_status stock_change(cellar *store, const cellar_call *call,
+                                  cellar_operation_kind kind, const cellar_stock_change *change,
+                                  cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
     if (change == NULL) {
         return engine_invalid(refusal_out, "change is required");
     }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    struct plan_stock_request request = {.kind = kind, .change = change};
-    bool valid = plan_check_stock_change(&plan, &request);
-    status = stock_transact(store, call, &plan, valid, plan_stock_change, &request, ticket_out,
-                            refusal_out);
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
+    const cellar_operation operation = {.kind = kind, .stock = change};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
 }
 
 cellar_status cellar_stock_receive(cellar *store, const cellar_call *call,
                                    const cellar_stock_change *change, cellar_ticket *ticket_out,
                                    cellar_refusal *refusal_out) {
-    return stock_change(store, call, CELLAR_MOVEMENT_RECEIVED, change, ticket_out, refusal_out);
+    return stock_change(store, call, CELLAR_OPERATION_STOCK_RECEIVE, change, ticket_out,
+                        refusal_out);
 }
 
 cellar_status cellar_stock_adjust(cellar *store, const cellar_call *call,
                                   const cellar_stock_change *change, cellar_ticket *ticket_out,
                                   cellar_refusal *refusal_out) {
-    return stock_change(store, call, CELLAR_MOVEMENT_ADJUSTED, change, ticket_out, refusal_out);
+    return stock_change(store, call, CELLAR_OPERATION_STOCK_ADJUST, change, ticket_out,
+                        refusal_out);
 }
 
 cellar_status cellar_stock_set_aside(cellar *store, const cellar_call *call,
                                      const cellar_stock_change *change, cellar_ticket *ticket_out,
                                      cellar_refusal *refusal_out) {
-    return stock_change(store, call, CELLAR_MOVEMENT_SET_ASIDE, change, ticket_out, refusal_out);
+    return stock_change(store, call, CELLAR_OPERATION_STOCK_SET_ASIDE, change, ticket_out,
+                        refusal_out);
 }
 
 cellar_status cellar_stock_announce(cellar *store, const cellar_call *call,
                                     const cellar_stock_change *change, cellar_ticket *ticket_out,
                                     cellar_refusal *refusal_out) {
-    return stock_change(store, call, CELLAR_MOVEMENT_ANNOUNCED, change, ticket_out, refusal_out);
+    return stock_change(store, call, CELLAR_OPERATION_STOCK_ANNOUNCE, change, ticket_out,
+                        refusal_out);
 }
 
-/* The calls of one line that have no document. Zero is allowed when the quantity is a level, not a
- * change; below zero it is a limit for back-orders. */
-enum stock_sign {
-    STOCK_ABOVE_ZERO,
-    STOCK_FROM_ZERO,
-    STOCK_ANY
-};
+static cellar_status stock_level(cellar *store, const cellar_call *call, cellar_operation_kind kind,
+                                 const cellar_stock_level *level, cellar_ticket *ticket_out,
+                                 cellar_refusal *refusal_out) {
+    if (level->line == NULL) {
+        return engine_invalid(refusal_out, "line is required");
+    }
+    const cellar_operation operation = {.kind = kind, .level = level};
+    return engine_operate(store, call, &operation, ticket_out, refusal_out);
+}
 
-static cellar_status stock_single(cellar *store, const cellar_call *call, plan_function *function,
-                                  const cellar_line *line, uint64_t expected, enum stock_sign sign,
-                                  cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
+/* No operation: the one cell says it all, and the record has no document. */
+cellar_status cellar_stock_take(cellar *store, const cellar_call *call, const cellar_line *line,
+                                cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
     if (line == NULL) {
         return engine_invalid(refusal_out, "line is required");
     }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    struct plan_stock_request request = {.line = line, .expected = expected};
-    cellar_line checked = *line;
-    checked.quantity += sign != STOCK_ABOVE_ZERO && line->quantity == 0;
-    bool valid = plan_check_lines(&plan, &checked, 1, sign == STOCK_ANY, false);
-    status = stock_transact(store, call, &plan, valid, function, &request, ticket_out, refusal_out);
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
-}
-
-cellar_status cellar_stock_take(cellar *store, const cellar_call *call, const cellar_line *line,
-                                cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    return stock_single(store, call, plan_stock_take, line, 0, STOCK_ABOVE_ZERO, ticket_out,
-                        refusal_out);
+    struct plan_stock_request request = {.kind = CELLAR_MOVEMENT_TAKEN, .line = line};
+    const struct engine_change change = {
+        .check = plan_check_stock_level, .function = plan_stock_take, .request = &request};
+    return engine_change(store, call, &change, ticket_out, refusal_out);
 }
 
 cellar_status cellar_stock_count(cellar *store, const cellar_call *call, const cellar_line *line,
                                  uint64_t expected, cellar_ticket *ticket_out,
                                  cellar_refusal *refusal_out) {
-    return stock_single(store, call, plan_stock_count, line, expected, STOCK_FROM_ZERO, ticket_out,
-                        refusal_out);
+    const cellar_stock_level level = {.line = line, .expected = expected};
+    return stock_level(store, call, CELLAR_OPERATION_STOCK_COUNT, &level, ticket_out, refusal_out);
 }
 
 cellar_status cellar_stock_set_safety(cellar *store, const cellar_call *call,
                                       const cellar_line *line, uint64_t expected,
                                       cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    return stock_single(store, call, plan_stock_safety, line, expected, STOCK_ANY, ticket_out,
-                        refusal_out);
+    const cellar_stock_level level = {.line = line, .expected = expected};
+    return stock_level(store, call, CELLAR_OPERATION_STOCK_SET_SAFETY, &level, ticket_out,
+                       refusal_out);
 }
 
 cellar_status cellar_stock_move(cellar *store, const cellar_call *call, cellar_id id,
                                 const cellar_line *line, uint32_t to_location,
                                 cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    if (line == NULL) {
-        return engine_invalid(refusal_out, "line is required");
-    }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    const cellar_stock_change change = {.id = id, .lines = line, .line_count = 1};
-    struct plan_stock_request request = {
-        .kind = CELLAR_MOVEMENT_MOVED, .change = &change, .line = line, .to_location = to_location};
-    bool valid = plan_check_stock_change(&plan, &request);
-    if (valid && (line->quantity < 0 || line->location == to_location)) {
-        plan_invalid(&plan, "quantity above 0, from one location to another", 0);
-        valid = false;
-    }
-    status = stock_transact(store, call, &plan, valid, plan_stock_move, &request, ticket_out,
-                            refusal_out);
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
+    const cellar_stock_level level = {.id = id, .line = line, .to_location = to_location};
+    return stock_level(store, call, CELLAR_OPERATION_STOCK_MOVE, &level, ticket_out, refusal_out);
 }
 
 /* ---- Reading ---- */

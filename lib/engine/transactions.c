@@ -1,61 +1,88 @@
-/* Transactions of several operations, and many operations with one wait, as cellar.h has them. */
+/* One operation, a transaction of several, and many with one wait, as cellar.h has them. */
 #include "engine/engine.h"
 #include "store/compose.h"
 
-/* What returns need from the ledger, before the first attempt. */
-static cellar_status transaction_read(cellar *engine, const cellar_call *call,
-                                      const cellar_operation *operations,
-                                      struct plan_compose_request *request,
-                                      struct record_header **placed_out) {
-    for (uint32_t i = 0; i < request->count; i++) {
-        if (operations[i].kind != CELLAR_OPERATION_ORDER_STEP) {
-            continue;
-        }
-        cellar_status status =
-            engine_order_placed(engine, call, operations[i].step, &placed_out[i]);
-        if (status != CELLAR_OK) {
-            return status;
-        }
-        request->operations[i].step.placed = placed_out[i];
+/* ---- One ---- */
+
+static cellar_status operation_prepare(cellar *engine, const cellar_call *call, struct plan *plan,
+                                       void *request) {
+    (void)plan;
+    struct plan_operation *made = request;
+    switch (made->from->kind) {
+    case CELLAR_OPERATION_ORDER_STEP:
+        return engine_order_placed(engine, call, &made->request.step);
+    case CELLAR_OPERATION_COUPON_REDEEM:
+    case CELLAR_OPERATION_COUPON_RESTORE:
+        return engine_redeem_prepare(engine, &made->request.redeem);
+    default:
+        return CELLAR_OK;
     }
-    return CELLAR_OK;
 }
 
-static cellar_status transaction_run(cellar *engine, const cellar_call *call,
-                                     const cellar_operation *operations,
-                                     struct plan_compose_request *request, struct plan *plan,
-                                     cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct record_header *placed[CELLAR_STEPS_MAX] = {NULL};
-    cellar_status status = transaction_read(engine, call, operations, request, placed);
-    if (status == CELLAR_OK) {
-        status =
-            engine_transact(engine, call, plan, plan_compose, request, ticket_out, refusal_out);
+static void operation_finish(cellar *engine, void *request, const cellar_ticket *ticket) {
+    struct plan_operation *made = request;
+    switch (made->from->kind) {
+    case CELLAR_OPERATION_ORDER_STEP:
+        log_release_record(engine->log, made->request.step.placed);
+        break;
+    case CELLAR_OPERATION_COUPON_REDEEM:
+    case CELLAR_OPERATION_COUPON_RESTORE:
+        engine_redeem_finish(engine, &made->request.redeem, ticket);
+        break;
+    default:
+        break;
     }
-    for (uint32_t i = 0; i < request->count; i++) {
-        log_release_record(engine->log, placed[i]);
+}
+
+static struct engine_change operation_change(struct plan_operation *made) {
+    return (struct engine_change){.check = plan_check_operation,
+                                  .function = plan_operation,
+                                  .request = made,
+                                  .prepare = operation_prepare,
+                                  .finish = operation_finish};
+}
+
+cellar_status engine_operate(cellar *store, const cellar_call *call,
+                             const cellar_operation *operation, cellar_ticket *ticket_out,
+                             cellar_refusal *refusal_out) {
+    struct plan_operation made = {.from = operation};
+    const struct engine_change change = operation_change(&made);
+    return engine_change(store, call, &change, ticket_out, refusal_out);
+}
+
+/* ---- Several in one commit ---- */
+
+static cellar_status transaction_prepare(cellar *engine, const cellar_call *call, struct plan *plan,
+                                         void *argument) {
+    struct plan_compose_request *request = argument;
+    cellar_status status = CELLAR_OK;
+    for (uint32_t i = 0; status == CELLAR_OK && i < request->count; i++) {
+        plan->refusal.step = i;
+        status = operation_prepare(engine, call, plan, &request->operations[i]);
     }
     return status;
+}
+
+static void transaction_finish(cellar *engine, void *argument, const cellar_ticket *ticket) {
+    struct plan_compose_request *request = argument;
+    for (size_t i = 0; i < request->count; i++) {
+        operation_finish(engine, &request->operations[i], ticket);
+    }
 }
 
 cellar_status cellar_transact(cellar *store, const cellar_call *call, cellar_id id,
                               const cellar_operation *operations, size_t count,
                               cellar_ticket *ticket_out, cellar_refusal *refusal_out) {
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    struct plan plan;
-    plan_create(&plan, store->store);
-    struct plan_compose_request request = {.id = id};
-    if (plan_check_compose(&plan, &request, operations, count)) {
-        status = transaction_run(store, call, operations, &request, &plan, ticket_out, refusal_out);
-    } else {
-        status = engine_refused(&plan, refusal_out);
-    }
-    plan_destroy(&plan);
-    engine_leave(&guard);
-    return status;
+    struct plan_compose_request request;
+    request.id = id;
+    request.from = operations;
+    request.count = count;
+    const struct engine_change change = {.check = plan_check_compose,
+                                         .function = plan_compose,
+                                         .request = &request,
+                                         .prepare = transaction_prepare,
+                                         .finish = transaction_finish};
+    return engine_change(store, call, &change, ticket_out, refusal_out);
 }
 
 /* ---- Many ---- */
@@ -63,24 +90,9 @@ cellar_status cellar_transact(cellar *store, const cellar_call *call, cellar_id 
 static cellar_status bulk_one(cellar *engine, const cellar_call *call,
                               const cellar_operation *operation, cellar_ticket *ticket_out,
                               cellar_refusal *refusal_out) {
-    struct plan plan;
-    struct plan_operation made;
-    struct record_header *placed = NULL;
-    plan_create(&plan, engine->store);
-    cellar_status status = CELLAR_OK;
-    if (!plan_check_operation(&plan, &made, operation)) {
-        status = engine_refused(&plan, refusal_out);
-    } else if (operation->kind == CELLAR_OPERATION_ORDER_STEP) {
-        status = engine_order_placed(engine, call, operation->step, &placed);
-        made.step.placed = placed;
-    }
-    if (status == CELLAR_OK) {
-        status = engine_transact(engine, call, &plan, made.function, &made.order, ticket_out,
-                                 refusal_out);
-    }
-    log_release_record(engine->log, placed);
-    plan_destroy(&plan);
-    return status;
+    struct plan_operation made = {.from = operation};
+    const struct engine_change change = operation_change(&made);
+    return engine_run(engine, call, &change, ticket_out, refusal_out);
 }
 
 static cellar_status bulk_all(cellar *engine, const cellar_call *call,

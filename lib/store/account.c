@@ -26,7 +26,11 @@ bool account_check_amount(struct plan *plan, int64_t amount) {
     return right;
 }
 
-bool plan_check_account_floor(struct plan *plan, struct plan_account_request *request) {
+bool plan_check_account_floor(struct plan *plan, void *argument) {
+    struct plan_account_request *request = argument;
+    const uint64_t numbers[5] = {request->account, (uint64_t)request->amount, request->expected,
+                                 request->currency, request->collecting};
+    request->fingerprint = hash_seeded(7, numbers, sizeof numbers);
     if (!account_check_id(plan, request->account)) {
         return false;
     }
@@ -37,15 +41,17 @@ bool plan_check_account_floor(struct plan *plan, struct plan_account_request *re
     return right;
 }
 
-bool plan_check_account_open(struct plan *plan, struct plan_account_request *request) {
-    return plan_check_account_floor(plan, request);
+bool plan_check_account_open(struct plan *plan, void *argument) {
+    return plan_check_account_floor(plan, argument);
 }
 
-bool plan_check_account_settle(struct plan *plan, struct plan_account_request *request) {
+bool plan_check_account_settle(struct plan *plan, void *argument) {
+    const struct plan_account_request *request = argument;
     return account_check_id(plan, request->account);
 }
 
-bool plan_check_account_entry(struct plan *plan, struct plan_account_request *request) {
+bool plan_check_account_entry(struct plan *plan, void *argument) {
+    struct plan_account_request *request = argument;
     const uint64_t numbers[4] = {request->kind, request->account, request->to,
                                  (uint64_t)request->amount};
     request->fingerprint = hash_seeded(2, numbers, sizeof numbers);

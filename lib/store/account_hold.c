@@ -5,7 +5,8 @@
 
 #include "base/clock.h"
 
-bool plan_check_account_hold(struct plan *plan, struct plan_hold_request *request) {
+bool plan_check_account_hold(struct plan *plan, void *argument) {
+    struct plan_hold_request *request = argument;
     const uint64_t numbers[3] = {request->account, (uint64_t)request->amount,
                                  (uint64_t)request->deadline_ns};
     request->fingerprint = hash_seeded(3, numbers, sizeof numbers);
@@ -23,7 +24,10 @@ bool plan_check_account_hold(struct plan *plan, struct plan_hold_request *reques
     return true;
 }
 
-bool plan_check_account_hold_step(struct plan *plan, struct plan_hold_request *request) {
+bool plan_check_account_hold_step(struct plan *plan, void *argument) {
+    struct plan_hold_request *request = argument;
+    const uint64_t numbers[3] = {(uint64_t)request->amount, request->to, request->state};
+    request->fingerprint = hash_seeded(8, numbers, sizeof numbers);
     return request->state != CELLAR_ACCOUNT_HOLD_POSTED ||
            account_check_amount(plan, request->amount);
 }

@@ -85,7 +85,8 @@ static const char *campaign_check_rest(const cellar_campaign *campaign, size_t *
     return NULL;
 }
 
-bool plan_check_campaign(struct plan *plan, struct plan_campaign_request *request) {
+bool plan_check_campaign(struct plan *plan, void *argument) {
+    struct plan_campaign_request *request = argument;
     const cellar_campaign *campaign = request->campaign;
     const char *wrong = campaign_check_rest(campaign, &request->text_bytes);
     if (wrong == NULL) {

@@ -4,165 +4,92 @@
 
 #include <string.h>
 
-/* ---- Checking ---- */
-
-/* What tells one checked operation from another: kind, content, its own id. */
-static bool compose_checked(struct plan_operation *made, const cellar_operation *operation,
-                            bool valid, uint64_t fingerprint, cellar_id id) {
-    const uint64_t numbers[4] = {(uint64_t)operation->kind, fingerprint, id.high, id.low};
-    made->hash = hash_seeded(5, numbers, sizeof numbers);
-    return valid;
-}
-
-static bool compose_check_order(struct plan *plan, struct plan_operation *made,
-                                const cellar_operation *operation) {
-    bool is_return = operation->kind == CELLAR_OPERATION_ORDER_RETURN;
-    if (operation->order == NULL) {
-        plan_invalid(plan, "order is required", CELLAR_NO_LINE);
-        return false;
-    }
-    made->function = is_return ? plan_order_return : plan_order_place;
-    made->order = (struct plan_order_request){.order = operation->order,
-                                              .damaged = is_return && operation->damaged};
-    bool valid = plan_check_order(plan, &made->order, is_return, false);
-    return compose_checked(made, operation, valid, made->order.fingerprint, operation->order->id);
-}
-
-static bool compose_check_step(struct plan *plan, struct plan_operation *made,
-                               const cellar_operation *operation) {
-    if (operation->step == NULL) {
-        plan_invalid(plan, "step is required", CELLAR_NO_LINE);
-        return false;
-    }
-    made->function = plan_order_step;
-    made->step = (struct plan_step_request){.change = operation->step};
-    bool valid = plan_check_step(plan, &made->step);
-    return compose_checked(made, operation, valid, made->step.fingerprint, operation->step->id);
-}
-
-static bool compose_check_stock(struct plan *plan, struct plan_operation *made,
-                                const cellar_operation *operation) {
-    static const cellar_movement_kind kinds[] = {
-        [CELLAR_OPERATION_STOCK_RECEIVE] = CELLAR_MOVEMENT_RECEIVED,
-        [CELLAR_OPERATION_STOCK_ADJUST] = CELLAR_MOVEMENT_ADJUSTED,
-        [CELLAR_OPERATION_STOCK_SET_ASIDE] = CELLAR_MOVEMENT_SET_ASIDE,
-        [CELLAR_OPERATION_STOCK_ANNOUNCE] = CELLAR_MOVEMENT_ANNOUNCED,
-        [CELLAR_OPERATION_STOCK_TAKE] = CELLAR_MOVEMENT_TAKEN,
-    };
-    if (operation->stock == NULL) {
-        plan_invalid(plan, "stock is required", CELLAR_NO_LINE);
-        return false;
-    }
-    made->function = plan_stock_change;
-    made->stock =
-        (struct plan_stock_request){.kind = kinds[operation->kind], .change = operation->stock};
-    bool valid = plan_check_stock_change(plan, &made->stock);
-    return compose_checked(made, operation, valid, made->stock.fingerprint, operation->stock->id);
-}
-
-static bool compose_check_entry(struct plan *plan, struct plan_operation *made,
-                                const cellar_operation *operation) {
-    const cellar_account_entry *entry = operation->entry;
-    static const enum payload_entry kinds[] = {
-        [CELLAR_OPERATION_ACCOUNT_CREDIT] = PAYLOAD_CREDIT,
-        [CELLAR_OPERATION_ACCOUNT_DEBIT] = PAYLOAD_DEBIT,
-        [CELLAR_OPERATION_ACCOUNT_TRANSFER] = PAYLOAD_TRANSFER,
-    };
-    if (entry == NULL) {
-        plan_invalid(plan, "entry is required", CELLAR_NO_LINE);
-        return false;
-    }
-    made->function = plan_account_entry;
-    made->account = (struct plan_account_request){.kind = kinds[operation->kind],
-                                                  .id = entry->id,
-                                                  .account = entry->account,
-                                                  .to = entry->to,
-                                                  .amount = entry->amount};
-    bool valid = plan_check_account_entry(plan, &made->account);
-    return compose_checked(made, operation, valid, made->account.fingerprint, entry->id);
-}
-
-static bool compose_check_claim(struct plan *plan, struct plan_operation *made,
-                                const cellar_operation *operation) {
-    const cellar_claim *claim = operation->claim;
-    if (claim == NULL) {
-        plan_invalid(plan, "claim is required", CELLAR_NO_LINE);
-        return false;
-    }
-    if (operation->kind == CELLAR_OPERATION_COUPON_CLAIM) {
-        made->function = plan_coupon_claim;
-        made->claim = (struct plan_claim_request){
-            .id = claim->id, .campaign = claim->campaign, .customer = claim->customer};
-        bool valid = plan_check_claim(plan, &made->claim);
-        return compose_checked(made, operation, valid, made->claim.fingerprint, claim->id);
-    }
-    made->function = plan_coupon_revoke;
-    made->revoke = (struct plan_revoke_request){
-        .campaign = claim->campaign, .customer = claim->customer, .ordinal = claim->ordinal};
-    const uint64_t numbers[3] = {claim->campaign, claim->customer, claim->ordinal};
-    return compose_checked(made, operation, plan_check_revoke(plan, &made->revoke),
-                           hash_seeded(6, numbers, sizeof numbers), (cellar_id){0, 0});
-}
-
-bool plan_check_operation(struct plan *plan, struct plan_operation *made,
-                          const cellar_operation *operation) {
-    switch (operation->kind) {
-    case CELLAR_OPERATION_ORDER_PLACE:
-    case CELLAR_OPERATION_ORDER_RETURN:
-        return compose_check_order(plan, made, operation);
-    case CELLAR_OPERATION_ORDER_STEP:
-        return compose_check_step(plan, made, operation);
-    case CELLAR_OPERATION_STOCK_RECEIVE:
-    case CELLAR_OPERATION_STOCK_ADJUST:
-    case CELLAR_OPERATION_STOCK_SET_ASIDE:
-    case CELLAR_OPERATION_STOCK_ANNOUNCE:
-    case CELLAR_OPERATION_STOCK_TAKE:
-        return compose_check_stock(plan, made, operation);
-    case CELLAR_OPERATION_ACCOUNT_CREDIT:
-    case CELLAR_OPERATION_ACCOUNT_DEBIT:
-    case CELLAR_OPERATION_ACCOUNT_TRANSFER:
-        return compose_check_entry(plan, made, operation);
-    case CELLAR_OPERATION_COUPON_CLAIM:
-    case CELLAR_OPERATION_COUPON_REVOKE:
-        return compose_check_claim(plan, made, operation);
-    default:
-        plan_invalid(plan, "kind: no such operation", CELLAR_NO_LINE);
-        return false;
-    }
-}
-
-bool plan_check_compose(struct plan *plan, struct plan_compose_request *request,
-                        const cellar_operation *operations, size_t count) {
-    if (operations == NULL || count == 0 || count > CELLAR_STEPS_MAX) {
+bool plan_check_compose(struct plan *plan, void *argument) {
+    struct plan_compose_request *request = argument;
+    if (request->from == NULL || request->count == 0 || request->count > CELLAR_STEPS_MAX) {
         plan_invalid(plan, "count: 1 to 64 operations", CELLAR_NO_LINE);
         return false;
     }
-    request->count = (uint32_t)count;
     request->fingerprint = 4;
-    for (uint32_t i = 0; i < count; i++) {
-        if (!plan_check_operation(plan, &request->operations[i], &operations[i])) {
+    for (uint32_t i = 0; i < request->count; i++) {
+        struct plan_operation *made = &request->operations[i];
+        made->from = &request->from[i];
+        if (!plan_check_operation(plan, made)) {
             plan->refusal.step = i;
             return false;
         }
-        request->fingerprint = hash_seeded(request->fingerprint, &request->operations[i].hash,
-                                           sizeof request->operations[i].hash);
+        /* What tells one operation from another: kind, content, its own id. */
+        const uint64_t numbers[4] = {(uint64_t)made->from->kind, *made->fingerprint, made->id.high,
+                                     made->id.low};
+        uint64_t hash = hash_seeded(5, numbers, sizeof numbers);
+        request->fingerprint = hash_seeded(request->fingerprint, &hash, sizeof hash);
     }
     return true;
 }
 
+/* ---- What was done before ---- */
+
+/* The operations that were found done. */
+struct compose_repeats {
+    uint32_t count;
+    uint32_t first; /* the first of them */
+    bool named;     /* it has an id */
+    uint64_t first_lsn;
+    uint64_t named_lsn; /* the commit of those with an id; 0: none so far */
+    cellar_ticket ticket;
+};
+
+static bool compose_is_named(const struct plan_operation *operation) {
+    return operation->id.high != 0 || operation->id.low != 0;
+}
+
+/* Some, or some parts, of the transaction were done before. A refusal is checked by no commit: what
+ * was planned before may have been done since, by the very same transaction in flight twice. */
+static enum plan_result compose_refuse_partly(struct plan *plan, uint32_t step, bool named,
+                                              uint64_t lsn) {
+    if (!plan_changes_stand(plan, 0, CELL_CLASS_COUNT)) {
+        plan->wait_lsn = 0;
+        return PLAN_WAIT;
+    }
+    plan->refusal = (cellar_refusal){.step = step, .version = lsn};
+    return plan_refuse(plan, named ? CELLAR_ID_REUSED : CELLAR_ALREADY_EXISTS, CELLAR_NO_LINE);
+}
+
+/* `done` is the operation's own ticket. */
+static enum plan_result compose_note_repeated(struct plan *plan, struct compose_repeats *repeats,
+                                              bool named, uint32_t step,
+                                              const cellar_ticket *done) {
+    uint64_t lsn = done->lsn;
+    if (named && repeats->named_lsn != 0 && repeats->named_lsn != lsn) {
+        return compose_refuse_partly(plan, step, true, lsn);
+    }
+    if (repeats->count++ == 0) {
+        repeats->first = step;
+        repeats->named = named;
+        repeats->first_lsn = lsn;
+    }
+    bool latest = repeats->named_lsn == 0 && lsn >= repeats->ticket.lsn;
+    if (named || latest) {
+        repeats->ticket = (cellar_ticket){.lsn = lsn, .time_ns = done->time_ns};
+    }
+    repeats->named_lsn = named ? lsn : repeats->named_lsn;
+    return PLAN_COMMIT;
+}
+
 /* ---- Planning ---- */
 
-/* One operation as a part of the payload. */
+/* One operation as a part of the payload. What was done before leaves nothing in the plan. */
 static enum plan_result compose_plan_part(struct plan *plan, struct plan_operation *operation) {
     uint32_t at = plan->payload_bytes;
     if (plan_append(plan, sizeof(struct payload_part)) == NULL) {
         return PLAN_NO_MEMORY;
     }
     plan->step_first = plan->change_count;
-    enum plan_result result = operation->function(plan, &operation->order);
+    plan->fetched = NULL;
+    enum plan_result result = plan_operation(plan, operation);
     if (result == PLAN_REPEATED) {
-        /* It was done before, but not by this transaction. */
-        return plan_refuse(plan, CELLAR_ID_REUSED, CELLAR_NO_LINE);
+        plan->change_count = plan->step_first;
+        plan->payload_bytes = at;
     }
     if (result != PLAN_COMMIT) {
         return result;
@@ -181,9 +108,39 @@ static enum plan_result compose_plan_part(struct plan *plan, struct plan_operati
     return PLAN_COMMIT;
 }
 
+/* All of them, or what was done before: PLAN_REPEATED when that is everything. */
+static enum plan_result compose_plan_parts(struct plan *plan,
+                                           struct plan_compose_request *request) {
+    struct compose_repeats repeats = {.count = 0};
+    for (uint32_t i = 0; i < request->count; i++) {
+        enum plan_result result = compose_plan_part(plan, &request->operations[i]);
+        if (result == PLAN_REPEATED) {
+            const cellar_ticket done = plan->ticket;
+            plan->ticket = (cellar_ticket){0};
+            plan->refusal = (cellar_refusal){.line = CELLAR_NO_LINE};
+            result = compose_note_repeated(plan, &repeats,
+                                           compose_is_named(&request->operations[i]), i, &done);
+        }
+        if (result != PLAN_COMMIT) {
+            plan->refusal.step = i;
+            return result;
+        }
+    }
+    if (repeats.count == 0) {
+        return PLAN_COMMIT;
+    }
+    if (repeats.count != request->count) {
+        return compose_refuse_partly(plan, repeats.first, repeats.named, repeats.first_lsn);
+    }
+    plan->ticket = repeats.ticket;
+    plan->ticket.repeated = true;
+    return PLAN_REPEATED;
+}
+
 enum plan_result plan_compose(struct plan *plan, void *argument) {
     struct plan_compose_request *request = argument;
     uint32_t slot = 0;
+    plan->composed = true;
     if (request->id.high != 0 || request->id.low != 0) {
         enum plan_result result =
             plan_document(plan, request->id, request->fingerprint, STORE_STATE_OTHER, &slot);
@@ -199,15 +156,9 @@ enum plan_result plan_compose(struct plan *plan, void *argument) {
                                           .fingerprint = request->fingerprint,
                                           .time_ns = plan->now_ns,
                                           .slot = slot,
-                                          .part_count = request->count};
-    for (uint32_t i = 0; i < request->count; i++) {
-        enum plan_result result = compose_plan_part(plan, &request->operations[i]);
-        if (result != PLAN_COMMIT) {
-            plan->refusal.step = i;
-            return result;
-        }
-    }
+                                          .part_count = (uint32_t)request->count};
+    enum plan_result result = compose_plan_parts(plan, request);
     plan->kind = STORE_COMPOSED;
     plan->ticket.remaining = 0;
-    return PLAN_COMMIT;
+    return result;
 }

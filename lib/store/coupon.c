@@ -53,7 +53,8 @@ int64_t plan_coupon_kept(const struct plan *plan, cellar_id id) {
 
 /* ---- Claiming ---- */
 
-bool plan_check_claim(struct plan *plan, struct plan_claim_request *request) {
+bool plan_check_claim(struct plan *plan, void *argument) {
+    struct plan_claim_request *request = argument;
     if (request->campaign == 0 || request->customer == 0) {
         plan_invalid(
             plan, request->campaign == 0 ? "campaign: ids begin at 1" : "customer: ids begin at 1",
@@ -241,7 +242,10 @@ enum plan_result plan_coupon_claim(struct plan *plan, void *argument) {
 
 /* ---- Revoking ---- */
 
-bool plan_check_revoke(struct plan *plan, const struct plan_revoke_request *request) {
+bool plan_check_revoke(struct plan *plan, void *argument) {
+    struct plan_revoke_request *request = argument;
+    const uint64_t numbers[3] = {request->campaign, request->customer, request->ordinal};
+    request->fingerprint = hash_seeded(STORE_COUPON_REVOKE, numbers, sizeof numbers);
     const char *wrong = request->campaign == 0   ? "campaign: ids begin at 1"
                         : request->customer == 0 ? "customer: ids begin at 1"
                         : request->ordinal >= CELLAR_COUPONS_OF_CUSTOMER_MAX ? "ordinal: below 255"

@@ -46,10 +46,17 @@ struct store_lease *store_ensure_lease(struct store *store, const char *name, si
 
 /* ---- Checking a request ---- */
 
+static void lease_identify(struct plan_lease_request *request) {
+    const uint64_t numbers[3] = {request->holder, request->token, (uint64_t)request->ttl_ms};
+    request->fingerprint = plan_hash_text(hash_seeded(9, numbers, sizeof numbers), request->name);
+}
+
 static bool lease_check_name(struct plan *plan, struct plan_lease_request *request) {
     request->name_bytes = plan_text_bytes(request->name, CELLAR_LEASE_NAME_BYTES_MAX);
     bool right = request->name_bytes != 0 && request->name_bytes != SIZE_MAX;
-    if (!right) {
+    if (right) {
+        lease_identify(request);
+    } else {
         plan_invalid(plan, "name: 1 to 64 bytes", CELLAR_NO_LINE);
     }
     return right;
@@ -70,7 +77,8 @@ static bool lease_check_token(struct plan *plan, const struct plan_lease_request
     return request->token != 0;
 }
 
-bool plan_check_lease_acquire(struct plan *plan, struct plan_lease_request *request) {
+bool plan_check_lease_acquire(struct plan *plan, void *argument) {
+    struct plan_lease_request *request = argument;
     if (!lease_check_name(plan, request) || !lease_check_ttl(plan, request)) {
         return false;
     }
@@ -80,12 +88,14 @@ bool plan_check_lease_acquire(struct plan *plan, struct plan_lease_request *requ
     return request->holder != 0;
 }
 
-bool plan_check_lease_renew(struct plan *plan, struct plan_lease_request *request) {
+bool plan_check_lease_renew(struct plan *plan, void *argument) {
+    struct plan_lease_request *request = argument;
     return lease_check_name(plan, request) && lease_check_token(plan, request) &&
            lease_check_ttl(plan, request);
 }
 
-bool plan_check_lease_release(struct plan *plan, struct plan_lease_request *request) {
+bool plan_check_lease_release(struct plan *plan, void *argument) {
+    struct plan_lease_request *request = argument;
     return lease_check_name(plan, request) && lease_check_token(plan, request);
 }
 

@@ -42,10 +42,11 @@ static bool order_check_places(struct plan *plan, const cellar_order_request *or
     return true;
 }
 
-bool plan_check_order(struct plan *plan, struct plan_order_request *request, bool is_return,
-                      bool quote) {
+bool plan_check_order(struct plan *plan, void *argument) {
+    struct plan_order_request *request = argument;
     const cellar_order_request *order = request->order;
-    if (!quote && order->id.high == 0 && order->id.low == 0) {
+    bool is_return = request->is_return;
+    if (!request->quote && order->id.high == 0 && order->id.low == 0) {
         plan_invalid(plan, "id is required", CELLAR_NO_LINE);
         return false;
     }

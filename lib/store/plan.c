@@ -46,7 +46,7 @@ void plan_reset(struct plan *plan, int64_t now_ns) {
     plan->short_stock = 0;
     plan->maybe_kits = false;
     plan->step_first = 0;
-    plan->step = 0;
+    plan->composed = false;
     plan->refusal = (cellar_refusal){.line = CELLAR_NO_LINE};
     plan->ticket = (cellar_ticket){0};
 }
@@ -164,15 +164,20 @@ void plan_sort(struct plan *plan) {
     }
 }
 
-bool plan_refusal_stands(const struct plan *plan) {
+bool plan_changes_stand(const struct plan *plan, uint32_t class_first, uint32_t class_last) {
     for (uint32_t i = 0; i < plan->change_count; i++) {
         const struct commit_change *change = &plan->changes[i];
-        if (CELL_CLASS(change->cell) <= STORE_CELLS_PRIVATE_LAST &&
+        uint32_t class = CELL_CLASS(change->cell);
+        if (class >= class_first && class <= class_last &&
             commit_read(plan->store->commit, change->cell).version != change->update.expected) {
             return false;
         }
     }
     return true;
+}
+
+bool plan_refusal_stands(const struct plan *plan) {
+    return plan_changes_stand(plan, 0, STORE_CELLS_PRIVATE_LAST);
 }
 
 enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t line) {

@@ -67,7 +67,7 @@ struct plan {
     /* Composed of several steps: changes before this one are those of earlier steps, whose new
      * values the current step reads. 0 in a plan of one step. */
     uint32_t step_first;
-    uint32_t step;
+    bool composed; /* the payload at hand is a part of a transaction's */
 
     const cellar_line *fetched; /* the lines whose hashes are in `hashes` */
     uint32_t fetched_count;
@@ -78,6 +78,9 @@ struct plan {
 };
 
 typedef enum plan_result plan_function(struct plan *plan, void *request);
+/* What can be said of a request without the store; leaves its fingerprint, if it has one. False:
+ * plan->refusal says why, INVALID_ARGUMENT or OVERFLOW. */
+typedef bool plan_check(struct plan *plan, void *request);
 
 void plan_create(struct plan *plan, struct store *store);
 void plan_destroy(struct plan *plan);
@@ -105,6 +108,8 @@ bool plan_is_pending(const struct plan *plan, uint32_t cell);
  * nothing when the document has changed since: perhaps the same request, in flight twice, has just
  * taken what this one lacks. The same holds of every cell of a class private to one customer. */
 bool plan_refusal_stands(const struct plan *plan);
+/* Whether all cells of these classes that the plan changes are as it has read them. */
+bool plan_changes_stand(const struct plan *plan, uint32_t class_first, uint32_t class_last);
 
 /* Shorthands that fill in the refusal. */
 enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t line);
@@ -138,6 +143,8 @@ struct plan_product_request {
 struct plan_stock_request {
     cellar_movement_kind kind;
     const cellar_stock_change *change;
+    cellar_stock_change own; /* of a move: its line as a change, made by its check */
+    cellar_id id;            /* of a move */
     const cellar_line *line;
     uint32_t to_location;
     uint64_t expected;
@@ -157,6 +164,8 @@ struct plan_account_request {
 };
 struct plan_order_request {
     const cellar_order_request *order;
+    bool is_return;
+    bool quote;
     bool damaged;
     uint64_t fingerprint;
     size_t reference_bytes;
@@ -168,7 +177,7 @@ struct plan_step_request {
     uint64_t fingerprint;
     /* RETURN: the record that placed the order, read before the first attempt; NULL: there was
      * none. */
-    const struct record_header *placed;
+    struct record_header *placed;
 };
 
 plan_function plan_product_put;
@@ -192,14 +201,13 @@ plan_function plan_order_place;
 plan_function plan_order_return;
 plan_function plan_order_step;
 
-/* Checks of a request that need no store, and its fingerprint; false: plan->refusal is
- * INVALID_ARGUMENT or OVERFLOW. */
+plan_check plan_check_order;
+plan_check plan_check_step;
+plan_check plan_check_stock_change;
+plan_check plan_check_stock_move;
+plan_check plan_check_stock_level; /* of one line: taking, counting, the safety stock */
 bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count, bool any_sign,
                       bool priced);
-bool plan_check_order(struct plan *plan, struct plan_order_request *request, bool is_return,
-                      bool quote);
-bool plan_check_step(struct plan *plan, struct plan_step_request *request);
-bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request);
 /* What a call ignores is left out: the product beside a SKU, the price unless `priced`. */
 uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, bool priced);
 uint64_t plan_hash_text(uint64_t hash, const char *text);
@@ -238,18 +246,18 @@ struct plan_lease_request {
     uint64_t holder;
     uint64_t token;
     int64_t ttl_ms;
+    uint64_t fingerprint;
 };
 
-/* Checks that need no store; false: plan->refusal says why. */
-bool plan_check_account_open(struct plan *plan, struct plan_account_request *request);
-bool plan_check_account_floor(struct plan *plan, struct plan_account_request *request);
-bool plan_check_account_entry(struct plan *plan, struct plan_account_request *request);
-bool plan_check_account_settle(struct plan *plan, struct plan_account_request *request);
-bool plan_check_account_hold(struct plan *plan, struct plan_hold_request *request);
-bool plan_check_account_hold_step(struct plan *plan, struct plan_hold_request *request);
-bool plan_check_lease_acquire(struct plan *plan, struct plan_lease_request *request);
-bool plan_check_lease_renew(struct plan *plan, struct plan_lease_request *request);
-bool plan_check_lease_release(struct plan *plan, struct plan_lease_request *request);
+plan_check plan_check_account_open;
+plan_check plan_check_account_floor;
+plan_check plan_check_account_entry;
+plan_check plan_check_account_settle;
+plan_check plan_check_account_hold;
+plan_check plan_check_account_hold_step;
+plan_check plan_check_lease_acquire;
+plan_check plan_check_lease_renew;
+plan_check plan_check_lease_release;
 
 /* Adds `delta` to an account's cell: a debit (negative) not below the floor. *remaining_out is the
  * balance after it. */

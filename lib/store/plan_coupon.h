@@ -25,6 +25,7 @@ struct plan_revoke_request {
     uint64_t campaign;
     uint64_t customer;
     uint32_t ordinal;
+    uint64_t fingerprint;
 };
 
 struct plan_code_request {
@@ -32,6 +33,7 @@ struct plan_code_request {
     const char *code;
     int64_t uses;
     size_t code_bytes;
+    uint64_t fingerprint;
 };
 
 /* A line of what is bought: its product's slot and its value. */
@@ -65,12 +67,11 @@ struct plan_redeem_request {
     struct discount_line *lines;
 };
 
-/* Checks without the store, and the fingerprint; false: plan->refusal says why. */
-bool plan_check_campaign(struct plan *plan, struct plan_campaign_request *request);
-bool plan_check_claim(struct plan *plan, struct plan_claim_request *request);
-bool plan_check_revoke(struct plan *plan, const struct plan_revoke_request *request);
-bool plan_check_code(struct plan *plan, struct plan_code_request *request);
-bool plan_check_redeem(struct plan *plan, struct plan_redeem_request *request);
+plan_check plan_check_campaign;
+plan_check plan_check_claim;
+plan_check plan_check_revoke;
+plan_check plan_check_code;
+plan_check plan_check_redeem;
 
 plan_function plan_campaign_put; /* struct plan_campaign_request; not in a composed plan */
 plan_function plan_coupon_claim; /* struct plan_claim_request */

@@ -30,7 +30,8 @@ static const char *redeem_check_names(const struct plan_redeem_request *request)
     return request->discount == 0 ? NULL : "discount: 0 of a coupon";
 }
 
-bool plan_check_redeem(struct plan *plan, struct plan_redeem_request *request) {
+bool plan_check_redeem(struct plan *plan, void *argument) {
+    struct plan_redeem_request *request = argument;
     const cellar_redemption *redemption = request->redemption;
     request->code_bytes = plan_text_bytes(redemption->code, CELLAR_CODE_BYTES_MAX);
     const char *wrong = redeem_check_names(request);
@@ -60,7 +61,8 @@ bool plan_check_redeem(struct plan *plan, struct plan_redeem_request *request) {
     return true;
 }
 
-bool plan_check_code(struct plan *plan, struct plan_code_request *request) {
+bool plan_check_code(struct plan *plan, void *argument) {
+    struct plan_code_request *request = argument;
     request->code_bytes = plan_text_bytes(request->code, CELLAR_CODE_BYTES_MAX);
     const char *wrong = NULL;
     if (request->campaign == 0) {
@@ -72,8 +74,12 @@ bool plan_check_code(struct plan *plan, struct plan_code_request *request) {
     }
     if (wrong != NULL) {
         plan_invalid(plan, wrong, CELLAR_NO_LINE);
+        return false;
     }
-    return wrong == NULL;
+    const uint64_t numbers[2] = {request->campaign, (uint64_t)request->uses};
+    request->fingerprint =
+        plan_hash_text(hash_seeded(STORE_CODE_ADD, numbers, sizeof numbers), request->code);
+    return true;
 }
 
 /* ---- Redeeming and restoring ---- */

@@ -9,7 +9,8 @@ static bool step_has_id(const cellar_order_change *change) {
     return change->id.high != 0 || change->id.low != 0;
 }
 
-bool plan_check_step(struct plan *plan, struct plan_step_request *request) {
+bool plan_check_step(struct plan *plan, void *argument) {
+    struct plan_step_request *request = argument;
     const cellar_order_change *change = request->change;
     request->event = (uint8_t)change->event;
     if (change->event < CELLAR_EVENT_PAY || change->event > CELLAR_EVENT_EXTEND) {
@@ -257,18 +258,6 @@ static enum plan_result step_guard_stock(struct step_plan *made, uint32_t stock)
     return plan_write(plan, cell, sellable, sellable.value) ? PLAN_COMMIT : PLAN_NO_MEMORY;
 }
 
-/* A refusal is not checked by a commit: has a stock changed while its queue was looked at? */
-static bool step_guards_stand(const struct plan *plan) {
-    for (uint32_t i = 0; i < plan->change_count; i++) {
-        const struct commit_change *change = &plan->changes[i];
-        if (CELL_CLASS(change->cell) == STORE_CELLS_STOCK &&
-            commit_read(plan->store->commit, change->cell).version != change->update.expected) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Are so many pieces of the source here, of those `left` that have not left or been cancelled? */
 static enum plan_result step_check_covered(struct step_plan *made, uint32_t source, uint32_t stock,
                                            uint32_t line, int64_t pieces, int64_t left) {
@@ -285,7 +274,8 @@ static enum plan_result step_check_covered(struct step_plan *made, uint32_t sour
     if (uncovered >= 0 && pieces <= left - uncovered) {
         return PLAN_COMMIT;
     }
-    if (uncovered < 0 || !step_guards_stand(plan)) {
+    /* A refusal is not checked by a commit: has a stock changed while its queue was looked at? */
+    if (uncovered < 0 || !plan_changes_stand(plan, STORE_CELLS_STOCK, STORE_CELLS_STOCK)) {
         plan->wait_lsn = 0;
         return PLAN_WAIT;
     }

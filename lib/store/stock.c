@@ -278,6 +278,24 @@ enum plan_result plan_stock_move(struct plan *plan, void *argument) {
     return stock_plan_opening(plan, result);
 }
 
+/* A count or safety stock as a part of a transaction: its cells may be those of other parts, too,
+ * so that it has to say itself what it does. `quantity` is the change that a count makes, or the
+ * new safety stock. */
+static enum plan_result stock_plan_level(struct plan *plan,
+                                         const struct plan_stock_request *request, uint32_t stock,
+                                         int64_t quantity) {
+    if (!plan->composed) {
+        return PLAN_COMMIT;
+    }
+    struct payload_document *document = stock_plan_document(plan, request, 1, 0);
+    if (document == NULL) {
+        return PLAN_NO_MEMORY;
+    }
+    *(struct payload_line *)(document + 1) =
+        (struct payload_line){.stock = stock, .quantity = quantity};
+    return PLAN_COMMIT;
+}
+
 static enum plan_result stock_plan_expected(struct plan *plan, uint64_t expected,
                                             const struct stock_view *view) {
     if (expected != CELLAR_VERSION_ANY && expected != view->sellable.version) {
@@ -298,7 +316,9 @@ enum plan_result plan_stock_count(struct plan *plan, void *argument) {
         return result;
     }
     plan->kind = STORE_STOCK_COUNT;
-    return stock_change_available(plan, &view, 0, request->line->quantity - view.available);
+    int64_t change = request->line->quantity - view.available;
+    result = stock_change_available(plan, &view, 0, change);
+    return result == PLAN_COMMIT ? stock_plan_level(plan, request, view.slot, change) : result;
 }
 
 enum plan_result plan_stock_safety(struct plan *plan, void *argument) {
@@ -321,10 +341,11 @@ enum plan_result plan_stock_safety(struct plan *plan, void *argument) {
     }
     plan->kind = STORE_STOCK_SAFETY;
     plan->ticket.remaining = view.available;
-    return PLAN_COMMIT;
+    return stock_plan_level(plan, request, view.slot, request->line->quantity);
 }
 
-bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *request) {
+bool plan_check_stock_change(struct plan *plan, void *argument) {
+    struct plan_stock_request *request = argument;
     const cellar_stock_change *change = request->change;
     bool any_sign =
         request->kind != CELLAR_MOVEMENT_RECEIVED && request->kind != CELLAR_MOVEMENT_TAKEN;
@@ -343,114 +364,36 @@ bool plan_check_stock_change(struct plan *plan, struct plan_stock_request *reque
     return true;
 }
 
-/* ---- Applying ---- */
-
-static enum store_apply_result stock_restore(struct store *store,
-                                             const struct payload_stock_open *payload) {
-    if (payload->product == 0 || payload->product >= slots_end(&store->product_slots) ||
-        store->products[payload->product].slot == 0 || payload->location == 0) {
-        return STORE_APPLY_BROKEN;
+bool plan_check_stock_move(struct plan *plan, void *argument) {
+    struct plan_stock_request *request = argument;
+    const cellar_line *line = request->line;
+    request->own = (cellar_stock_change){.id = request->id, .lines = line, .line_count = 1};
+    request->change = &request->own;
+    if (!plan_check_stock_change(plan, request)) {
+        return false;
     }
-    if (!slots_raise(&store->stock_slots, payload->stock)) {
-        return STORE_APPLY_LIMIT;
+    if (line->quantity < 0 || line->location == request->to_location) {
+        plan_invalid(plan, "quantity above 0, from one location to another", 0);
+        return false;
     }
-    struct store_stock *stock = &store->stocks[payload->stock];
-    if (stock->product != 0) {
-        bool same = stock->product == payload->product && stock->location == payload->location;
-        return same ? STORE_APPLIED : STORE_APPLY_BROKEN;
-    }
-    stock->product = payload->product;
-    stock->location = payload->location;
-    const struct store_place_key key = {stock->product, stock->location};
-    uint64_t hash = store_hash_place(store, key.product, key.location);
-    if (table_add(&store->stock_table, hash, &key, payload->stock) != payload->stock) {
-        return STORE_APPLY_BROKEN;
-    }
-    struct store_product *product = &store->products[payload->product];
-    stock->next = ATOMIC_LOAD(&product->more_stocks, relaxed);
-    ATOMIC_STORE(&product->more_stocks, payload->stock, relaxed);
-    return STORE_APPLIED;
+    return true;
 }
 
-static void stock_apply_lines(struct store *store, const struct payload_document *document) {
-    cellar_totals *totals = &store->totals;
-    const struct payload_line *lines = payload_lines(document);
-    for (uint32_t i = 0; i < document->line_count; i++) {
-        int64_t quantity = lines[i].quantity;
-        struct store_stock *stock = &store->stocks[lines[i].stock];
-        switch (document->type) {
-        case CELLAR_MOVEMENT_RECEIVED:
-            store_sum(&totals->units_received, quantity);
-            store_sum_shared(&stock->on_hand, quantity);
-            break;
-        case CELLAR_MOVEMENT_ADJUSTED:
-            store_sum(&totals->units_adjusted, quantity);
-            store_sum_shared(&stock->on_hand, quantity);
-            break;
-        case CELLAR_MOVEMENT_TAKEN:
-            store_sum(&totals->units_taken, quantity);
-            store_sum_shared(&stock->on_hand, -quantity);
-            break;
-        case CELLAR_MOVEMENT_MOVED:
-            store_sum_shared(&stock->on_hand, quantity);
-            break;
-        default:
-            break;
-        }
+bool plan_check_stock_level(struct plan *plan, void *argument) {
+    struct plan_stock_request *request = argument;
+    cellar_line checked = *request->line;
+    /* Zero is allowed when the quantity is a level, not a change; below zero it is a limit for
+     * back-orders. */
+    checked.quantity += request->kind != CELLAR_MOVEMENT_TAKEN && checked.quantity == 0;
+    if (!plan_check_lines(plan, &checked, 1, request->kind == CELLAR_MOVEMENT_SAFETY, false)) {
+        return false;
     }
-}
-
-/* The change of available that a record without lines makes, and the stock it makes it to. */
-static int64_t stock_apply_single(struct store *store, const struct record_header *record) {
-    const struct record_update *update = record_updates(record);
-    uint32_t slot = CELL_SLOT(record_cells(record)[0]) / STORE_STOCK_CELLS;
-    int64_t delta = update->new_value - update->old_value;
-    store_sum_shared(&store->stocks[slot].on_hand, delta);
-    return delta;
-}
-
-static enum store_apply_result stock_apply_safety(struct store *store,
-                                                  const struct record_header *record) {
-    uint32_t slot = CELL_SLOT(record_cells(record)[0]) / STORE_STOCK_CELLS;
-    const struct record_update *update =
-        record_find(record, store_stock_cell(slot, STORE_STOCK_SAFETY_CELL));
-    if (update == NULL) {
-        return STORE_APPLY_BROKEN;
+    if (request->kind != CELLAR_MOVEMENT_TAKEN) {
+        request->own = (cellar_stock_change){.lines = request->line, .line_count = 1};
+        request->change = &request->own;
+        const uint64_t numbers[2] = {request->kind, request->expected};
+        request->fingerprint =
+            plan_hash_lines(hash_seeded(10, numbers, sizeof numbers), request->line, 1, false);
     }
-    struct store_stock *stock = &store->stocks[slot];
-    stock->safety = update->new_value;
-    if (stock->safety < stock->safety_lowest) {
-        stock->safety_lowest = stock->safety;
-    }
-    return STORE_APPLIED;
-}
-
-enum store_apply_result stock_apply(struct store *store, const struct store_part *part) {
-    const struct record_header *record = part->record;
-    if (part->kind == STORE_STOCK_OPEN) {
-        enum store_apply_result result = stock_restore(store, part->payload);
-        store->totals.stocks += result == STORE_APPLIED;
-        return result;
-    }
-    if (part->kind == STORE_STOCK_CHANGE) {
-        const struct payload_document *document = part->payload;
-        enum store_apply_result result =
-            order_apply_document(store, part, document, STORE_STATE_OTHER);
-        if (result == STORE_APPLIED) {
-            stock_apply_lines(store, document);
-        }
-        return result;
-    }
-    if (!part->whole || CELL_CLASS(record_cells(record)[0]) != STORE_CELLS_STOCK) {
-        return STORE_APPLY_BROKEN;
-    }
-    if (part->kind == STORE_STOCK_SAFETY) {
-        return stock_apply_safety(store, record);
-    }
-    if (part->kind == STORE_STOCK_TAKE) {
-        store_sum(&store->totals.units_taken, -(stock_apply_single(store, record)));
-    } else if (part->kind == STORE_STOCK_COUNT) {
-        store_sum(&store->totals.units_adjusted, stock_apply_single(store, record));
-    }
-    return STORE_APPLIED;
+    return true;
 }

@@ -9,16 +9,14 @@
 
 #include "support/shop.h"
 
-#include <string.h>
-
 #define STEPS_MAX 4
 
 struct step {
-    plan_function *function;
+    cellar_operation_kind kind;
     union {
-        struct plan_account_request account;
-        struct plan_hold_request hold;
-        struct plan_lease_request lease;
+        cellar_account_request account;
+        cellar_account_entry entry;
+        cellar_lease_request lease;
     };
 };
 
@@ -27,73 +25,51 @@ struct steps {
     uint32_t count;
 };
 
-/* As a composed transaction is laid out. */
-static enum plan_result compose(struct plan *plan, void *argument) {
-    struct steps *steps = argument;
-    struct payload_composed *composed = plan_append(plan, sizeof *composed);
-    *composed = (struct payload_composed){.time_ns = plan->now_ns, .part_count = steps->count};
-    for (uint32_t i = 0; i < steps->count; i++) {
-        uint32_t at = plan->payload_bytes;
-        plan_append(plan, sizeof(struct payload_part));
-        plan->step_first = plan->change_count;
-        plan->step = i;
-        enum plan_result result = steps->steps[i].function(plan, &steps->steps[i].account);
-        if (result != PLAN_COMMIT) {
-            return result;
-        }
-        const struct payload_part part = {.kind = plan->kind,
-                                          .bytes = plan->payload_bytes - at -
-                                                   (uint32_t)sizeof(struct payload_part)};
-        memcpy(plan->payload + at, &part, sizeof part);
-        uint32_t pad = part_aligned(plan->payload_bytes) - plan->payload_bytes;
-        memset(plan_append(plan, pad), 0, pad);
-    }
-    plan->kind = STORE_COMPOSED;
-    return PLAN_COMMIT;
-}
-
 static cellar_status commit_steps(struct shop *shop, struct steps steps, cellar_refusal *refusal) {
-    struct plan plan;
-    cellar_ticket ticket;
-    cellar_refusal ignored;
-    plan_create(&plan, shop->store->store);
-    cellar_status status = engine_transact(shop->store, NULL, &plan, compose, &steps, &ticket,
-                                           refusal == NULL ? &ignored : refusal);
-    plan_destroy(&plan);
-    return status;
+    cellar_operation operations[STEPS_MAX];
+    for (uint32_t i = 0; i < steps.count; i++) {
+        struct step *step = &steps.steps[i];
+        operations[i] = (cellar_operation){.kind = step->kind};
+        if (step->kind == CELLAR_OPERATION_ACCOUNT_CREATE) {
+            operations[i].account = &step->account;
+        } else if (step->kind == CELLAR_OPERATION_LEASE_ACQUIRE) {
+            operations[i].lease = &step->lease;
+        } else {
+            operations[i].entry = &step->entry;
+        }
+    }
+    return cellar_transact(shop->store, NULL, (cellar_id){0, 0}, operations, steps.count, NULL,
+                           refusal);
 }
 
 static struct step opening(uint64_t account, int64_t floor) {
-    return (struct step){plan_account_open, {.account = {.account = account, .amount = floor}}};
+    return (struct step){CELLAR_OPERATION_ACCOUNT_CREATE,
+                         {.account = {.id = account, .floor = floor}}};
 }
 
 static struct step floor_of(uint64_t account, int64_t floor) {
-    return (struct step){plan_account_floor, {.account = {.account = account, .amount = floor}}};
+    return (struct step){CELLAR_OPERATION_ACCOUNT_SET_FLOOR,
+                         {.entry = {.account = account, .amount = floor}}};
 }
 
-static struct step entry(enum payload_entry kind, uint64_t account, uint64_t to, int64_t amount) {
-    return (struct step){
-        plan_account_entry,
-        {.account = {.kind = kind, .account = account, .to = to, .amount = amount}}};
+static struct step entry(cellar_operation_kind kind, uint64_t account, uint64_t to,
+                         int64_t amount) {
+    return (struct step){kind, {.entry = {.account = account, .to = to, .amount = amount}}};
 }
 
 static struct step holding(uint64_t id, uint64_t account, int64_t amount) {
-    return (struct step){
-        plan_account_hold,
-        {.hold = {.id = shop_id(id), .account = account, .amount = amount, .fingerprint = id}}};
+    return (struct step){CELLAR_OPERATION_ACCOUNT_HOLD,
+                         {.entry = {.id = shop_id(id), .account = account, .amount = amount}}};
 }
 
 static struct step posting(uint64_t id, int64_t amount, uint64_t to) {
-    return (struct step){
-        plan_account_hold_step,
-        {.hold = {
-             .id = shop_id(id), .amount = amount, .to = to, .state = CELLAR_ACCOUNT_HOLD_POSTED}}};
+    return (struct step){CELLAR_OPERATION_ACCOUNT_POST,
+                         {.entry = {.id = shop_id(id), .amount = amount, .to = to}}};
 }
 
 static struct step leasing(const char *name, uint64_t holder) {
-    return (struct step){
-        plan_lease_acquire,
-        {.lease = {.name = name, .name_bytes = strlen(name), .holder = holder, .ttl_ms = 5000}}};
+    return (struct step){CELLAR_OPERATION_LEASE_ACQUIRE,
+                         {.lease = {.name = name, .holder = holder, .ttl_ms = 5000}}};
 }
 
 static void check_account(struct shop *shop, uint64_t id, int64_t balance, int64_t held,
@@ -109,20 +85,22 @@ static void test_each_sees_those_before(void **state) {
     struct shop *shop = *state;
     shop_account(shop, 1, 0, 100);
     assert_int_equal(
-        commit_steps(shop,
-                     (struct steps){{opening(2, -10), entry(PAYLOAD_TRANSFER, 1, 2, 70),
-                                     holding(1, 2, 60), floor_of(2, -5)},
-                                    4},
-                     NULL),
+        commit_steps(
+            shop,
+            (struct steps){{opening(2, -10), entry(CELLAR_OPERATION_ACCOUNT_TRANSFER, 1, 2, 70),
+                            holding(1, 2, 60), floor_of(2, -5)},
+                           4},
+            NULL),
         CELLAR_OK);
     check_account(shop, 1, 30, 0, 0);
     check_account(shop, 2, 70, 60, -5);
     assert_int_equal(
-        commit_steps(shop,
-                     (struct steps){{posting(1, 50, 1), entry(PAYLOAD_DEBIT, 2, 0, 20),
-                                     entry(PAYLOAD_TRANSFER, 1, 2, 80), leasing("job", 7)},
-                                    4},
-                     NULL),
+        commit_steps(
+            shop,
+            (struct steps){{posting(1, 50, 1), entry(CELLAR_OPERATION_ACCOUNT_DEBIT, 2, 0, 20),
+                            entry(CELLAR_OPERATION_ACCOUNT_TRANSFER, 1, 2, 80), leasing("job", 7)},
+                           4},
+            NULL),
         CELLAR_OK);
     check_account(shop, 1, 0, 0, 0);
     check_account(shop, 2, 80, 0, -5);
@@ -161,18 +139,19 @@ static void test_refusals(void **state) {
         int64_t available;
     } rows[] = {
         /* first  second  answer  available */
-        {entry(PAYLOAD_DEBIT, 1, 0, 60), entry(PAYLOAD_DEBIT, 1, 0, 41), CELLAR_INSUFFICIENT_FUNDS,
-         40},
-        {entry(PAYLOAD_TRANSFER, 1, 2, 60), entry(PAYLOAD_DEBIT, 2, 0, 61),
-         CELLAR_INSUFFICIENT_FUNDS, 60},
-        {holding(1, 1, 60), entry(PAYLOAD_DEBIT, 1, 0, 41), CELLAR_INSUFFICIENT_FUNDS, 40},
+        {entry(CELLAR_OPERATION_ACCOUNT_DEBIT, 1, 0, 60),
+         entry(CELLAR_OPERATION_ACCOUNT_DEBIT, 1, 0, 41), CELLAR_INSUFFICIENT_FUNDS, 40},
+        {entry(CELLAR_OPERATION_ACCOUNT_TRANSFER, 1, 2, 60),
+         entry(CELLAR_OPERATION_ACCOUNT_DEBIT, 2, 0, 61), CELLAR_INSUFFICIENT_FUNDS, 60},
+        {holding(1, 1, 60), entry(CELLAR_OPERATION_ACCOUNT_DEBIT, 1, 0, 41),
+         CELLAR_INSUFFICIENT_FUNDS, 40},
         {holding(1, 1, 60), posting(1, 60, 2), CELLAR_INVALID_ARGUMENT, 0},
         {holding(1, 1, 60), holding(1, 1, 60), CELLAR_INVALID_ARGUMENT, 0},
         {opening(5, 0), opening(5, 0), CELLAR_INVALID_ARGUMENT, 0},
         {leasing("a", 1), leasing("a", 1), CELLAR_INVALID_ARGUMENT, 0},
         /* What is collected in the same commit is not there yet. */
-        {entry(PAYLOAD_TRANSFER, 1, 3, 60), entry(PAYLOAD_DEBIT, 3, 0, 60),
-         CELLAR_INSUFFICIENT_FUNDS, 0},
+        {entry(CELLAR_OPERATION_ACCOUNT_TRANSFER, 1, 3, 60),
+         entry(CELLAR_OPERATION_ACCOUNT_DEBIT, 3, 0, 60), CELLAR_INSUFFICIENT_FUNDS, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         cellar_status status =
@@ -192,14 +171,17 @@ static void test_settles(void **state) {
     shop_account(shop, 1, 0, 100);
     assert_int_equal(cellar_account_create(shop->store, NULL, &shops, NULL, NULL), CELLAR_OK);
     assert_int_equal(
-        commit_steps(shop, (struct steps){{entry(PAYLOAD_TRANSFER, 1, 3, 60), opening(4, 0)}, 2},
-                     NULL),
-        CELLAR_OK);
-    assert_int_equal(
         commit_steps(
             shop,
-            (struct steps){{entry(PAYLOAD_DEBIT, 1, 0, 40), entry(PAYLOAD_TRANSFER, 3, 4, 60)}, 2},
+            (struct steps){{entry(CELLAR_OPERATION_ACCOUNT_TRANSFER, 1, 3, 60), opening(4, 0)}, 2},
             NULL),
+        CELLAR_OK);
+    assert_int_equal(
+        commit_steps(shop,
+                     (struct steps){{entry(CELLAR_OPERATION_ACCOUNT_DEBIT, 1, 0, 40),
+                                     entry(CELLAR_OPERATION_ACCOUNT_TRANSFER, 3, 4, 60)},
+                                    2},
+                     NULL),
         CELLAR_OK);
     check_account(shop, 3, 0, 0, 0);
     check_account(shop, 4, 60, 0, 0);

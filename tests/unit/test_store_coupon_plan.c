@@ -22,7 +22,6 @@ static const struct commit_change *change_of(const struct plan *plan, uint32_t c
 
 static void next_step(struct plan *plan) {
     plan->step_first = plan->change_count;
-    plan->step++;
 }
 
 /* An order with a discount of kind AMOUNT 30, a budget of 50 and two lines. */
