@@ -78,7 +78,9 @@ static enum plan_result compose_note_repeated(struct plan *plan, struct compose_
 
 /* ---- Planning ---- */
 
-/* One operation as a part of the payload. What was done before leaves nothing in the plan. */
+/* One operation as a part of the payload. What was done before leaves nothing in the plan. A
+ * location that is to be opened reads as empty, and waits for what the other steps say: a refusal
+ * opens nothing. */
 static enum plan_result compose_plan_part(struct plan *plan, struct plan_operation *operation) {
     uint32_t at = plan->payload_bytes;
     if (plan_append(plan, sizeof(struct payload_part)) == NULL) {
@@ -91,7 +93,7 @@ static enum plan_result compose_plan_part(struct plan *plan, struct plan_operati
         plan->change_count = plan->step_first;
         plan->payload_bytes = at;
     }
-    if (result != PLAN_COMMIT) {
+    if (result != PLAN_COMMIT && result != PLAN_OPEN_STOCK) {
         return result;
     }
     const struct payload_part part = {.kind = plan->kind,
@@ -105,13 +107,14 @@ static enum plan_result compose_plan_part(struct plan *plan, struct plan_operati
     if (padding != 0) {
         memset(behind, 0, padding);
     }
-    return PLAN_COMMIT;
+    return result;
 }
 
 /* All of them, or what was done before: PLAN_REPEATED when that is everything. */
 static enum plan_result compose_plan_parts(struct plan *plan,
                                            struct plan_compose_request *request) {
     struct compose_repeats repeats = {.count = 0};
+    bool opens = false;
     for (uint32_t i = 0; i < request->count; i++) {
         enum plan_result result = compose_plan_part(plan, &request->operations[i]);
         if (result == PLAN_REPEATED) {
@@ -121,13 +124,14 @@ static enum plan_result compose_plan_parts(struct plan *plan,
             result = compose_note_repeated(plan, &repeats,
                                            compose_is_named(&request->operations[i]), i, &done);
         }
-        if (result != PLAN_COMMIT) {
+        opens = opens || result == PLAN_OPEN_STOCK;
+        if (result != PLAN_COMMIT && result != PLAN_OPEN_STOCK) {
             plan->refusal.step = i;
             return result;
         }
     }
     if (repeats.count == 0) {
-        return PLAN_COMMIT;
+        return opens ? PLAN_OPEN_STOCK : PLAN_COMMIT;
     }
     if (repeats.count != request->count) {
         return compose_refuse_partly(plan, repeats.first, repeats.named, repeats.first_lsn);

@@ -196,7 +196,7 @@ static void test_bad_arguments(void **state) {
                        CELLAR_NO_LINE, "count");
     shop_check_invalid(&refusal, cellar_transact(shop->store, NULL, none, NULL, 1, NULL, &refusal),
                        CELLAR_NO_LINE, "count");
-    for (int kind = 0; kind <= CELLAR_OPERATION_COUPON_REVOKE + 1; kind++) {
+    for (int kind = 0; kind <= CELLAR_OPERATION_LEASE_RELEASE + 1; kind++) {
         const cellar_operation empty = {.kind = (cellar_operation_kind)kind};
         assert_int_equal(cellar_transact(shop->store, NULL, none, &empty, 1, NULL, &refusal),
                          CELLAR_INVALID_ARGUMENT);
