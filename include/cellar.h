@@ -277,6 +277,8 @@ typedef struct cellar_refusal {
     const char *reason; /* INVALID_ARGUMENT: the member at fault, a static sentence; else NULL */
     uint64_t rank;      /* ALREADY_CLAIMED, NOT_GRANTED: the number of the claim; else 0 */
     bool waiting;       /* the same: it is on the waiting list */
+    uint64_t account;   /* INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, and NOT_FOUND and OVERFLOW when
+                           they are about an account: which one; else 0 */
 } cellar_refusal;
 #define CELLAR_NO_LINE UINT32_MAX
 
@@ -805,6 +807,10 @@ typedef struct cellar_order_request {
      */
     uint64_t coupon_campaign;
     const char *code;
+    /* The account that is credited with what `account`, here or when it is paid for, pays, in the
+     * same commit: the merchant's, say. What is given back comes out of it, in the same commit as
+     * well. Best a collecting one, so that orders do not wait for one another. 0: none. */
+    uint64_t payee;
 } cellar_order_request;
 
 typedef struct cellar_order {
@@ -816,6 +822,7 @@ typedef struct cellar_order {
     int64_t business_time_ns;
     uint64_t customer;
     uint64_t account;        /* debited for it; 0: none */
+    uint64_t payee;          /* credited with what `account` pays; 0: none */
     int64_t total;           /* as placed: sum of quantity * unit_price - discount of the lines;
                                 negative for a return */
     int64_t cancelled_value; /* part of the total that was cancelled or has expired */
@@ -843,7 +850,8 @@ typedef struct cellar_order_line {
 
 /* Places an order: all its units are taken in one commit, whole or not at all. OUT_OF_STOCK (line,
  * available, needed, retry_ns), NOT_SELLABLE, NOT_FOUND (line, or, with line = CELLAR_NO_LINE, the
- * account), INSUFFICIENT_FUNDS, HOLD_EXPIRED, ID_REUSED; and, of its coupon, what
+ * account or payee), INSUFFICIENT_FUNDS, CURRENCY_MISMATCH (of account and payee; refusal->account
+ * tells which in all three), HOLD_EXPIRED, ID_REUSED; and, of its coupon, what
  * cellar_coupon_redeem() lists. */
 CELLAR_API cellar_status cellar_order_place(cellar *store, const cellar_call *call,
                                             const cellar_order_request *request,
@@ -884,7 +892,9 @@ typedef struct cellar_order_change {
 /* A step in the life of an order: see the table above. What is given back goes to the account that
  * was debited. NOT_FOUND, ILLEGAL_STEP (refusal->state),
  * NOTHING_LEFT (line, available: units left for this step, needed), HOLD_EXPIRED, ID_REUSED; PAY:
- * INSUFFICIENT_FUNDS; IO_ERROR, CORRUPT (the lines of a closed order are read from the log). */
+ * INSUFFICIENT_FUNDS, CURRENCY_MISMATCH; CANCEL, RETURN: INSUFFICIENT_FUNDS when the payee, named
+ * in refusal->account, has less above its floor than is to be given back; IO_ERROR, CORRUPT (the
+ * lines of a closed order are read from the log). */
 CELLAR_API cellar_status cellar_order_step(cellar *store, const cellar_call *call,
                                            const cellar_order_change *change,
                                            cellar_ticket *ticket_out, cellar_refusal *refusal_out);
@@ -903,8 +913,9 @@ CELLAR_API cellar_status cellar_order_extend(cellar *store, const cellar_call *c
                                              cellar_refusal *refusal_out);
 /* Goods come back, with or without an order known here: a document of its own with its own id.
  * Lines as for an order (quantity > 0); they become available, or unsellable when `damaged`. state
- * must be 0; account, if given, is credited with the total; without hold_until_ns and locations.
- * NOT_FOUND, ID_REUSED. */
+ * must be 0; account, if given, is credited with the total, out of the payee, if given; without
+ * hold_until_ns and locations. NOT_FOUND, INSUFFICIENT_FUNDS and CURRENCY_MISMATCH (the payee),
+ * ID_REUSED. */
 CELLAR_API cellar_status cellar_order_return(cellar *store, const cellar_call *call,
                                              const cellar_order_request *request, bool damaged,
                                              cellar_ticket *ticket_out,

@@ -37,6 +37,22 @@ static bool journal_describe_hold_step(const struct payload_hold_step *step, uin
     return true;
 }
 
+/* Money that moved between an account and a payee (0: outside): true when the entry's account is
+ * one of them. Whoever is paid for an order has received; what is given back is called alike on
+ * both sides. */
+static bool journal_describe_sides(uint64_t from, uint64_t payee, uint64_t account,
+                                   cellar_entry *entry) {
+    if (payee == account && from != 0) {
+        entry->counterpart = from;
+        if (entry->kind == CELLAR_ENTRY_ORDER_PAID) {
+            entry->kind = CELLAR_ENTRY_RECEIVED;
+        }
+        return true;
+    }
+    entry->counterpart = payee;
+    return from == account;
+}
+
 static bool journal_describe_order(const struct store_part *part, cellar_entry_kind kind,
                                    uint64_t account, cellar_entry *entry) {
     const struct payload_document *document = part->payload;
@@ -46,7 +62,7 @@ static bool journal_describe_order(const struct store_part *part, cellar_entry_k
     entry->id = document->id;
     memcpy(entry->reference, content.reference, content.reference_bytes);
     entry->reference[content.reference_bytes] = '\0';
-    return document->account == account;
+    return journal_describe_sides(document->account, content.payee, account, entry);
 }
 
 static bool journal_describe_step(const struct payload_step *step, uint64_t account,
@@ -55,7 +71,7 @@ static bool journal_describe_step(const struct payload_step *step, uint64_t acco
                   : step->event == CELLAR_EVENT_RETURN ? CELLAR_ENTRY_ORDER_RETURNED
                                                        : CELLAR_ENTRY_ORDER_CANCELLED;
     entry->id = step->id;
-    return step->account == account;
+    return journal_describe_sides(step->account, payload_step_payee(step), account, entry);
 }
 
 static bool journal_describe_account(const struct payload_account *payload, cellar_entry_kind kind,

@@ -106,6 +106,7 @@ static struct order_view order_look(const cellar *engine, const struct store_ord
     if (detail != NULL && detail_read(&content, detail)) {
         view.detailed = true;
         view.order.business_time_ns = detail->business_time_ns;
+        view.order.payee = content.payee;
         order_copy_reference(&view.order, content.reference, content.reference_bytes);
         order_copy_lines(engine, &content, state, progress, lines_out, capacity);
         order_copy_uncovered(engine->store, &content, entry->slot, lines_out, capacity);
@@ -131,6 +132,7 @@ static cellar_status order_read_ledger(cellar *engine, const struct order_view *
         struct content content;
         content_of(&content, document, parts.next.bytes);
         order->business_time_ns = document->business_time_ns;
+        order->payee = content.payee;
         order_copy_reference(order, content.reference, content.reference_bytes);
         commit_enter();
         const struct store_progress *progress =

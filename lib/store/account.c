@@ -97,15 +97,21 @@ static bool account_is_open(const struct plan *plan, const struct account_view *
            plan_is_pending(plan, store_account_cell(view->account->slot));
 }
 
+enum plan_result account_refuse(struct plan *plan, cellar_status status, uint32_t line,
+                                uint64_t id) {
+    plan->refusal.account = id;
+    return plan_refuse(plan, status, line);
+}
+
 enum plan_result account_read(struct plan *plan, uint64_t id, uint32_t line,
                               struct account_view *view_out) {
     *view_out = (struct account_view){.account = store_find_account(plan->store, id)};
     if (view_out->account == NULL) {
-        return plan_refuse(plan, CELLAR_NOT_FOUND, line);
+        return account_refuse(plan, CELLAR_NOT_FOUND, line, id);
     }
     account_read_cells(plan, view_out);
     return account_is_open(plan, view_out) ? PLAN_COMMIT
-                                           : plan_refuse(plan, CELLAR_NOT_FOUND, line);
+                                           : account_refuse(plan, CELLAR_NOT_FOUND, line, id);
 }
 
 /* What a settlement would add: all that was collected and is known of, as far as the balance has
@@ -143,7 +149,7 @@ static enum plan_result account_short(struct plan *plan, const struct account_vi
     }
     plan->refusal.available = view->room.value + collected;
     plan->refusal.needed = needed;
-    return plan_refuse(plan, CELLAR_INSUFFICIENT_FUNDS, line);
+    return account_refuse(plan, CELLAR_INSUFFICIENT_FUNDS, line, view->account->id);
 }
 
 enum plan_result account_spend(struct plan *plan, struct account_view *view, uint32_t line,
@@ -193,11 +199,12 @@ static bool account_collects(const struct plan *plan, const struct account_view 
 enum plan_result account_receive(struct plan *plan, struct account_view *view, uint32_t line,
                                  int64_t amount) {
     if (view->collecting) {
-        return account_collects(plan, view, amount) ? PLAN_COMMIT
-                                                    : plan_refuse(plan, CELLAR_OVERFLOW, line);
+        return account_collects(plan, view, amount)
+                   ? PLAN_COMMIT
+                   : account_refuse(plan, CELLAR_OVERFLOW, line, view->account->id);
     }
     if (account_balance(view) + amount > CELLAR_AMOUNT_MAX) {
-        return plan_refuse(plan, CELLAR_OVERFLOW, line);
+        return account_refuse(plan, CELLAR_OVERFLOW, line, view->account->id);
     }
     return account_spend(plan, view, line, amount);
 }
@@ -220,7 +227,7 @@ static enum plan_result account_pay(struct plan *plan, struct plan_payment *paym
                                 payment->to_line);
         }
         if (from.currency != to.currency) {
-            return plan_refuse(plan, CELLAR_CURRENCY_MISMATCH, payment->to_line);
+            return account_refuse(plan, CELLAR_CURRENCY_MISMATCH, payment->to_line, payment->to);
         }
     }
     if (result == PLAN_COMMIT && payment->from != 0) {
@@ -250,13 +257,9 @@ enum plan_result plan_account_payment(struct plan *plan, struct plan_payment *pa
     return result;
 }
 
-enum plan_result plan_account_change(struct plan *plan, uint64_t id, uint32_t line, int64_t delta,
-                                     int64_t *remaining_out) {
-    struct plan_payment payment = {
-        .from = id, .amount = -delta, .from_line = line, .to_line = line};
-    enum plan_result result = plan_account_payment(plan, &payment);
-    *remaining_out = payment.remaining;
-    return result;
+enum plan_result plan_account_exists(struct plan *plan, uint64_t id, uint32_t line) {
+    struct account_view view;
+    return account_read(plan, id, line, &view);
 }
 
 /* ---- The calls ---- */

@@ -15,6 +15,9 @@ struct account_view {
     bool collecting;
 };
 
+/* A refusal about this account. */
+enum plan_result account_refuse(struct plan *plan, cellar_status status, uint32_t line,
+                                uint64_t id);
 /* PLAN_COMMIT, or refused: NOT_FOUND about `line`. */
 enum plan_result account_read(struct plan *plan, uint64_t id, uint32_t line,
                               struct account_view *view_out);

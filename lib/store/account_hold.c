@@ -150,7 +150,7 @@ static enum plan_result hold_pay_to(struct plan *plan, const struct hold_step *s
     }
     enum plan_result result = account_read(plan, step->to, 1, &to);
     if (result == PLAN_COMMIT && to.currency != from->currency) {
-        return plan_refuse(plan, CELLAR_CURRENCY_MISMATCH, 1);
+        return account_refuse(plan, CELLAR_CURRENCY_MISMATCH, 1, step->to);
     }
     return result == PLAN_COMMIT ? account_receive(plan, &to, 1, step->posted) : result;
 }
@@ -210,7 +210,7 @@ enum plan_result plan_account_hold_step(struct plan *plan, void *argument) {
     if (step.posted > step.held) {
         plan->refusal.available = step.held;
         plan->refusal.needed = step.posted;
-        return plan_refuse(plan, CELLAR_INSUFFICIENT_FUNDS, CELLAR_NO_LINE);
+        return account_refuse(plan, CELLAR_INSUFFICIENT_FUNDS, CELLAR_NO_LINE, step.account);
     }
     return hold_end(plan, &step);
 }

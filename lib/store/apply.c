@@ -151,7 +151,8 @@ static bool apply_check_document(const struct store *store, const struct store_p
         return false;
     }
     bool placed = part->kind == STORE_ORDER_PLACE;
-    if ((placed && document->slot == 0) || (!placed && document->flags != 0) ||
+    uint16_t flags = placed ? PAYLOAD_FLAGS : part->kind == STORE_ORDER_RETURN ? PAYLOAD_PAYEE : 0;
+    if ((placed && document->slot == 0) || (document->flags & ~flags) != 0 ||
         (content.hold_until_ms != 0 && document->type != CELLAR_ORDER_PLACED)) {
         return false;
     }
@@ -175,27 +176,27 @@ static bool apply_check_step(const struct store *store, const struct store_part 
     const struct payload_step *step = part->payload;
     if (part->bytes < sizeof *step || step->part_count > CELLAR_LINES_MAX ||
         step->move_count > RECORD_CELLS_MAX || step->until_ms < 0 ||
-        step->until_ms > STORE_DEADLINE_MS_MAX ||
+        step->until_ms > STORE_DEADLINE_MS_MAX || step->has_payee > 1 ||
         part->bytes != sizeof *step + step->part_count * sizeof(struct payload_part_of_order) +
                            step->move_count * sizeof(struct payload_move) +
-                           (step->slot == 0 ? 0 : sizeof(struct payload_identity))) {
+                           (step->slot == 0 ? 0 : sizeof(struct payload_identity)) +
+                           step->has_payee * sizeof(uint64_t)) {
         return false;
     }
-    const struct payload_part_of_order *parts = (const struct payload_part_of_order *)(step + 1);
+    const struct payload_part_of_order *parts = payload_step_parts(step);
     for (uint32_t i = 0; i < step->part_count; i++) {
         if (parts[i].quantity <= 0 || (i > 0 && parts[i].line <= parts[i - 1].line)) {
             return false;
         }
     }
-    const struct payload_move *moves = (const struct payload_move *)(parts + step->part_count);
+    const struct payload_move *moves = payload_step_moves(step);
     for (uint32_t i = 0; i < step->move_count; i++) {
         if (!apply_check_stock(store, moves[i].stock) || moves[i].quantity <= 0) {
             return false;
         }
     }
-    const struct payload_identity *identity =
-        (const struct payload_identity *)(moves + step->move_count);
-    return step->slot == 0 || apply_check_identity(part->record, identity->id, step->slot);
+    return step->slot == 0 ||
+           apply_check_identity(part->record, payload_step_identity(step)->id, step->slot);
 }
 
 static bool apply_check_product(const struct store *store, const struct store_part *part) {

@@ -90,6 +90,16 @@ bool content_read(struct content *content, const void *bytes, size_t byte_count,
             return false;
         }
     }
+    if ((flags & PAYLOAD_PAYEE) != 0) {
+        if ((size_t)(end - at) < sizeof content->payee) {
+            return false;
+        }
+        content->payee = *(const uint64_t *)(const void *)at;
+        at += sizeof content->payee;
+        if (content->payee == 0) {
+            return false;
+        }
+    }
     content->reference = (const char *)at;
     return (size_t)(end - at) == reference_bytes && content_check_allocations(content);
 }

@@ -22,6 +22,7 @@ struct content {
     int64_t hold_until_ms;               /* 0: without end */
     const int64_t *discounts;            /* of each line; NULL: none */
     const struct payload_redeem *redeem; /* the coupon they came from; NULL: none */
+    uint64_t payee;                      /* 0: none */
     const char *reference;               /* without a NUL */
     uint32_t reference_bytes;
 };

@@ -42,6 +42,23 @@ static bool order_check_places(struct plan *plan, const cellar_order_request *or
     return true;
 }
 
+static bool order_check_accounts(struct plan *plan, const cellar_order_request *order,
+                                 bool is_return) {
+    bool moves = is_return || order->state >= CELLAR_ORDER_PAID;
+    const char *wrong = NULL;
+    if (order->account != 0 && !moves) {
+        wrong = "account: only with state paid or fulfilled";
+    } else if (order->payee != 0 && order->account == 0 && moves) {
+        wrong = "payee: only with an account that pays";
+    } else if (order->payee != 0 && order->payee == order->account) {
+        wrong = "payee: another account than the one that pays";
+    }
+    if (wrong != NULL) {
+        plan_invalid(plan, wrong, CELLAR_NO_LINE);
+    }
+    return wrong == NULL;
+}
+
 bool plan_check_order(struct plan *plan, void *argument) {
     struct plan_order_request *request = argument;
     const cellar_order_request *order = request->order;
@@ -62,8 +79,7 @@ bool plan_check_order(struct plan *plan, void *argument) {
         !plan_check_order_coupon(plan, order, is_return)) {
         return false;
     }
-    if (order->account != 0 && order->state < CELLAR_ORDER_PAID && !is_return) {
-        plan_invalid(plan, "account: only with state paid or fulfilled", CELLAR_NO_LINE);
+    if (!order_check_accounts(plan, order, is_return)) {
         return false;
     }
     request->reference_bytes = plan_text_bytes(order->reference, CELLAR_REFERENCE_BYTES_MAX);
@@ -91,6 +107,9 @@ bool plan_check_order(struct plan *plan, void *argument) {
     if (plan_order_has_coupon(order)) {
         hash = hash_seeded(hash, &order->coupon_campaign, sizeof order->coupon_campaign);
         hash = plan_hash_text(hash, order->code);
+    }
+    if (order->payee != 0) {
+        hash = hash_seeded(hash, &order->payee, sizeof order->payee);
     }
     if (order->location_count != 0) {
         hash = hash_seeded(hash, order->locations, order->location_count * sizeof(uint32_t));
@@ -213,6 +232,21 @@ static enum plan_result order_plan_hold(struct plan *plan, const struct plan_ord
     return PLAN_COMMIT;
 }
 
+/* Who is paid, in the payload that began at `start`. */
+static enum plan_result order_plan_payee(struct plan *plan, const cellar_order_request *order,
+                                         uint32_t start) {
+    if (order->payee == 0) {
+        return PLAN_COMMIT;
+    }
+    uint64_t *payee = plan_append(plan, sizeof *payee);
+    if (payee == NULL) {
+        return PLAN_NO_MEMORY;
+    }
+    *payee = order->payee;
+    plan_document_at(plan, start)->flags |= PAYLOAD_PAYEE;
+    return PLAN_COMMIT;
+}
+
 /* Ends the payload. */
 static enum plan_result order_plan_reference(struct plan *plan,
                                              const struct plan_order_request *request) {
@@ -227,12 +261,27 @@ static enum plan_result order_plan_reference(struct plan *plan,
     return PLAN_COMMIT;
 }
 
-enum plan_result plan_order_account(struct plan *plan, uint64_t account, int64_t debit) {
+enum plan_result plan_order_account(struct plan *plan, uint64_t account, uint64_t payee,
+                                    int64_t debit) {
     if (account == 0) {
         return PLAN_COMMIT;
     }
-    int64_t balance;
-    return plan_account_change(plan, account, CELLAR_NO_LINE, -debit, &balance);
+    struct plan_payment payment = {.from = account,
+                                   .to = payee,
+                                   .amount = debit,
+                                   .from_line = CELLAR_NO_LINE,
+                                   .to_line = CELLAR_NO_LINE};
+    return plan_account_payment(plan, &payment);
+}
+
+/* Money that moves at once; who is paid later must be there now, or nobody could ever pay. */
+static enum plan_result order_plan_money(struct plan *plan, const cellar_order_request *order,
+                                         cellar_order_state state, int64_t total) {
+    if (state != CELLAR_ORDER_PLACED) {
+        return plan_order_account(plan, order->account, order->payee, total);
+    }
+    return order->payee == 0 ? PLAN_COMMIT
+                             : plan_account_exists(plan, order->payee, CELLAR_NO_LINE);
 }
 
 enum plan_result plan_order_place(struct plan *plan, void *argument) {
@@ -266,8 +315,11 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
     if (result == PLAN_COMMIT) {
         result = plan_order_coupon(plan, order, start);
     }
-    if (result == PLAN_COMMIT && state != CELLAR_ORDER_PLACED) {
-        result = plan_order_account(plan, order->account, plan_document_at(plan, start)->total);
+    if (result == PLAN_COMMIT) {
+        result = order_plan_payee(plan, order, start);
+    }
+    if (result == PLAN_COMMIT) {
+        result = order_plan_money(plan, order, state, plan_document_at(plan, start)->total);
     }
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
         if (state == CELLAR_ORDER_FULFILLED) {
@@ -290,7 +342,7 @@ enum plan_result plan_order_return(struct plan *plan, void *argument) {
     enum plan_result result =
         plan_document(plan, order->id, request->fingerprint, CELLAR_ORDER_RETURNED, &slot);
     if (result == PLAN_COMMIT) {
-        result = plan_order_account(plan, order->account, -request->total);
+        result = plan_order_account(plan, order->account, order->payee, -request->total);
     }
     if (result == PLAN_COMMIT) {
         result = order_plan_payload(plan, request, request->damaged, slot);
@@ -298,6 +350,9 @@ enum plan_result plan_order_return(struct plan *plan, void *argument) {
     if (result == PLAN_COMMIT) {
         result = plan_lines(plan, order->lines, (uint32_t)order->line_count, false,
                             (struct payload_line *)(plan_document_at(plan, start) + 1));
+    }
+    if (result == PLAN_COMMIT) {
+        result = order_plan_payee(plan, order, start);
     }
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
         result = plan_restock_line(plan, &plan->lines[i], request->damaged);

@@ -131,14 +131,15 @@ _Static_assert(sizeof(struct payload_document) == 80, "on-disk layout");
 /* Deadlines are whole milliseconds since the epoch, so that one fits beside a state. */
 #define STORE_DEADLINE_MS_MAX ((INT64_C(1) << 54) - 1)
 
-/* What follows the lines of an order, in this order. */
+/* What follows the lines of an order, in this order; of a return only the payee. */
 enum payload_flag {
     PAYLOAD_ALLOCATED = 1, /* payload_count, then as many payload_allocation: where the units of
                               each line come from, when it is not the stock the line names */
     PAYLOAD_HELD = 2,      /* int64: milliseconds since the epoch until which its units are held */
     /* int64 for each line: its discount; then a payload_redeem. */
     PAYLOAD_DISCOUNTED = 4,
-    PAYLOAD_FLAGS = 7
+    PAYLOAD_PAYEE = 8, /* uint64: the account that is credited with what the account pays */
+    PAYLOAD_FLAGS = 15
 };
 
 /* A coupon or code that is redeemed, or given back. */
@@ -229,7 +230,8 @@ struct payload_lease {
 _Static_assert(sizeof(struct payload_lease) == 8, "on-disk layout");
 
 /* Then parts[part_count] in rising order of line, then moves[move_count], then, when `slot` is not
- * 0, a payload_identity. Without parts: all that is left. */
+ * 0, a payload_identity, then, when `has_payee`, the id of the account that is paid, or gives back,
+ * on the other side. Without parts: all that is left. */
 struct payload_step {
     cellar_id id; /* of the order */
     uint64_t account;
@@ -246,7 +248,8 @@ struct payload_step {
     uint8_t to;
     uint8_t damaged;
     uint8_t restored; /* the order's coupon was given back */
-    uint8_t zero[3];
+    uint8_t has_payee;
+    uint8_t zero[2];
 };
 _Static_assert(sizeof(struct payload_step) == 80, "on-disk layout");
 
@@ -274,6 +277,27 @@ struct payload_identity {
     uint64_t fingerprint;
 };
 _Static_assert(sizeof(struct payload_identity) == 24, "on-disk layout");
+
+static inline const struct payload_part_of_order *
+payload_step_parts(const struct payload_step *step) {
+    return (const struct payload_part_of_order *)(step + 1);
+}
+
+static inline const struct payload_move *payload_step_moves(const struct payload_step *step) {
+    return (const struct payload_move *)(payload_step_parts(step) + step->part_count);
+}
+
+/* Behind the moves; only when there is one. */
+static inline const struct payload_identity *
+payload_step_identity(const struct payload_step *step) {
+    return (const struct payload_identity *)(payload_step_moves(step) + step->move_count);
+}
+
+/* 0: none. */
+static inline uint64_t payload_step_payee(const struct payload_step *step) {
+    const struct payload_identity *identity = payload_step_identity(step);
+    return step->has_payee == 0 ? 0 : *(const uint64_t *)(identity + (step->slot != 0));
+}
 
 static inline const struct payload_line *payload_lines(const struct payload_document *document) {
     return (const struct payload_line *)(document + 1);

@@ -259,10 +259,8 @@ plan_check plan_check_lease_acquire;
 plan_check plan_check_lease_renew;
 plan_check plan_check_lease_release;
 
-/* Adds `delta` to an account's cell: a debit (negative) not below the floor. *remaining_out is the
- * balance after it. */
-enum plan_result plan_account_change(struct plan *plan, uint64_t id, uint32_t line, int64_t delta,
-                                     int64_t *remaining_out);
+/* Refuses with NOT_FOUND when there is no such account. */
+enum plan_result plan_account_exists(struct plan *plan, uint64_t id, uint32_t line);
 
 /* ---- Shared by the plans of orders ---- */
 
@@ -287,7 +285,9 @@ enum plan_result plan_sell_line(struct plan *plan, const struct plan_line *line)
 /* Takes goods back, of a return or a cancelled order: into what is available, or, damaged, what is
  * unsellable. */
 enum plan_result plan_restock_line(struct plan *plan, const struct plan_line *line, bool damaged);
-/* Money for an order, out of the account (`debit` > 0) or back. */
-enum plan_result plan_order_account(struct plan *plan, uint64_t account, int64_t debit);
+/* Money for an order, out of the account (`debit` > 0) or back; to the payee, or 0: outside.
+ * Without an account nothing moves. */
+enum plan_result plan_order_account(struct plan *plan, uint64_t account, uint64_t payee,
+                                    int64_t debit);
 
 #endif

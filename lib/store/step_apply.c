@@ -10,14 +10,6 @@ void progress_release(struct commit_deferred *deferred, struct memory *memory) {
     memory_release(memory, MEMORY_ORDERS, progress, progress->bytes);
 }
 
-static const struct payload_part_of_order *step_parts(const struct payload_step *payload) {
-    return (const struct payload_part_of_order *)(payload + 1);
-}
-
-static const struct payload_move *step_moves(const struct payload_step *payload) {
-    return (const struct payload_move *)(step_parts(payload) + payload->part_count);
-}
-
 /* A copy of the order's progress, or one that says nothing yet. */
 static struct store_progress *progress_copy(struct store *store, const struct store_order *order) {
     const struct store_progress *old = ATOMIC_LOAD(&order->progress, relaxed);
@@ -84,11 +76,12 @@ static bool step_apply_return(struct store *store, struct store_order *order,
     }
     store_sum(&progress->returned_value, payload->value);
     for (uint32_t i = 0; i < payload->part_count; i++) {
-        progress->lines[step_parts(payload)[i].line].returned += step_parts(payload)[i].quantity;
+        progress->lines[payload_step_parts(payload)[i].line].returned +=
+            payload_step_parts(payload)[i].quantity;
     }
     progress_replace(store, order, progress);
     for (uint32_t i = 0; i < payload->move_count; i++) {
-        const struct payload_move *move = &step_moves(payload)[i];
+        const struct payload_move *move = &payload_step_moves(payload)[i];
         store_sum_shared(&store->stocks[move->stock].on_hand, move->quantity);
         store_sum(&store->totals.units_returned, move->quantity);
     }
@@ -106,7 +99,7 @@ static bool step_apply_open(struct store *store, struct store_order *order,
                               .progress = ATOMIC_LOAD(&order->progress, relaxed),
                               .from = payload->from,
                               .event = payload->event,
-                              .parts = step_parts(payload),
+                              .parts = payload_step_parts(payload),
                               .part_count = payload->part_count};
     struct store_progress *progress = NULL;
     if (!step_apply_is_plain(&step)) {
@@ -157,8 +150,7 @@ static enum store_apply_result step_apply_identity(struct store *store,
         ATOMIC_LOAD(&store->orders[payload->slot].placed_lsn, relaxed) == part->record->lsn) {
         return STORE_APPLIED;
     }
-    const struct payload_identity *identity =
-        (const struct payload_identity *)(step_moves(payload) + payload->move_count);
+    const struct payload_identity *identity = payload_step_identity(payload);
     const struct payload_document document = {.id = identity->id,
                                               .fingerprint = identity->fingerprint,
                                               .time_ns = payload->time_ns,
@@ -181,7 +173,7 @@ static bool step_apply_fits(const struct store *store, const struct payload_step
            index_contains(store->orders_by_state[payload->from],
                           store_order_key_at(order, placed)) &&
            (payload->part_count == 0 ||
-            step_parts(payload)[payload->part_count - 1].line < order->line_count);
+            payload_step_parts(payload)[payload->part_count - 1].line < order->line_count);
 }
 
 static bool step_apply_event(struct store *store, struct store_order *order,
@@ -222,7 +214,7 @@ enum store_apply_result step_apply(struct store *store, const struct store_part 
     if (payload->event == CELLAR_EVENT_PAY) {
         ATOMIC_STORE(&order->account, payload->account, relaxed);
     }
-    order_apply_money(store, payload->account,
+    order_apply_money(store, payload->account, payload_step_payee(payload),
                       payload->event == CELLAR_EVENT_PAY ? payload->amount : -payload->amount);
     step_apply_state(store, order, key, payload, detail);
     return STORE_APPLIED;

@@ -343,7 +343,7 @@ static enum plan_result step_plan_money(struct step_plan *made) {
         made->account = made->request->change->account;
         made->amount = made->order->total - cancelled - made->value;
         made->amount = made->account == 0 ? 0 : made->amount;
-        return plan_order_account(made->plan, made->account, made->amount);
+        return plan_order_account(made->plan, made->account, made->content.payee, made->amount);
     }
     if (made->request->event == CELLAR_EVENT_FULFIL ||
         store_document_state(made->cell.value) == CELLAR_ORDER_PLACED) {
@@ -351,10 +351,10 @@ static enum plan_result step_plan_money(struct step_plan *made) {
     }
     made->account = ATOMIC_LOAD(&made->order->account, relaxed);
     made->amount = made->account == 0 ? 0 : made->value;
-    return plan_order_account(made->plan, made->account, -made->amount);
+    return plan_order_account(made->plan, made->account, made->content.payee, -made->amount);
 }
 
-/* Ends the payload: moves of a return, identity; then its header. */
+/* Ends the payload: moves of a return, identity, who is paid; then its header. */
 static enum plan_result step_plan_payload(struct step_plan *made) {
     struct plan *plan = made->plan;
     const cellar_order_change *change = made->request->change;
@@ -374,6 +374,14 @@ static enum plan_result step_plan_payload(struct step_plan *made) {
         }
         *identity = (struct payload_identity){change->id, made->request->fingerprint};
     }
+    bool has_payee = made->account != 0 && made->content.payee != 0;
+    if (has_payee) {
+        uint64_t *payee = plan_append(plan, sizeof *payee);
+        if (payee == NULL) {
+            return PLAN_NO_MEMORY;
+        }
+        *payee = made->content.payee;
+    }
     *step_payload(made) =
         (struct payload_step){.id = change->order,
                               .account = made->account,
@@ -389,7 +397,8 @@ static enum plan_result step_plan_payload(struct step_plan *made) {
                               .from = (uint8_t)store_document_state(made->cell.value),
                               .to = (uint8_t)made->to,
                               .damaged = change->damaged,
-                              .restored = made->restored};
+                              .restored = made->restored,
+                              .has_payee = has_payee};
     plan->kind = STORE_ORDER_STEP;
     return PLAN_COMMIT;
 }

@@ -450,8 +450,8 @@ static inline void store_sum_shared(_Atomic int64_t *sum, int64_t delta) {
 
 /* ---- Parts of store_apply(), one file each ---- */
 
-/* Money that moved from the account (`debit` > 0) or to it. */
-void order_apply_money(struct store *store, uint64_t account, int64_t debit);
+/* Money that moved from the account (`debit` > 0) or to it; to or from the payee, or 0: outside. */
+void order_apply_money(struct store *store, uint64_t account, uint64_t payee, int64_t debit);
 enum store_apply_result step_apply(struct store *store, const struct store_part *part);
 void detail_release(struct commit_deferred *deferred, struct memory *memory);
 void progress_release(struct commit_deferred *deferred, struct memory *memory);
