@@ -74,13 +74,17 @@ static void begin(struct flow *flow) {
         model->safety[i] = safeties[i];
         model->totals.units_received += 20;
     }
-    for (uint32_t i = 0; i < LIFECYCLE_ACCOUNTS; i++) {
+    const cellar_account_request collector = {.id = LIFECYCLE_COLLECTOR, .collecting = true};
+    assert_int_equal(cellar_account_create(flow->shop.store, NULL, &collector, NULL, NULL),
+                     CELLAR_OK);
+    for (uint32_t i = 0; i < LIFECYCLE_MERCHANT - 1; i++) {
         model->balance[i] = 500 * (i + 1);
         model->floor[i] = i == 1 ? -500 : 0;
         shop_account(&flow->shop, i + 1, model->floor[i], model->balance[i]);
         model->totals.credited += model->balance[i];
         model->totals.balances += model->balance[i];
     }
+    shop_account(&flow->shop, LIFECYCLE_MERCHANT, 0, 0);
     shop_settle(&flow->shop);
     flow->past_count = 0;
 }
@@ -96,12 +100,13 @@ static void stop_expiry(struct flow *flow) {
 static void complain(struct flow *flow, const char *what, const struct lifecycle_answer *expected,
                      cellar_status status, const cellar_refusal *refusal, uint64_t lsn) {
     fail_msg("SEED=%" PRIu64 ", call %" PRIu64 ", %s: %s line %d available %" PRId64
-             " needed %" PRId64 " retry %" PRId64 " state %u lsn %" PRIu64
-             ", not %s line %d %" PRId64 " %" PRId64 " %" PRId64 " %u %" PRIu64,
+             " needed %" PRId64 " retry %" PRId64 " state %u account %" PRIu64 " lsn %" PRIu64
+             ", not %s line %d %" PRId64 " %" PRId64 " %" PRId64 " %u %" PRIu64 " %" PRIu64,
              seed, flow->made, what, cellar_status_name(status), (int)refusal->line,
-             refusal->available, refusal->needed, refusal->retry_ns, refusal->state, lsn,
-             cellar_status_name(expected->status), (int)expected->line, expected->available,
-             expected->needed, expected->retry_ns, expected->state, expected->lsn);
+             refusal->available, refusal->needed, refusal->retry_ns, refusal->state,
+             refusal->account, lsn, cellar_status_name(expected->status), (int)expected->line,
+             expected->available, expected->needed, expected->retry_ns, expected->state,
+             expected->account, expected->lsn);
 }
 
 static void check(struct flow *flow, const char *what, const struct lifecycle_answer *expected,
@@ -114,7 +119,7 @@ static void check(struct flow *flow, const char *what, const struct lifecycle_an
     } else if (same) {
         same = refusal->line == expected->line && refusal->available == expected->available &&
                refusal->needed == expected->needed && refusal->retry_ns == expected->retry_ns &&
-               refusal->state == expected->state;
+               refusal->state == expected->state && refusal->account == expected->account;
     }
     if (!same) {
         complain(flow, what, expected, status, refusal, ticket->lsn);
@@ -134,6 +139,17 @@ static void listed(struct flow *flow) {
     if (flow->now.last_lsn != 0) {
         assert_int_equal(cellar_wait_listed(flow->shop.store, flow->now.last_lsn, -1), CELLAR_OK);
     }
+}
+
+/* Who is paid: mostly one of the merchants. */
+static uint64_t draw_payee(struct flow *flow, const cellar_order_request *request) {
+    uint64_t payee = below(flow, LIFECYCLE_ACCOUNTS + 2);
+    if (!one_in(flow, 4)) {
+        payee = LIFECYCLE_MERCHANT + below(flow, 2);
+    }
+    bool moves = request->state >= CELLAR_ORDER_PAID;
+    bool wrong = moves && (request->account == 0 || request->account == payee);
+    return wrong || one_in(flow, 3) ? 0 : payee;
 }
 
 static void call_place(struct flow *flow) {
@@ -165,6 +181,7 @@ static void call_place(struct flow *flow) {
             request.hold_until_ns = model->now_ns + (int64_t)below(flow, 40) * ORDERS_MS;
         }
     }
+    request.payee = again ? old->payee : draw_payee(flow, &request);
     if (again && one_in(flow, 3)) {
         lines[0].unit_price++;
     }
@@ -436,7 +453,8 @@ static void test_all_was_met(void **unused) {
         {3, CELLAR_OK},        {3, CELLAR_ID_REUSED},          {3, CELLAR_NOTHING_LEFT},
         {4, CELLAR_OK},        {4, CELLAR_NOTHING_LEFT},       {4, CELLAR_ILLEGAL_STEP},
         {5, CELLAR_OK},        {5, CELLAR_ILLEGAL_STEP},       {5, CELLAR_HOLD_EXPIRED},
-        {3, OTHER_STATUS},
+        {3, OTHER_STATUS},     {3, CELLAR_INSUFFICIENT_FUNDS}, {4, CELLAR_INSUFFICIENT_FUNDS},
+        {1, OTHER_STATUS},
     };
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -55,11 +55,16 @@ void lifecycle_take_back(struct lifecycle *model, struct lifecycle_order *order,
     model->totals.revenue -= units * line->unit_price;
 }
 
-void lifecycle_move_money(struct lifecycle *model, uint64_t account, int64_t debit) {
+void lifecycle_move_money(struct lifecycle *model, uint64_t account, uint64_t payee,
+                          int64_t debit) {
     if (account == 0) {
         return;
     }
     model->balance[account - 1] -= debit;
+    if (payee != 0) {
+        model->balance[payee - 1] += debit;
+        return;
+    }
     model->totals.balances -= debit;
     *(debit >= 0 ? &model->totals.debited : &model->totals.credited) += debit >= 0 ? debit : -debit;
 }
@@ -159,7 +164,8 @@ int64_t lifecycle_uncovered(const struct lifecycle *model, uint32_t number, uint
 static bool same_request(const struct lifecycle_order *order, const cellar_order_request *request) {
     cellar_order_state state = request->state == 0 ? CELLAR_ORDER_PLACED : request->state;
     if (order->placed_as != state || order->hold_until_ns != request->hold_until_ns ||
-        order->asked_account != request->account || order->line_count != request->line_count) {
+        order->asked_account != request->account || order->payee != request->payee ||
+        order->line_count != request->line_count) {
         return false;
     }
     for (uint32_t i = 0; i < order->line_count; i++) {
@@ -173,18 +179,35 @@ static bool same_request(const struct lifecycle_order *order, const cellar_order
     return true;
 }
 
+static struct lifecycle_answer check_account(uint64_t account) {
+    bool there = account <= LIFECYCLE_ACCOUNTS;
+    struct lifecycle_answer told = lifecycle_answer(there ? CELLAR_OK : CELLAR_NOT_FOUND);
+    told.account = there ? 0 : account;
+    return told;
+}
+
 struct lifecycle_answer lifecycle_check_money(const struct lifecycle *model, uint64_t account,
-                                              int64_t debit) {
+                                              uint64_t payee, int64_t debit) {
+    uint64_t from = debit >= 0 ? account : payee;
+    uint64_t to = debit >= 0 ? payee : account;
+    int64_t amount = debit >= 0 ? debit : -debit;
+    struct lifecycle_answer told = check_account(from);
     if (account == 0) {
         return lifecycle_answer(CELLAR_OK);
     }
-    if (account > LIFECYCLE_ACCOUNTS) {
-        return lifecycle_answer(CELLAR_NOT_FOUND);
+    told = told.status == CELLAR_OK ? check_account(to) : told;
+    if (told.status == CELLAR_OK && from == to) {
+        return lifecycle_answer(CELLAR_INVALID_ARGUMENT);
     }
-    int64_t room = model->balance[account - 1] - model->floor[account - 1];
-    return debit > 0 && room < debit
-               ? lifecycle_answer_short(CELLAR_INSUFFICIENT_FUNDS, CELLAR_NO_LINE, room, debit)
-               : lifecycle_answer(CELLAR_OK);
+    if (told.status != CELLAR_OK || from == 0) {
+        return told;
+    }
+    int64_t room = model->balance[from - 1] - model->floor[from - 1];
+    if (room < amount) {
+        told = lifecycle_answer_short(CELLAR_INSUFFICIENT_FUNDS, CELLAR_NO_LINE, room, amount);
+        told.account = from;
+    }
+    return told;
 }
 
 /* Enough of every SKU, in the order of the stocks? */
@@ -238,7 +261,7 @@ static void place(struct lifecycle *model, struct lifecycle_order *order, uint64
     model->totals.order_lines += order->line_count;
     model->totals.revenue += order->total;
     order->account = order->asked_account;
-    lifecycle_move_money(model, order->account, order->total);
+    lifecycle_move_money(model, order->account, order->payee, order->total);
     order->placed_lsn = lsn;
     lifecycle_enter(model, order, order->placed_as, lsn);
 }
@@ -255,7 +278,8 @@ struct lifecycle_answer lifecycle_place(struct lifecycle *model,
                                    .line_count = (uint32_t)request->line_count,
                                    .hold_until_ns = request->hold_until_ns,
                                    .deadline_ms = request->hold_until_ns / MS,
-                                   .asked_account = request->account};
+                                   .asked_account = request->account,
+                                   .payee = request->payee};
     for (uint32_t i = 0; i < made.line_count; i++) {
         const cellar_line *line = &request->lines[i];
         made.lines[i] = (struct lifecycle_line){.sku = (uint32_t)(line->sku[1] - '0'),
@@ -266,7 +290,10 @@ struct lifecycle_answer lifecycle_place(struct lifecycle *model,
     if (made.deadline_ms != 0 && made.deadline_ms <= now_ms(model)) {
         return lifecycle_answer(CELLAR_HOLD_EXPIRED);
     }
-    struct lifecycle_answer told = lifecycle_check_money(model, request->account, made.total);
+    struct lifecycle_answer told =
+        made.placed_as == CELLAR_ORDER_PLACED
+            ? check_account(made.payee)
+            : lifecycle_check_money(model, request->account, made.payee, made.total);
     if (told.status == CELLAR_OK) {
         told = check_units(model, &made);
     }
@@ -314,6 +341,7 @@ static const char *compare_order(struct lifecycle *model, cellar *store, uint32_
     SAME("order: version", number, got.version, order->version)
     SAME("order: placed", number, got.placed_lsn, order->placed_lsn)
     SAME("order: account", number, got.account, order->account)
+    SAME("order: payee", number, got.payee, order->payee)
     SAME("order: total", number, got.total, order->total)
     SAME("order: cancelled value", number, got.cancelled_value, order->cancelled_value)
     SAME("order: returned value", number, got.returned_value, order->returned_value)

@@ -12,7 +12,10 @@
 #include <stdint.h>
 
 #define LIFECYCLE_SKUS 4
-#define LIFECYCLE_ACCOUNTS 3 /* 1 to 3; the fourth does not exist */
+#define LIFECYCLE_ACCOUNTS 5 /* 1 to 5; the sixth does not exist */
+/* Those that are mostly paid; the last one collects. */
+#define LIFECYCLE_MERCHANT 4
+#define LIFECYCLE_COLLECTOR 5
 #define LIFECYCLE_LINES 4
 #define LIFECYCLE_ORDERS 160
 #define LIFECYCLE_STEPS 640
@@ -36,6 +39,7 @@ struct lifecycle_order {
     int64_t deadline_ms; /* 0: none */
     uint64_t asked_account;
     uint64_t account;
+    uint64_t payee;
     int64_t total, cancelled_value, returned_value;
     uint64_t placed_lsn;
     uint64_t version; /* 0: not known, it expired by itself */
@@ -68,6 +72,7 @@ struct lifecycle_answer {
     uint32_t line;
     int64_t available, needed, retry_ns;
     uint32_t state;
+    uint64_t account;
 };
 
 const char *lifecycle_sku(uint32_t sku);

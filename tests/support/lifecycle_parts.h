@@ -12,10 +12,11 @@ int64_t lifecycle_reserved(const struct lifecycle_line *line);
 /* Units of a line are available again. */
 void lifecycle_take_back(struct lifecycle *model, struct lifecycle_order *order,
                          struct lifecycle_line *line, int64_t units);
-void lifecycle_move_money(struct lifecycle *model, uint64_t account, int64_t debit);
+/* Out of the account (`debit` > 0) or back; to the payee, or 0: outside. */
+void lifecycle_move_money(struct lifecycle *model, uint64_t account, uint64_t payee, int64_t debit);
 void lifecycle_enter(struct lifecycle *model, struct lifecycle_order *order,
                      cellar_order_state state, uint64_t lsn);
 struct lifecycle_answer lifecycle_check_money(const struct lifecycle *model, uint64_t account,
-                                              int64_t debit);
+                                              uint64_t payee, int64_t debit);
 
 #endif

@@ -181,9 +181,9 @@ static void make(struct lifecycle *model, struct lifecycle_order *order,
     }
     if (change->event == CELLAR_EVENT_PAY) {
         order->account = change->account;
-        lifecycle_move_money(model, order->account, amount);
+        lifecycle_move_money(model, order->account, order->payee, amount);
     } else if (change->event != CELLAR_EVENT_FULFIL && order->state != CELLAR_ORDER_PLACED) {
-        lifecycle_move_money(model, order->account, -amount);
+        lifecycle_move_money(model, order->account, order->payee, -amount);
     }
     lifecycle_enter(model, order, state_after(order, change->event), lsn);
 }
@@ -203,7 +203,13 @@ static struct lifecycle_answer try_change(struct lifecycle *model,
     }
     told = check_lines(order, change, wanted);
     if (told.status == CELLAR_OK && change->event == CELLAR_EVENT_PAY) {
-        told = lifecycle_check_money(model, change->account, amount_of(order, wanted));
+        told =
+            lifecycle_check_money(model, change->account, order->payee, amount_of(order, wanted));
+    }
+    bool gives_back = change->event == CELLAR_EVENT_CANCEL || change->event == CELLAR_EVENT_RETURN;
+    if (told.status == CELLAR_OK && gives_back && order->state != CELLAR_ORDER_PLACED) {
+        told =
+            lifecycle_check_money(model, order->account, order->payee, -amount_of(order, wanted));
     }
     if (told.status == CELLAR_OK && change->event == CELLAR_EVENT_FULFIL) {
         told = check_covered(model, (uint32_t)change->order.low, wanted);
