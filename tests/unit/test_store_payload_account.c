@@ -326,12 +326,82 @@ static void test_leases(void **unused) {
     assert_int_equal(store->totals.leases, 2);
 }
 
+/* Of orders: who is paid beside the account, in documents and steps. */
+static void test_payees(void **unused) {
+    static const struct {
+        uint16_t kind, flags;
+        uint64_t payee;
+        int64_t more; /* bytes */
+        int result;
+    } rows[] = {
+        /* kind  flags  payee  bytes more  result */
+        {STORE_ORDER_RETURN, 0, 0, -8, STORE_APPLIED},
+        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, 0, STORE_APPLIED},
+        {STORE_ORDER_PLACE, PAYLOAD_PAYEE, 2, 0, STORE_APPLIED},
+        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 0, 0, MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, -8, MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, -1, MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, 8, MALFORMED},
+        {STORE_ORDER_RETURN, 0, 2, 0, MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_HELD, 2, 0, MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_FLAGS + 1, 2, 0, MALFORMED},
+        {STORE_STOCK_CHANGE, PAYLOAD_PAYEE, 2, 0, MALFORMED},
+        {STORE_ACCOUNT_ENTRY, PAYLOAD_PAYEE, 2, 0, MALFORMED},
+    };
+    (void)unused;
+    open_account(1, 1, true);
+    open_account(2, 2, true);
+    for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct {
+            struct payload_document document;
+            uint64_t payee[2];
+        } payload = {.document = {.id = {1, i + 1},
+                                  .account = 1,
+                                  .total = 10,
+                                  .type = rows[i].kind == STORE_ORDER_PLACE ? CELLAR_ORDER_PAID : 0,
+                                  .flags = rows[i].flags,
+                                  .slot = i + 1},
+                     .payee = {rows[i].payee}};
+        change(store_order_cell(i + 1), 1);
+        size_t bytes = sizeof payload.document + sizeof(uint64_t) + (size_t)rows[i].more;
+        int result = redo(rows[i].kind, &payload, bytes);
+        if (result != rows[i].result) {
+            fail_msg("row %u: %d", i, result);
+        }
+    }
+    /* From outside to 1, from 2 to 1, from 1 to 2. */
+    assert_int_equal(store->totals.credited, 10);
+    assert_int_equal(store->totals.debited, 0);
+    for (uint8_t has_payee = 0; has_payee <= 2; has_payee++) {
+        struct {
+            struct payload_step step;
+            uint64_t payee[2];
+        } payload = {.step = {.id = {1, 3},
+                              .account = 1,
+                              .amount = 4,
+                              .order = 3,
+                              .event = CELLAR_EVENT_FULFIL,
+                              .from = CELLAR_ORDER_PAID,
+                              .to = CELLAR_ORDER_FULFILLED,
+                              .has_payee = has_payee},
+                     .payee = {2, 2}};
+        for (size_t numbers = 0; numbers <= 2; numbers++) {
+            if (numbers != has_payee || has_payee == 2) {
+                change(store_order_cell(3), CELLAR_ORDER_FULFILLED);
+                assert_int_equal(redo(STORE_ORDER_STEP, &payload,
+                                      sizeof payload.step + numbers * sizeof(uint64_t)),
+                                 MALFORMED);
+            }
+        }
+    }
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_accounts), TEST(test_entries),    TEST(test_settlements),
-        TEST(test_holds),    TEST(test_hold_steps), TEST(test_leases),
+        TEST(test_accounts),   TEST(test_entries), TEST(test_settlements), TEST(test_holds),
+        TEST(test_hold_steps), TEST(test_leases),  TEST(test_payees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
