@@ -672,7 +672,7 @@ typedef enum cellar_entry_kind {
     CELLAR_ENTRY_CREDITED = 2,
     CELLAR_ENTRY_DEBITED = 3,
     CELLAR_ENTRY_SENT = 4,     /* a transfer to `counterpart` */
-    CELLAR_ENTRY_RECEIVED = 5, /* a transfer from it */
+    CELLAR_ENTRY_RECEIVED = 5, /* from it: a transfer, a post, the payment of an order */
     CELLAR_ENTRY_FLOOR = 6,
     CELLAR_ENTRY_ORDER_PAID = 7,      /* an order was paid from it */
     CELLAR_ENTRY_ORDER_CANCELLED = 8, /* a paid order was cancelled */
@@ -694,7 +694,7 @@ typedef struct cellar_entry {
     int64_t held_change;  /* of what is held */
     int64_t balance;      /* after it, as far as settled */
     int64_t held;         /* after it */
-    uint64_t counterpart; /* the other account; 0: outside, or none */
+    uint64_t counterpart; /* the other account, of an order its payee; 0: outside, or none */
     cellar_id id; /* of the order, return, transfer or hold; {0, 0} when it had none. The amounts
                      are those of the whole commit */
     uint64_t actor;

@@ -9,6 +9,8 @@
 
 #include "support/shop.h"
 
+#include <string.h>
+
 static const cellar_id none = {0, 0};
 
 static cellar_status transact(struct shop *shop, const cellar_operation *operations, size_t count,
@@ -81,62 +83,57 @@ static void test_hold_then_capture(void **state) {
     check_held(shop, 1, 100, 0);
 }
 
-/* Counts, moves and safety stocks see what the steps before them have done, and keep the audit's
- * sums right though one record has them all. */
+/* Moves, counts and safety stocks of "a" and "b", an order that just fits behind them, and a
+ * receipt at a location that is not there. */
+struct levels {
+    cellar_line lines[9];
+    cellar_stock_change receive, far;
+    cellar_stock_level levels[6];
+    cellar_order_request order;
+    cellar_operation operations[9];
+};
+
+static void levels_make(struct levels *made) {
+    static const cellar_operation_kind kinds[] = {
+        CELLAR_OPERATION_STOCK_MOVE,       CELLAR_OPERATION_STOCK_COUNT,
+        CELLAR_OPERATION_STOCK_COUNT,      CELLAR_OPERATION_STOCK_SET_SAFETY,
+        CELLAR_OPERATION_STOCK_SET_SAFETY, CELLAR_OPERATION_STOCK_MOVE,
+    };
+    const cellar_line lines[] = {
+        shop_line("a", 0, 3, 0),  shop_line("a", 0, 20, 0), shop_line("b", 0, 0, 0),
+        shop_line("a", 0, 7, 0),  shop_line("a", 0, -2, 0), shop_line("a", 2, 1, 0),
+        shop_line("a", 0, 22, 0), shop_line("a", 0, 5, 0),  shop_line("b", 5, 1, 0),
+    };
+    *made = (struct levels){.order = shop_order_request(10, &made->lines[6], 1)};
+    memcpy(made->lines, lines, sizeof lines);
+    made->receive = (cellar_stock_change){.lines = &made->lines[7], .line_count = 1};
+    made->far = (cellar_stock_change){.lines = &made->lines[8], .line_count = 1};
+    made->operations[0] =
+        (cellar_operation){.kind = CELLAR_OPERATION_STOCK_RECEIVE, .stock = &made->receive};
+    for (size_t i = 0; i < 6; i++) {
+        made->levels[i].line = &made->lines[i];
+        made->operations[1 + i] = (cellar_operation){.kind = kinds[i], .level = &made->levels[i]};
+    }
+    made->levels[0].id = shop_id(1);
+    made->levels[0].to_location = 2;
+    made->levels[5].id = shop_id(2);
+    made->operations[7] =
+        (cellar_operation){.kind = CELLAR_OPERATION_ORDER_PLACE, .order = &made->order};
+    made->operations[8] =
+        (cellar_operation){.kind = CELLAR_OPERATION_STOCK_RECEIVE, .stock = &made->far};
+}
+
+/* They see what the steps before them have done, and keep the audit's sums right though one record
+ * has them all. */
 static void test_levels(void **state) {
     struct shop *shop = *state;
+    struct levels made;
+    cellar_refusal refusal;
     fill(shop);
     (void)shop_receive(shop, "a", 2, 1);
-    const cellar_line delivery = shop_line("a", 0, 5, 0);
-    const cellar_line far = shop_line("b", 5, 1, 0);
-    const cellar_stock_change far_away = {.lines = &far, .line_count = 1};
-    const cellar_stock_change receive = {.lines = &delivery, .line_count = 1};
-    const cellar_line moved = shop_line("a", 0, 3, 0);
-    const cellar_line moved_back = shop_line("a", 2, 1, 0);
-    const cellar_line counted = shop_line("a", 0, 20, 0);
-    const cellar_line empty = shop_line("b", 0, 0, 0);
-    const cellar_line safety = shop_line("a", 0, 7, 0);
-    const cellar_line lower = shop_line("a", 0, -2, 0);
-    const cellar_line fits = shop_line("a", 0, 22, 0);
-    cellar_stock_level levels[] = {
-        {.id = shop_id(1), .line = &moved, .to_location = 2},
-        {.line = &counted, .expected = shop_stock(shop, "a", 0).version},
-        {.line = &empty},
-        {.line = &safety},
-        {.line = &lower},
-        {.id = shop_id(2), .line = &moved_back, .to_location = 0},
-    };
-    const cellar_order_request order = shop_order_request(10, &fits, 1);
-    const cellar_operation operations[] = {
-        {.kind = CELLAR_OPERATION_STOCK_RECEIVE, .stock = &receive},
-        {.kind = CELLAR_OPERATION_STOCK_MOVE, .level = &levels[0]},
-        {.kind = CELLAR_OPERATION_STOCK_COUNT, .level = &levels[1]},
-        {.kind = CELLAR_OPERATION_STOCK_COUNT, .level = &levels[2]},
-        {.kind = CELLAR_OPERATION_STOCK_SET_SAFETY, .level = &levels[3]},
-        {.kind = CELLAR_OPERATION_STOCK_SET_SAFETY, .level = &levels[4]},
-        {.kind = CELLAR_OPERATION_STOCK_MOVE, .level = &levels[5]},
-        {.kind = CELLAR_OPERATION_ORDER_PLACE, .order = &order},
-        {.kind = CELLAR_OPERATION_STOCK_RECEIVE, .stock = &far_away},
-    };
-    cellar_refusal refusal;
-    /* A refusal opens no location, also of a step before it. */
-    const cellar_operation too_much[] = {operations[8], operations[7]};
-    shop_freeze(shop);
-    assert_int_equal(transact(shop, too_much, 2, NULL, &refusal), CELLAR_OUT_OF_STOCK);
-    assert_int_equal(refusal.step, 1);
-    shop_check_frozen(shop, "after a refusal behind a new location");
-    /* The version is that before the transaction, whatever the steps before do to the stock. */
-    levels[1].expected += 64;
-    assert_int_equal(transact(shop, operations, 8, NULL, &refusal), CELLAR_VERSION_CHANGED);
-    assert_int_equal(refusal.step, 2);
-    assert_int_equal(refusal.version, levels[1].expected - 64);
-    levels[1].expected -= 64;
-    levels[2].id = shop_id(9);
-    shop_check_invalid(&refusal, transact(shop, operations, 8, NULL, &refusal), CELLAR_NO_LINE,
-                       "id");
-    assert_int_equal(refusal.step, 3);
-    levels[2].id = none;
-    cellar_status status = transact(shop, operations, 9, NULL, &refusal);
+    levels_make(&made);
+    made.levels[1].expected = shop_stock(shop, "a", 0).version;
+    cellar_status status = transact(shop, made.operations, 9, NULL, &refusal);
     if (status != CELLAR_OK) {
         fail_msg("%s: %s at step %u", cellar_status_name(status), refusal.reason, refusal.step);
     }
@@ -155,6 +152,35 @@ static void test_levels(void **state) {
         assert_int_equal(totals.units_adjusted, 8 - 10);
         shop_reopen(shop);
     }
+}
+
+static void test_levels_refused(void **state) {
+    struct shop *shop = *state;
+    struct levels made;
+    cellar_refusal refusal;
+    fill(shop);
+    levels_make(&made);
+    made.levels[0].to_location = 0;
+    /* A refusal opens no location, also of a step before it. */
+    const cellar_operation too_much[] = {made.operations[8], made.operations[7]};
+    shop_freeze(shop);
+    assert_int_equal(transact(shop, too_much, 2, NULL, &refusal), CELLAR_OUT_OF_STOCK);
+    assert_int_equal(refusal.step, 1);
+    shop_check_frozen(shop, "after a refusal behind a new location");
+    shop_check_invalid(&refusal, transact(shop, made.operations, 9, NULL, &refusal), 0, "quantity");
+    assert_int_equal(refusal.step, 1);
+    /* The version is that before the transaction, whatever the steps before do to the stock. */
+    made.operations[1] = made.operations[0];
+    uint64_t version = shop_stock(shop, "a", 0).version;
+    made.levels[1].expected = version + 64;
+    assert_int_equal(transact(shop, made.operations, 9, NULL, &refusal), CELLAR_VERSION_CHANGED);
+    assert_int_equal(refusal.step, 2);
+    assert_int_equal(refusal.version, version);
+    made.levels[2].id = shop_id(9);
+    shop_check_invalid(&refusal, transact(shop, made.operations, 9, NULL, &refusal), CELLAR_NO_LINE,
+                       "id");
+    assert_int_equal(refusal.step, 3);
+    shop_check_frozen(shop, "after refusals");
 }
 
 /* Coupons and codes: claimed, redeemed and given back beside other things. */
@@ -248,78 +274,69 @@ static void test_leases(void **state) {
     assert_int_equal(shop_balance(shop, 1), 103);
 }
 
+/* What each kind is refused for: it asks for what is not there, or too much. */
+static const cellar_line ghost = {.sku = "ghost", .quantity = 1, .unit_price = 1};
+static const cellar_line few = {.sku = "a", .quantity = 99, .unit_price = 1};
+static const cellar_order_request order = {.id = {0, 50}, .lines = &few, .line_count = 1};
+static const cellar_order_request back = {.id = {0, 51}, .lines = &ghost, .line_count = 1};
+static const cellar_order_change step = {.order = {0, 52}, .event = CELLAR_EVENT_PAY};
+static const cellar_stock_change stock = {.lines = &ghost, .line_count = 1};
+static const cellar_stock_level level = {.line = &ghost, .to_location = 3};
+static const cellar_account_entry entry = {.id = {0, 53}, .account = 9, .to = 8, .amount = 1};
+static const cellar_account_entry debt = {.account = 9, .amount = -1};
+static const cellar_account_request account = {.id = 1, .floor = -5};
+static const cellar_claim claim = {.campaign = 9, .customer = 1};
+static const cellar_redemption redemption = {.campaign = 9, .customer = 1};
+static const cellar_code_request code = {.campaign = 9, .code = "code 1", .uses = 1};
+static const cellar_lease_request lease = {.name = "nobody's", .token = 64, .ttl_ms = 1};
+static const struct {
+    cellar_operation operation;
+    cellar_status status;
+    uint32_t line;
+} rows[] = {
+    {{.kind = CELLAR_OPERATION_ORDER_PLACE, .order = &order}, CELLAR_OUT_OF_STOCK, 0},
+    {{.kind = CELLAR_OPERATION_ORDER_RETURN, .order = &back}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_ORDER_STEP, .step = &step}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_STOCK_RECEIVE, .stock = &stock}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_STOCK_ADJUST, .stock = &stock}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_STOCK_SET_ASIDE, .stock = &stock}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_STOCK_ANNOUNCE, .stock = &stock}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_STOCK_TAKE, .stock = &stock}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_STOCK_MOVE, .level = &level}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_STOCK_COUNT, .level = &level}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_STOCK_SET_SAFETY, .level = &level}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_ACCOUNT_CREDIT, .entry = &entry}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_ACCOUNT_DEBIT, .entry = &entry}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_ACCOUNT_TRANSFER, .entry = &entry}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_ACCOUNT_SET_FLOOR, .entry = &debt},
+     CELLAR_NOT_FOUND,
+     CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_ACCOUNT_HOLD, .entry = &entry}, CELLAR_NOT_FOUND, 0},
+    {{.kind = CELLAR_OPERATION_ACCOUNT_POST, .entry = &entry}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_ACCOUNT_VOID, .entry = &entry}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_ACCOUNT_CREATE, .account = &account},
+     CELLAR_ALREADY_EXISTS,
+     CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_COUPON_CLAIM, .claim = &claim}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_COUPON_REVOKE, .claim = &claim}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_COUPON_REDEEM, .redemption = &redemption},
+     CELLAR_NOT_FOUND,
+     CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_COUPON_RESTORE, .redemption = &redemption},
+     CELLAR_NOT_FOUND,
+     CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_CODE_ADD, .code = &code}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_LEASE_ACQUIRE, .lease = &lease},
+     CELLAR_INVALID_ARGUMENT,
+     CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_LEASE_RENEW, .lease = &lease}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
+    {{.kind = CELLAR_OPERATION_LEASE_RELEASE, .lease = &lease}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
+};
 /* Every kind lacks what it needs to be told, or asks for what is not there, as the last of three
  * steps: the answer is its own, with its number. */
 static void test_refusals_name_the_step(void **state) {
     struct shop *shop = *state;
     fill(shop);
-    const cellar_line ghost = shop_line("ghost", 0, 1, 1);
-    const cellar_line few = shop_line("a", 0, 99, 1);
-    const cellar_order_request order = shop_order_request(50, &few, 1);
-    const cellar_order_request back = shop_order_request(51, &ghost, 1);
-    const cellar_order_change step = {.order = shop_id(52), .event = CELLAR_EVENT_PAY};
-    const cellar_stock_change stock = {.lines = &ghost, .line_count = 1};
-    const cellar_stock_level level = {.line = &ghost, .to_location = 3};
-    const cellar_account_entry entry = {.id = shop_id(53), .account = 9, .to = 8, .amount = 1};
-    const cellar_account_entry debt = {.account = 9, .amount = -1};
-    const cellar_account_request account = {.id = 1, .floor = -5};
-    const cellar_claim claim = {.campaign = 9, .customer = 1};
-    const cellar_redemption redemption = {.campaign = 9, .customer = 1};
-    const cellar_code_request code = {.campaign = 9, .code = "code 1", .uses = 1};
-    const cellar_lease_request lease = {.name = "nobody's", .token = 64, .ttl_ms = 1};
-    const struct {
-        cellar_operation operation;
-        cellar_status status;
-        uint32_t line;
-    } rows[] = {
-        {{.kind = CELLAR_OPERATION_ORDER_PLACE, .order = &order}, CELLAR_OUT_OF_STOCK, 0},
-        {{.kind = CELLAR_OPERATION_ORDER_RETURN, .order = &back}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_ORDER_STEP, .step = &step}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_STOCK_RECEIVE, .stock = &stock}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_STOCK_ADJUST, .stock = &stock}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_STOCK_SET_ASIDE, .stock = &stock}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_STOCK_ANNOUNCE, .stock = &stock}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_STOCK_TAKE, .stock = &stock}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_STOCK_MOVE, .level = &level}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_STOCK_COUNT, .level = &level}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_STOCK_SET_SAFETY, .level = &level}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_ACCOUNT_CREDIT, .entry = &entry}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_ACCOUNT_DEBIT, .entry = &entry}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_ACCOUNT_TRANSFER, .entry = &entry}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_ACCOUNT_SET_FLOOR, .entry = &debt},
-         CELLAR_NOT_FOUND,
-         CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_ACCOUNT_HOLD, .entry = &entry}, CELLAR_NOT_FOUND, 0},
-        {{.kind = CELLAR_OPERATION_ACCOUNT_POST, .entry = &entry},
-         CELLAR_NOT_FOUND,
-         CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_ACCOUNT_VOID, .entry = &entry},
-         CELLAR_NOT_FOUND,
-         CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_ACCOUNT_CREATE, .account = &account},
-         CELLAR_ALREADY_EXISTS,
-         CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_COUPON_CLAIM, .claim = &claim},
-         CELLAR_NOT_FOUND,
-         CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_COUPON_REVOKE, .claim = &claim},
-         CELLAR_NOT_FOUND,
-         CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_COUPON_REDEEM, .redemption = &redemption},
-         CELLAR_NOT_FOUND,
-         CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_COUPON_RESTORE, .redemption = &redemption},
-         CELLAR_NOT_FOUND,
-         CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_CODE_ADD, .code = &code}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_LEASE_ACQUIRE, .lease = &lease},
-         CELLAR_INVALID_ARGUMENT,
-         CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_LEASE_RENEW, .lease = &lease}, CELLAR_NOT_FOUND, CELLAR_NO_LINE},
-        {{.kind = CELLAR_OPERATION_LEASE_RELEASE, .lease = &lease},
-         CELLAR_NOT_FOUND,
-         CELLAR_NO_LINE},
-    };
     const cellar_account_entry credit = {.account = 1, .amount = 1};
     cellar_operation operations[3] = {
         {.kind = CELLAR_OPERATION_ACCOUNT_CREDIT, .entry = &credit},
@@ -361,6 +378,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SHOP_TEST(test_hold_then_capture),
         SHOP_TEST(test_levels),
+        SHOP_TEST(test_levels_refused),
         SHOP_TEST(test_coupons),
         SHOP_TEST(test_leases),
         SHOP_TEST(test_refusals_name_the_step),
