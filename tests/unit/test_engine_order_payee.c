@@ -149,6 +149,32 @@ static void test_hold_then_capture(void **state) {
     }
 }
 
+/* A hold that has ended by itself, or by another commit, is not captured: the money may be spent.
+ */
+static void test_capture_of_nothing(void **state) {
+    struct shop *shop = *state;
+    cellar_refusal refusal;
+    cellar_ticket gone;
+    fill(shop);
+    assert_int_equal(place(shop, 1, CELLAR_ORDER_PLACED, 0, MERCHANT, NULL), CELLAR_OK);
+    assert_int_equal(cellar_account_hold(shop->store, NULL, shop_id(2), 1, 200, 0, NULL, NULL),
+                     CELLAR_OK);
+    assert_int_equal(cellar_account_void(shop->store, NULL, shop_id(2), &gone, NULL), CELLAR_OK);
+    const cellar_account_entry release = {.id = shop_id(2)};
+    cellar_order_change paid = orders_change(CELLAR_EVENT_PAY, 1, 0, NULL, 0);
+    paid.account = 1;
+    const cellar_operation captures[] = {
+        {.kind = CELLAR_OPERATION_ACCOUNT_VOID, .entry = &release},
+        {.kind = CELLAR_OPERATION_ORDER_STEP, .step = &paid},
+    };
+    shop_freeze(shop);
+    assert_int_equal(cellar_transact(shop->store, NULL, none, captures, 2, NULL, &refusal),
+                     CELLAR_ID_REUSED);
+    assert_int_equal(refusal.step, 0);
+    assert_int_equal(refusal.version, gone.lsn);
+    shop_check_frozen(shop, "after a capture that was refused");
+}
+
 /* The merchant has taken the money out: nothing is given back below the floor, and the refusal says
  * whose account it is. */
 static void test_payee_lacks_it(void **state) {
@@ -303,10 +329,11 @@ static void test_journals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SHOP_TEST(test_back_by_parts),       SHOP_TEST_ORACLE(test_back_by_parts),
-        SHOP_TEST(test_paid_later),          SHOP_TEST(test_hold_then_capture),
-        SHOP_TEST(test_payee_lacks_it),      SHOP_TEST(test_refusals),
-        SHOP_TEST(test_beside_other_things), SHOP_TEST(test_journals),
+        SHOP_TEST(test_back_by_parts),      SHOP_TEST_ORACLE(test_back_by_parts),
+        SHOP_TEST(test_paid_later),         SHOP_TEST(test_hold_then_capture),
+        SHOP_TEST(test_capture_of_nothing), SHOP_TEST(test_payee_lacks_it),
+        SHOP_TEST(test_refusals),           SHOP_TEST(test_beside_other_things),
+        SHOP_TEST(test_journals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
