@@ -23,11 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define ROUNDS 6
-#else
-#define ROUNDS 16
-#endif
+#define ROUNDS 24
 #define CALLS 600
 /* Models as they were after each of the latest changes, for a power cut in the middle of them. */
 #define PASTS 16
