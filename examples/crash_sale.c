@@ -416,14 +416,13 @@ int main(int argc, char **argv) {
                               "Without --dir the store is made under TMPDIR and removed.\n");
         return 2;
     }
-    char temporary[256];
-    const char *place = getenv("TMPDIR");
-    (void)snprintf(temporary, sizeof temporary, "%s/crash_sale.XXXXXX",
-                   place == NULL ? "/tmp" : place);
+    char temporary[METER_PATH_BYTES];
     bool own = settings.directory == NULL;
-    if (own && (settings.directory = mkdtemp(temporary)) == NULL) {
-        perror("crash_sale: making a directory");
+    if (own && !meter_directory_make(temporary, "crash_sale")) {
         return 1;
+    }
+    if (own) {
+        settings.directory = temporary;
     }
     /* An anonymous mapping takes -1 for its file; cppcheck does not know. */
     crash_findings *shared =

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Shows the library at work, in about half a minute: a flash sale, a shop's year, kill -9 in
-# mid-sale; then one table. Leaves with 0 only if every invariant held. `make demo` builds first.
+# Shows the library at work, in less than a minute: a flash sale, two load tests of the back end it
+# stands in for, a shop's file, kill -9 in mid-sale; then one table. Leaves with 0 only if every
+# invariant held. `make demo` builds first.
 #
 #   CELLAR_DATA   the shop's file, FILE.csv or FILE.csv.gz; unless set, the newest *.csv.gz in
 #                 ../shared/data; when there is none, a shop is generated, and that is said
@@ -64,13 +65,15 @@ replay_twice() {
 
 start=$SECONDS
 part "1. A flash sale" "$bin/flash_sale" --threads 16 --units 1000 --seconds 6 --summary "$summary"
+part "2. Two load tests, theirs and ours" "$bin/incumbent_load" --seconds 8 \
+    --summary "$summary"
 if data=$(find_data); then
-    part "2. A shop's file" replay_twice
+    part "3. A shop's file" replay_twice
 else
     failed=1
     printf "a shop's file\tFAILED\tnone could be made\n" >>"$summary"
 fi
-part "3. kill -9 in mid-sale" "$bin/crash_sale" --threads 8 --rounds 5 --seed "$seed" \
+part "4. kill -9 in mid-sale" "$bin/crash_sale" --threads 8 --rounds 5 --seed "$seed" \
     --summary "$summary"
 
 printf '\n=== Summary, after %d s\n\n' $((SECONDS - start))

@@ -457,14 +457,13 @@ int main(int argc, char **argv) {
                               "Without --dir the store is made under TMPDIR and removed.\n");
         return 2;
     }
-    char temporary[256];
-    const char *place = getenv("TMPDIR");
-    (void)snprintf(temporary, sizeof temporary, "%s/flash_sale.XXXXXX",
-                   place == NULL ? "/tmp" : place);
+    char temporary[METER_PATH_BYTES];
     bool own = settings.directory == NULL;
-    if (own && (settings.directory = mkdtemp(temporary)) == NULL) {
-        perror("flash_sale: making a directory");
+    if (own && !meter_directory_make(temporary, "flash_sale")) {
         return 1;
+    }
+    if (own) {
+        settings.directory = temporary;
     }
     cellar_config config = {.size = sizeof config, .directory = settings.directory};
     cellar *store = NULL;

@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* Values below METER_STEPS have a bucket each; above, the bits behind the leading one count. */
@@ -28,12 +29,14 @@ static uint64_t bucket_top(size_t bucket) {
 
 void meter_add(meter *gauge, uint64_t ns) {
     gauge->count++;
+    gauge->sum_ns += ns;
     gauge->buckets[bucket_of(ns)]++;
     gauge->max_ns = ns > gauge->max_ns ? ns : gauge->max_ns;
 }
 
 void meter_merge(meter *sum, const meter *gauge) {
     sum->count += gauge->count;
+    sum->sum_ns += gauge->sum_ns;
     sum->max_ns = gauge->max_ns > sum->max_ns ? gauge->max_ns : sum->max_ns;
     for (size_t i = 0; i < METER_BUCKETS; i++) {
         sum->buckets[i] += gauge->buckets[i];
@@ -50,6 +53,10 @@ uint64_t meter_percentile(const meter *gauge, double share) {
         }
     }
     return 0;
+}
+
+uint64_t meter_mean(const meter *gauge) {
+    return gauge->count == 0 ? 0 : gauge->sum_ns / gauge->count;
 }
 
 uint64_t meter_now_ns(void) {
@@ -83,6 +90,16 @@ bool meter_number(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
     errno = 0;
     *out = strtoull(text, &end, 10);
     return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *out >= min && *out <= max;
+}
+
+bool meter_directory_make(char *path, const char *program) {
+    const char *place = getenv("TMPDIR");
+    (void)snprintf(path, METER_PATH_BYTES, "%s/%s.XXXXXX", place == NULL ? "/tmp" : place, program);
+    if (mkdtemp(path) == NULL) {
+        (void)fprintf(stderr, "%s: making %s: %s\n", program, path, strerror(errno));
+        return false;
+    }
+    return true;
 }
 
 static int entry_remove(const char *path, const struct stat *status, int kind, struct FTW *place) {

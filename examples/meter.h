@@ -17,6 +17,7 @@ enum {
 
 typedef struct meter {
     uint64_t count;
+    uint64_t sum_ns;
     uint64_t max_ns;
     uint64_t buckets[METER_BUCKETS];
 } meter;
@@ -25,6 +26,8 @@ void meter_add(meter *gauge, uint64_t ns);
 void meter_merge(meter *sum, const meter *gauge);
 /* The latency that `share` (0 to 1) of all calls did not exceed; 0 when there was none. */
 uint64_t meter_percentile(const meter *gauge, double share);
+/* 0 when there was none. */
+uint64_t meter_mean(const meter *gauge);
 
 /* By a clock that never jumps. */
 uint64_t meter_now_ns(void);
@@ -40,6 +43,12 @@ uint64_t meter_random(uint64_t *state);
 
 /* True when `text` is a whole number from min to max. */
 bool meter_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
+
+/* A new directory under TMPDIR, named after the program, its path in `path`; says why not. */
+enum {
+    METER_PATH_BYTES = 256
+};
+bool meter_directory_make(char *path, const char *program);
 
 /* Removes a directory with all that is in it. */
 void meter_directory_remove(const char *path);

@@ -239,9 +239,12 @@ CELLAR_API cellar_status cellar_open(const cellar_config *config, cellar **store
                                      cellar_problem *problem_out);
 
 /* Refuses new calls with CLOSED, waits for those in flight, makes every commit durable and releases
- * everything; the handle is gone whatever is returned. The host must not start a call on the handle
- * after this one has returned. NULL is allowed. OK; OUTCOME_UNKNOWN when the log had failed or
- * failed now. */
+ * everything; the handle is gone whatever is returned. There is no limit to the wait: a call in
+ * flight may itself wait for the disk. It says so to config->report (WARNING): how many calls, how
+ * long so far, how much of the log is not on disk; first after a second, then after 2, 4, 8, ...,
+ * then each minute; and a NOTE when the last one has returned. The host must not start a call on
+ * the handle after this one has returned. NULL is allowed. OK; OUTCOME_UNKNOWN when the log had
+ * failed or failed now. */
 CELLAR_API cellar_status cellar_close(cellar *store);
 
 /* ---- Tickets, refusals, options of a call ---- */

@@ -2,6 +2,7 @@
 #ifndef CELLAR_ENGINE_ENGINE_H
 #define CELLAR_ENGINE_ENGINE_H
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "cellar.h"
 #include "commit/commit.h"
@@ -88,13 +89,15 @@ struct cellar {
 
     uint64_t recovery_ns;
     uint64_t recovery_records;
+    int64_t close_report_ns; /* how long close waits before it says so */
 };
 
 /* For tests: opens with another table of file functions, or with the oracle in place of the
- * lock-free commit. */
+ * lock-free commit, or with another time after which close says that it waits (0: as usual). */
 struct engine_options {
     const struct io *io;
     bool oracle;
+    int64_t close_report_ns;
 };
 cellar_status engine_open(const cellar_config *config, const struct engine_options *options,
                           cellar **store_out, cellar_problem *problem_out);
@@ -163,6 +166,24 @@ cellar_status engine_operate(cellar *store, const cellar_call *call,
 cellar_status engine_redeem_prepare(cellar *engine, struct plan_redeem_request *request);
 void engine_redeem_finish(cellar *engine, struct plan_redeem_request *request,
                           const cellar_ticket *ticket);
+
+/* ---- close.c ---- */
+
+/* When close tells the operator that it waits: first after a second, then whenever it has waited as
+ * long again, but each minute. By the monotonic clock. */
+#define CLOSE_REPORT_FIRST_NS NANOSECONDS_PER_SECOND
+#define CLOSE_REPORT_PAUSE_MAX_NS (60 * NANOSECONDS_PER_SECOND)
+struct close_reports {
+    int64_t start_ns;
+    int64_t due_ns;
+    int64_t pause_ns;
+    bool told;
+};
+void close_reports_begin(struct close_reports *reports, int64_t now_ns, int64_t first_ns);
+/* True when it is time, once each time. */
+bool close_reports_due(struct close_reports *reports, int64_t now_ns);
+/* After `closing` was raised: returns when no call is inside. */
+void close_wait_for_calls(cellar *engine);
 
 /* ---- account_holds.c ---- */
 

@@ -306,6 +306,8 @@ cellar_status engine_open(const cellar_config *config, const struct engine_optio
         return open_refuse(problem, CELLAR_OUT_OF_MEMORY, "");
     }
     engine->config = known;
+    engine->close_report_ns =
+        options->close_report_ns == 0 ? CLOSE_REPORT_FIRST_NS : options->close_report_ns;
     engine->fork_guard = memory_map_fork_guard();
     cellar_status status = CELLAR_OUT_OF_MEMORY;
     if (engine->fork_guard != NULL) {
@@ -338,15 +340,6 @@ cellar_status cellar_open(const cellar_config *config, cellar **store_out,
 
 /* ---- Closing ---- */
 
-static bool close_calls_running(cellar *engine) {
-    int64_t running = 0;
-    for (size_t i = 0; i < ENGINE_CALL_SHARDS; i++) {
-        /* Acquire: pairs with the release in engine_leave(). */
-        running += ATOMIC_LOAD(&engine->calls[i].count, acquire);
-    }
-    return running != 0;
-}
-
 cellar_status cellar_close(cellar *engine) {
     if (engine == NULL) {
         return CELLAR_OK;
@@ -357,9 +350,7 @@ cellar_status cellar_close(cellar *engine) {
     if (ATOMIC_EXCHANGE(&engine->closing, 1, seq_cst) != 0) {
         return CELLAR_CLOSED;
     }
-    while (close_calls_running(engine)) {
-        clock_sleep_ns(NANOSECONDS_PER_MILLISECOND / 10);
-    }
+    close_wait_for_calls(engine);
     expiry_stop(engine);
     cellar_status status = log_stop(engine->log);
     open_release(engine);

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -246,6 +247,80 @@ static void test_close_waits_and_refuses(void **state) {
     assert_int_equal(shop_available(shop, "a", 0), 11);
 }
 
+/* What close has said, by level. */
+struct said {
+    _Atomic uint32_t warnings;
+    _Atomic uint32_t notes;
+    char warning[256];
+    char note[256];
+};
+
+static void said_report(void *context, cellar_report_level level, const char *text) {
+    struct said *said = context;
+    if (strncmp(text, "closing:", 8) == 0 && level == CELLAR_REPORT_WARNING) {
+        if (ATOMIC_LOAD(&said->warnings, relaxed) == 0) {
+            (void)snprintf(said->warning, sizeof said->warning, "%s", text);
+        }
+        ATOMIC_ADD(&said->warnings, 1, release);
+    } else if (strncmp(text, "closing:", 8) == 0) {
+        (void)snprintf(said->note, sizeof said->note, "%s", text);
+        ATOMIC_ADD(&said->notes, 1, release);
+    }
+}
+
+/* The call is let go only after close has said that it waits for it, however long that takes. */
+static void test_close_says_that_it_waits(void **unused) {
+    (void)unused;
+    struct shop shop;
+    struct said said = {0};
+    shop_prepare(&shop);
+    shop.options.close_report_ns = 1;
+    shop.config.report = said_report;
+    shop.config.report_context = &said;
+    shop_open(&shop);
+    struct engine_call guard;
+    assert_int_equal(engine_enter(&guard, shop.store), CELLAR_OK);
+    struct waiter closer = {.shop = &shop};
+    assert_int_equal(pthread_create(&closer.thread, NULL, closer_run, &closer), 0);
+    while (ATOMIC_LOAD(&said.warnings, acquire) == 0) {
+        clock_sleep_ns(1000);
+    }
+    assert_int_equal(ATOMIC_LOAD(&said.notes, acquire), 0);
+    engine_leave(&guard);
+    assert_int_equal(pthread_join(closer.thread, NULL), 0);
+    assert_int_equal(closer.status, CELLAR_OK);
+    static const char expected[] = "closing: calls in flight: 1, for ";
+    assert_memory_equal(said.warning, expected, sizeof expected - 1);
+    assert_int_equal(said.notes, 1);
+    assert_string_equal(said.note, "closing: the last call in flight has returned");
+    said.warnings = 0;
+    shop_open(&shop);
+    shop_close(&shop);
+    /* Nobody was inside: nothing to say. */
+    assert_int_equal(said.warnings, 0);
+    assert_int_equal(said.notes, 1);
+    shop_abandon(&shop);
+}
+
+/* At 1, 2, 4, ... 64 seconds, then each minute; and never twice for one moment. */
+static void test_close_reports_seldom(void **unused) {
+    (void)unused;
+    static const int64_t seconds[] = {1, 2, 4, 8, 16, 32, 64, 124, 184, 244};
+    const int64_t begin_ns = 5 * NANOSECONDS_PER_SECOND + 7;
+    struct close_reports reports;
+    size_t told = 0;
+    close_reports_begin(&reports, begin_ns, CLOSE_REPORT_FIRST_NS);
+    for (int64_t ms = 0; ms <= 250000; ms++) {
+        int64_t now_ns = begin_ns + ms * NANOSECONDS_PER_MILLISECOND;
+        if (close_reports_due(&reports, now_ns)) {
+            assert_true(told < sizeof seconds / sizeof *seconds);
+            assert_int_equal(ms, seconds[told] * 1000);
+            told++;
+        }
+    }
+    assert_int_equal(told, sizeof seconds / sizeof *seconds);
+}
+
 /* What was only visible is made durable by closing. */
 static void test_close_makes_durable(void **state) {
     struct shop *shop = *state;
@@ -283,9 +358,14 @@ static void test_close_after_a_failure(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_call_is_here),    cmocka_unit_test(test_no_handle),
-        SHOP_TEST(test_every_call_answers),           SHOP_TEST(test_forked),
-        SHOP_TEST(test_close_waits_and_refuses),      SHOP_TEST(test_close_makes_durable),
+        cmocka_unit_test(test_every_call_is_here),
+        cmocka_unit_test(test_no_handle),
+        SHOP_TEST(test_every_call_answers),
+        SHOP_TEST(test_forked),
+        SHOP_TEST(test_close_waits_and_refuses),
+        SHOP_TEST(test_close_makes_durable),
+        cmocka_unit_test(test_close_says_that_it_waits),
+        cmocka_unit_test(test_close_reports_seldom),
         cmocka_unit_test(test_close_after_a_failure),
     };
     (void)alarm(100);
