@@ -38,7 +38,8 @@ FLAGS_aarch64 := -march=armv8-a -mno-outline-atomics
 FLAGS_MACHINE := $(FLAGS_$(shell uname -m))
 
 # One build of the library per variant; release is what is installed.
-VARIANTS     := release test asan tsan asan-clang tsan-clang memcheck coverage fuzz clang aarch64
+VARIANTS     := release test asan tsan asan-clang tsan-clang memcheck coverage fuzz counts clang \
+                aarch64
 FLAGS_OF_release := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_test    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1
 FLAGS_OF_asan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
@@ -54,9 +55,11 @@ FLAGS_OF_tsan-clang := $(FLAGS_OF_tsan) -D__SANITIZE_THREAD__=1
 FLAGS_OF_memcheck := $(FLAGS_OF_test) -DCELL_SLOT_BITS=25
 # The fuzzers: what libFuzzer links has a main() of its own, the library only tells where it goes.
 FLAGS_OF_fuzz    := $(FLAGS_OF_asan-clang) -fsanitize=fuzzer-no-link
+# What is installed, with less address space for the cells: valgrind again.
+FLAGS_OF_counts  := $(FLAGS_OF_release) -DCELL_SLOT_BITS=25
 FLAGS_OF_clang   := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_aarch64 := -O2 -g $(FLAGS_aarch64) -isystem build/obj/aarch64/include
-$(foreach v,release test asan tsan memcheck coverage,$(eval CC_OF_$v = $(CC)))
+$(foreach v,release test asan tsan memcheck coverage counts,$(eval CC_OF_$v = $(CC)))
 $(foreach v,clang asan-clang tsan-clang fuzz,$(eval CC_OF_$v = $(CLANG)))
 CC_OF_aarch64    = $(AARCH64_CC)
 
@@ -360,6 +363,12 @@ build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(FLAGS_OF_release) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR)
+
+build/bench/cellar-counts: build/obj/counts/bench/counts/counts.o $(LIB_OBJECTS_counts) \
+                           build/obj/counts/sources
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(FLAGS_OF_counts) -o $@ $(filter %.o,$^) $(LIBS) $(ALLOCATOR)
 
 # --- Interleavings -----------------------------------------------------------------------------
 
