@@ -95,7 +95,7 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench check demo serve load install help test asan tsan asan-clang tsan-clang \
+.PHONY: all library bench bench-counts check demo serve load install help test asan tsan asan-clang tsan-clang \
         fuzz kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt \
         coverage model model-quick sim sim-aarch64 setup-base setup-check setup-coverage \
         build-bench \
@@ -166,6 +166,10 @@ else
 bench: build/bench/cellar-bench ## Build and run the benchmark; ARGS= is passed on
 	$(Q)build/bench/cellar-bench $(ARGS)
 endif
+
+bench-counts: build/bench/cellar-counts ## Instructions of the hot paths, compared; UPDATE=1 notes them
+	$(Q)tests/tools/setup.sh counts
+	$(Q)bench/counts/run.py $(if $(UPDATE),--update)
 
 serve: build/bin/cellard ## Start the example server on 127.0.0.1:8080, data in cellard.d; ARGS=
 	$(Q)exec build/bin/cellard $(ARGS)

@@ -4,7 +4,8 @@
 #   tests/tools/setup.sh base     to build the library, the examples and the benchmark
 #   tests/tools/setup.sh check    the same and everything `make check` uses
 #   tests/tools/setup.sh coverage what `make coverage` uses
-#   tests/tools/setup.sh load     the same and what `make load` uses
+#   tests/tools/setup.sh counts   what `make bench-counts` uses
+#   tests/tools/setup.sh load     what a build uses and what `make load` uses
 #
 # Does nothing when all is there. On Debian and its kin missing packages come through apt-get, as
 # root or with sudo; elsewhere the script names what is missing and fails.
@@ -40,6 +41,10 @@ curl|curl
 '
 coverage_packages='
 gcovr|gcovr
+'
+counts_packages='
+python3|python3
+valgrind|valgrind
 '
 load_packages='
 python3|python3
@@ -84,9 +89,10 @@ check)
     [ "$(uname -m)" = aarch64 ] || wanted+=$cross_packages
     ;;
 coverage) wanted=$base_packages$check_packages$coverage_packages ;;
+counts) wanted=$base_packages$counts_packages ;;
 load) wanted=$base_packages$load_packages ;;
 *)
-    echo "usage: $0 base|check|coverage|load" >&2
+    echo "usage: $0 base|check|coverage|counts|load" >&2
     exit 2
     ;;
 esac
