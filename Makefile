@@ -68,6 +68,9 @@ ALLOCATOR    := -ljemalloc
 TEST_LIBS_test := $(ALLOCATOR)
 TEST_LIBS_coverage := $(ALLOCATOR)
 
+# The benchmark's rivals; nothing else is linked to them.
+BENCH_LIBS   := -lsqlite3 -llmdb
+
 # --- Sources, found by themselves --------------------------------------------------------------
 
 LIB_SOURCES     := $(wildcard lib/*/*.c)
@@ -97,7 +100,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 .DELETE_ON_ERROR:
 .PHONY: all library bench bench-counts check demo serve load install help test asan tsan asan-clang tsan-clang \
         fuzz kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt \
-        coverage model model-quick sim sim-aarch64 setup-base setup-check setup-coverage \
+        coverage model model-quick sim sim-aarch64 setup-base setup-bench setup-check \
+        setup-coverage \
         build-bench \
         build-fuzz tests-memcheck-unit clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) \
@@ -227,7 +231,7 @@ help: ## This list
 	@awk -F ' *## ' '/^[a-z0-9-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-10s  %s\n", $$1, $$2 }' \
 	    Makefile
 
-setup-base setup-check setup-coverage: setup-%:
+setup-base setup-bench setup-check setup-coverage: setup-%:
 	@tests/tools/setup.sh $*
 
 # --- Objects -----------------------------------------------------------------------------------
@@ -241,7 +245,7 @@ build/obj/$1/lib/%.o: lib/%.c Makefile | setup-base
 	@echo "  CC    $$@"
 	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) -Iinclude -Ilib -c $$< -o $$@
 
-build/obj/$1/bench/%.o: bench/%.c Makefile | setup-base
+build/obj/$1/bench/%.o: bench/%.c Makefile | setup-bench
 	@mkdir -p $$(@D)
 	@echo "  CC    $$@"
 	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) -Iinclude -Ilib -c $$< -o $$@
@@ -366,7 +370,7 @@ build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES))
                           $(LIB_OBJECTS_release) build/obj/release/sources
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(FLAGS_OF_release) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR)
+	$(Q)$(CC) $(FLAGS_OF_release) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR) $(BENCH_LIBS)
 
 build/bench/cellar-counts: build/obj/counts/bench/counts/counts.o $(LIB_OBJECTS_counts) \
                            build/obj/counts/sources

@@ -105,14 +105,10 @@ static const struct kind {
     void (*call)(struct counts *counts, uint64_t number);
     bool again; /* the store is opened once more */
 } kinds[] = {
-    {"take", take, false},
-    {"adjust", adjust, false},
-    {"order", order, false},
-    {"paid-order", paid_order, false},
-    {"claim", claim, false},
-    {"product-get", product_get, false},
-    {"stock-get", stock_get, false},
-    {"recovery", order, true},
+    {"take", take, false},           {"adjust", adjust, false},
+    {"order", order, false},         {"paid-order", paid_order, false},
+    {"claim", claim, false},         {"product-get", product_get, false},
+    {"stock-get", stock_get, false}, {"recovery", order, true},
 };
 
 /* ---- The store ---- */
