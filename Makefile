@@ -98,7 +98,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench bench-counts check demo serve load install help test asan tsan asan-clang tsan-clang \
+.PHONY: bench-counts all library bench check demo serve load install help test asan tsan asan-clang \
+        tsan-clang \
         fuzz kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt \
         coverage model model-quick sim sim-aarch64 setup-base setup-bench setup-check \
         setup-coverage \
@@ -171,7 +172,7 @@ bench: build/bench/cellar-bench ## Build and run the benchmark; ARGS= is passed 
 	$(Q)build/bench/cellar-bench $(ARGS)
 endif
 
-bench-counts: build/bench/cellar-counts ## Instructions of the hot paths, compared; UPDATE=1 notes them
+bench-counts: build/bench/cellar-counts ## Instructions of the hot paths; UPDATE=1 notes them
 	$(Q)tests/tools/setup.sh counts
 	$(Q)bench/counts/run.py $(if $(UPDATE),--update)
 
