@@ -98,7 +98,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: bench-counts all library bench check demo serve load install help test asan tsan asan-clang \
+.PHONY: bench-counts all library bench check demo serve load install help test asan tsan \
+        asan-clang tsan-clang \
         tsan-clang \
         fuzz kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt \
         coverage model model-quick sim sim-aarch64 setup-base setup-bench setup-check \
