@@ -38,7 +38,8 @@ FLAGS_aarch64 := -march=armv8-a -mno-outline-atomics
 FLAGS_MACHINE := $(FLAGS_$(shell uname -m))
 
 # One build of the library per variant; release is what is installed.
-VARIANTS     := release test asan tsan asan-clang tsan-clang memcheck coverage fuzz clang aarch64
+VARIANTS     := release test asan tsan asan-clang tsan-clang memcheck coverage fuzz counts clang \
+                aarch64
 FLAGS_OF_release := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_test    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1
 FLAGS_OF_asan    := -O1 -g $(FLAGS_MACHINE) -DCELLAR_PROBES=1 -fno-omit-frame-pointer \
@@ -54,9 +55,11 @@ FLAGS_OF_tsan-clang := $(FLAGS_OF_tsan) -D__SANITIZE_THREAD__=1
 FLAGS_OF_memcheck := $(FLAGS_OF_test) -DCELL_SLOT_BITS=25
 # The fuzzers: what libFuzzer links has a main() of its own, the library only tells where it goes.
 FLAGS_OF_fuzz    := $(FLAGS_OF_asan-clang) -fsanitize=fuzzer-no-link
+# What is installed, with less address space for the cells: valgrind again.
+FLAGS_OF_counts  := $(FLAGS_OF_release) -DCELL_SLOT_BITS=25
 FLAGS_OF_clang   := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_aarch64 := -O2 -g $(FLAGS_aarch64) -isystem build/obj/aarch64/include
-$(foreach v,release test asan tsan memcheck coverage,$(eval CC_OF_$v = $(CC)))
+$(foreach v,release test asan tsan memcheck coverage counts,$(eval CC_OF_$v = $(CC)))
 $(foreach v,clang asan-clang tsan-clang fuzz,$(eval CC_OF_$v = $(CLANG)))
 CC_OF_aarch64    = $(AARCH64_CC)
 
@@ -64,6 +67,9 @@ LIBS         := -lurcu-bp -lurcu-common -pthread
 ALLOCATOR    := -ljemalloc
 TEST_LIBS_test := $(ALLOCATOR)
 TEST_LIBS_coverage := $(ALLOCATOR)
+
+# The benchmark's rivals; nothing else is linked to them.
+BENCH_LIBS   := -lsqlite3 -llmdb
 
 # --- Sources, found by themselves --------------------------------------------------------------
 
@@ -92,9 +98,12 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all library bench check demo serve load install help test asan tsan asan-clang tsan-clang \
+.PHONY: bench-counts all library bench check demo serve load install help test asan tsan \
+        asan-clang tsan-clang \
+        tsan-clang \
         fuzz kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt \
-        coverage model model-quick sim sim-aarch64 setup-base setup-check setup-coverage \
+        coverage model model-quick sim sim-aarch64 setup-base setup-bench setup-check \
+        setup-coverage \
         build-bench \
         build-fuzz tests-memcheck-unit clang-tidy format-check cppcheck shellcheck \
         $(addprefix lib-,$(VARIANTS)) \
@@ -164,6 +173,10 @@ bench: build/bench/cellar-bench ## Build and run the benchmark; ARGS= is passed 
 	$(Q)build/bench/cellar-bench $(ARGS)
 endif
 
+bench-counts: build/bench/cellar-counts ## Instructions of the hot paths; UPDATE=1 notes them
+	$(Q)tests/tools/setup.sh counts
+	$(Q)bench/counts/run.py $(if $(UPDATE),--update)
+
 serve: build/bin/cellard ## Start the example server on 127.0.0.1:8080, data in cellard.d; ARGS=
 	$(Q)exec build/bin/cellard $(ARGS)
 
@@ -220,7 +233,7 @@ help: ## This list
 	@awk -F ' *## ' '/^[a-z0-9-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-10s  %s\n", $$1, $$2 }' \
 	    Makefile
 
-setup-base setup-check setup-coverage: setup-%:
+setup-base setup-bench setup-check setup-coverage: setup-%:
 	@tests/tools/setup.sh $*
 
 # --- Objects -----------------------------------------------------------------------------------
@@ -234,7 +247,7 @@ build/obj/$1/lib/%.o: lib/%.c Makefile | setup-base
 	@echo "  CC    $$@"
 	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) -Iinclude -Ilib -c $$< -o $$@
 
-build/obj/$1/bench/%.o: bench/%.c Makefile | setup-base
+build/obj/$1/bench/%.o: bench/%.c Makefile | setup-bench
 	@mkdir -p $$(@D)
 	@echo "  CC    $$@"
 	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) -Iinclude -Ilib -c $$< -o $$@
@@ -359,7 +372,13 @@ build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES))
                           $(LIB_OBJECTS_release) build/obj/release/sources
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(FLAGS_OF_release) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR)
+	$(Q)$(CC) $(FLAGS_OF_release) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR) $(BENCH_LIBS)
+
+build/bench/cellar-counts: build/obj/counts/bench/counts/counts.o $(LIB_OBJECTS_counts) \
+                           build/obj/counts/sources
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(FLAGS_OF_counts) -o $@ $(filter %.o,$^) $(LIBS) $(ALLOCATOR)
 
 # --- Interleavings -----------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BENCH_REFERENCES_MAX 4
+#define BENCH_REFERENCES_MAX 8
 #define BENCH_FIGURES_MAX 24
 #define BENCH_NAME_BYTES 64
 
@@ -47,8 +47,9 @@ struct bench_result {
     const char *case_name;
     const char *durability; /* "wait", "relaxed", or "-" where it has no meaning */
     uint32_t threads;
-    const char *unit; /* what the rates count, a second */
-    double rate;      /* the median over the rounds; 0: the case has no rate, only figures */
+    const char *unit;             /* what the rates count, a second */
+    char shape[BENCH_NAME_BYTES]; /* lines, SKUs, popularity; empty: has no meaning */
+    double rate; /* the median over the rounds; 0: the case has no rate, only figures */
     double rate_low;
     double rate_high;
     struct bench_latency latency;
@@ -82,6 +83,7 @@ bool hot_commit_run(const struct bench_options *options, struct bench_result *re
 bool hot_take_run(const struct bench_options *options, struct bench_result *result);
 bool cells3_run(const struct bench_options *options, struct bench_result *result);
 bool order_run(const struct bench_options *options, struct bench_result *result);
+bool paid_run(const struct bench_options *options, struct bench_result *result);
 bool lag_run(const struct bench_options *options, struct bench_result *result);
 bool recovery_run(const struct bench_options *options, struct bench_result *result);
 bool start_run(const struct bench_options *options, struct bench_result *result);

@@ -6,12 +6,12 @@
 #include "limits.h"
 #include "limits_wake.h"
 #include "measure.h"
+#include "rival.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define TAKE_UNITS INT64_C(100000000000000)
-#define ORDER_UNITS INT64_C(1000000)
 /* A take is 128 bytes of log: about one GiB. */
 #define TAKE_COUNT_MAX 8000000
 /* What an order of so many lines changes besides the stock of each: itself. */
@@ -64,18 +64,20 @@ static bool disk_start(struct limits_disk *disk, const struct bench_options *opt
     return limits_disk_start(disk, 0, (double)DISK_BURST_BYTES / (double)order_bytes);
 }
 
-/* Measures orders of a stocked shop. */
+/* Measures orders of a stocked shop, beside rivals, if any. */
 static bool order_measure(struct shop *shop, struct crew *crew, const struct bench_options *options,
+                          const struct rival *rivals, uint32_t rival_count,
                           struct bench_result *result) {
     struct limits_commit commit;
     struct limits_disk disk;
     struct limits_wake wake;
     uint64_t bytes = shop_order_bytes(shop);
+    uint32_t cells = shop->lines + ORDER_OWN_CELLS + (shop->paid ? 1 : 0);
 
     if (bytes == 0) {
         return bench_fail(result, "the first orders failed");
     }
-    if (!limits_commit_start(&commit, options->threads, options->lines + ORDER_OWN_CELLS, bytes) ||
+    if (!limits_commit_start(&commit, options->threads, cells, bytes) ||
         !disk_start(&disk, options, bytes)) {
         return bench_fail(result, "no memory or no disk");
     }
@@ -93,6 +95,9 @@ static bool order_measure(struct shop *shop, struct crew *crew, const struct ben
     measure_add_rate(&measure,
                      options->wait ? "one sync for all threads" : "disk bandwidth / record",
                      limits_disk_rate, &disk);
+    for (uint32_t i = 0; i < rival_count; i++) {
+        measure_add_load(&measure, &rivals[i].load, true);
+    }
     bool ok = measure_run(&measure, result);
     bench_figure_add(result, "record", (double)bytes, "B");
     limits_commit_end(&commit);
@@ -108,19 +113,42 @@ bool order_run(const struct bench_options *options, struct bench_result *result)
     struct crew crew;
 
     result->unit = "orders";
-    if (!shop_open(&shop, "order", options, result) || !shop_stock(&shop, ORDER_UNITS, result) ||
-        !shop_prepare(&shop, options, options->threads, result)) {
+    if (!shop_begin(&shop, &crew, "order", options, result)) {
         return false;
     }
-    if (!crew_start(&crew, options->threads)) {
-        return bench_fail(result, "no memory or no threads");
+    bool ok = order_measure(&shop, &crew, options, NULL, 0, result);
+    return shop_finish(&shop, &crew, result) && ok;
+}
+
+/* ---- Orders that are paid, beside other ways to do the same ---- */
+
+bool paid_run(const struct bench_options *options, struct bench_result *result) {
+    static const struct rival_kind *const durable[] = {&rival_sqlite_full, &rival_lmdb_sync};
+    static const struct rival_kind *const relaxed[] = {&rival_mutex, &rival_sqlite_normal,
+                                                       &rival_lmdb_nosync};
+    const struct rival_kind *const *kinds = options->wait ? durable : relaxed;
+    uint32_t count =
+        options->wait ? sizeof durable / sizeof *durable : sizeof relaxed / sizeof *relaxed;
+    struct rival rivals[sizeof relaxed / sizeof *relaxed];
+    struct shop shop;
+    struct crew crew;
+    uint32_t started = 0;
+
+    result->unit = "paid orders";
+    if (!shop_begin(&shop, &crew, "paid", options, result)) {
+        return false;
     }
-    bool ok = order_measure(&shop, &crew, options, result);
-    shop_figures(&shop, result);
-    crew_end(&crew);
-    ok = shop_close(&shop, result) && ok;
-    shop_remove(&shop);
-    return ok;
+    bool ok = shop_accounts(&shop, result);
+    while (ok && started < count) {
+        ok = rival_start(&rivals[started], kinds[started], &shop) ||
+             bench_fail(result, "%s could not be started", kinds[started]->name);
+        started++;
+    }
+    ok = ok && order_measure(&shop, &crew, options, rivals, count, result);
+    for (uint32_t i = 0; i < started; i++) {
+        rival_end(&rivals[i]);
+    }
+    return shop_finish(&shop, &crew, result) && ok;
 }
 
 /* ---- Somebody who waits while others are busy ---- */
@@ -195,7 +223,7 @@ bool lag_run(const struct bench_options *options, struct bench_result *result) {
     result->durability = "relaxed";
     /* Opened again after the products are in: the store's own statistics then tell of the orders
      * only. */
-    if (!shop_open(&shop, "lag", &busy, result) || !shop_stock(&shop, ORDER_UNITS, result) ||
+    if (!shop_open(&shop, "lag", &busy, result) || !shop_stock(&shop, SHOP_UNITS, result) ||
         !shop_reopen(&shop, result) || !shop_prepare(&shop, &busy, options->threads + 1, result)) {
         return false;
     }

@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define UNITS INT64_C(1000000)
 #define RECOVERY_ORDERS 2000000
 #define RECOVERY_ROUNDS 3
 #define FILL_SECONDS_MAX 60.0
@@ -29,7 +28,7 @@ static bool filled_shop(struct shop *shop, const char *name, const struct bench_
 
     relaxed.wait = false;
     result->durability = "-";
-    return shop_open(shop, name, &relaxed, result) && shop_stock(shop, UNITS, result) &&
+    return shop_open(shop, name, &relaxed, result) && shop_stock(shop, SHOP_UNITS, result) &&
            shop_prepare(shop, &relaxed, options->threads, result);
 }
 
@@ -281,7 +280,7 @@ static bool memory_measure(struct shop *shop, const struct bench_options *option
     struct memory_state states[3] = {0};
     struct crew_round round = {0};
     uint64_t bound = shop_orders_max(options->lines);
-    bool ok = memory_state(shop, &states[0]) && shop_stock(shop, UNITS, result) &&
+    bool ok = memory_state(shop, &states[0]) && shop_stock(shop, SHOP_UNITS, result) &&
               cellar_wait_listed(shop->store, shop->stocked_lsn, -1) == CELLAR_OK &&
               memory_state(shop, &states[1]) &&
               fill(shop, options->threads, bound < MEMORY_ORDERS ? bound : MEMORY_ORDERS, &round,

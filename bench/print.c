@@ -135,7 +135,8 @@ static void print_row(const struct bench_result *result) {
     if (result->rate > 0.0) {
         char low[TEXT_BYTES];
         char high[TEXT_BYTES];
-        printf("    %s, rounds from %s to %s\n", result->unit,
+        printf("    %s%s%s, rounds from %s to %s\n", result->unit,
+               result->shape[0] != '\0' ? ": " : "", result->shape,
                count_text(low, result->rate_low, ""), count_text(high, result->rate_high, ""));
     }
     print_figures(result);

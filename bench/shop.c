@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define PRODUCTS_EACH_PUT 1000
-#define CUSTOMERS 50000
 #define PRICE_MIN 100
 /* Picks of all threads together, and of one. */
 #define PICKS_MAX (UINT32_C(4) << 20)
@@ -20,8 +19,8 @@
 
 /* ---- Ordering ---- */
 
-cellar_status shop_order_place(struct shop *shop, uint32_t thread, uint64_t counter,
-                               cellar_durability durability, cellar_ticket *ticket_out) {
+void shop_draw(struct shop *shop, uint32_t thread, uint64_t counter,
+               cellar_order_request *request_out) {
     struct shop_thread *own = &shop->threads[thread];
     cellar_id id = {.high = (shop->series << 32) | (thread + 1), .low = counter};
     uint64_t random = id.high ^ (counter << 20);
@@ -35,15 +34,26 @@ cellar_status shop_order_place(struct shop *shop, uint32_t thread, uint64_t coun
     if (own->next == own->pick_count) {
         own->next = 0;
     }
-    cellar_order_request request = {.id = id,
-                                    .customer = 1 + random_below(&random, CUSTOMERS),
-                                    .lines = own->lines,
-                                    .line_count = shop->lines};
+    *request_out = (cellar_order_request){.id = id,
+                                          .customer = 1 + random_below(&random, SHOP_CUSTOMERS),
+                                          .lines = own->lines,
+                                          .line_count = shop->lines};
+    if (shop->paid) {
+        request_out->state = CELLAR_ORDER_PAID;
+        request_out->account = request_out->customer;
+    }
+}
+
+cellar_status shop_order_place(struct shop *shop, uint32_t thread, uint64_t counter,
+                               cellar_durability durability, cellar_ticket *ticket_out) {
+    cellar_order_request request;
     cellar_call call = {.durability = durability};
+
+    shop_draw(shop, thread, counter, &request);
     return cellar_order_place(shop->store, &call, &request, ticket_out, NULL);
 }
 
-static void shop_failed(struct shop *shop, cellar_status status) {
+void shop_failed(struct shop *shop, cellar_status status) {
     int none = CELLAR_OK;
     atomic_compare_exchange_strong(&shop->failure, &none, (int)status);
 }
@@ -81,7 +91,7 @@ static uint64_t take_round(void *context, struct worker *worker, uint64_t count)
     return count;
 }
 
-static bool settle(void *context, const struct worker *workers, uint32_t worker_count) {
+bool shop_settle(void *context, const struct worker *workers, uint32_t worker_count) {
     struct shop *shop = context;
     uint64_t lsn = 0;
 
@@ -200,6 +210,8 @@ bool shop_open(struct shop *shop, const char *name, const struct bench_options *
     shop->skus = options->skus;
     shop->lines = options->lines;
     shop->durability = options->wait ? CELLAR_DURABLE : CELLAR_RELAXED;
+    snprintf(result->shape, sizeof result->shape, "%u line%s, %u SKUs, zipf %g", shop->lines,
+             shop->lines == 1 ? "" : "s", shop->skus, options->zipf);
     shop->names = malloc((size_t)shop->skus * sizeof *shop->names);
     shop->products = malloc((size_t)shop->skus * sizeof *shop->products);
     if (shop->names == NULL || shop->products == NULL) {
@@ -212,13 +224,13 @@ bool shop_open(struct shop *shop, const char *name, const struct bench_options *
      * about a microsecond. */
     shop->order = (struct load){.name = "order",
                                 .run = order_round,
-                                .settle = settle,
+                                .settle = shop_settle,
                                 .context = shop,
                                 .batch = options->wait ? 1 : 16,
                                 .sample_every = 1};
     shop->take = (struct load){.name = "take",
                                .run = take_round,
-                               .settle = settle,
+                               .settle = shop_settle,
                                .context = shop,
                                .batch = options->wait ? 1 : 32,
                                .sample_every = options->wait ? 1 : 16};
@@ -273,6 +285,39 @@ bool shop_stock(struct shop *shop, int64_t units, struct bench_result *result) {
         status = cellar_wait(shop->store, shop->stocked_lsn, -1);
     }
     return status == CELLAR_OK || bench_fail(result, "stock: %s", cellar_status_name(status));
+}
+
+bool shop_accounts(struct shop *shop, struct bench_result *result) {
+    cellar_call call = {.durability = CELLAR_RELAXED};
+    cellar_ticket ticket = {0};
+    cellar_status status = CELLAR_OK;
+
+    for (uint64_t account = 1; account <= SHOP_CUSTOMERS && status == CELLAR_OK; account++) {
+        status = cellar_account_open(shop->store, &call, account, 0, &ticket, NULL);
+        if (status == CELLAR_OK) {
+            status = cellar_account_credit(shop->store, &call, (cellar_id){0, 0}, account,
+                                           SHOP_FUNDS, &ticket, NULL);
+        }
+    }
+    shop->paid = true;
+    return status == CELLAR_OK || bench_fail(result, "accounts: %s", cellar_status_name(status));
+}
+
+bool shop_begin(struct shop *shop, struct crew *crew, const char *name,
+                const struct bench_options *options, struct bench_result *result) {
+    if (!shop_open(shop, name, options, result) || !shop_stock(shop, SHOP_UNITS, result) ||
+        !shop_prepare(shop, options, options->threads, result)) {
+        return false;
+    }
+    return crew_start(crew, options->threads) || bench_fail(result, "no memory or no threads");
+}
+
+bool shop_finish(struct shop *shop, struct crew *crew, struct bench_result *result) {
+    shop_figures(shop, result);
+    crew_end(crew);
+    bool ok = shop_close(shop, result);
+    shop_remove(shop);
+    return ok;
 }
 
 bool shop_close(struct shop *shop, struct bench_result *result) {

@@ -10,6 +10,11 @@
 #include "data.h"
 
 #define SHOP_SKU_BYTES 16
+/* Units of each product, more than any case sells. */
+#define SHOP_UNITS INT64_C(1000000)
+/* Their ids, and those of their accounts, go from 1 up. */
+#define SHOP_CUSTOMERS 50000
+#define SHOP_FUNDS INT64_C(1000000000000)
 
 /* What one thread orders, drawn beforehand, and room for its lines. */
 struct shop_thread {
@@ -27,6 +32,7 @@ struct shop {
     cellar_durability durability;
     char (*names)[SHOP_SKU_BYTES];
     uint64_t *products; /* numeric ids */
+    bool paid;          /* orders are paid from the customer's account as they are placed */
     struct shop_thread *threads;
     uint32_t thread_count;
     uint64_t series; /* upper half of the ids of this crew's orders */
@@ -44,6 +50,14 @@ bool shop_open(struct shop *shop, const char *name, const struct bench_options *
                struct bench_result *result);
 /* Creates the products, `units` of each. */
 bool shop_stock(struct shop *shop, int64_t units, struct bench_result *result);
+/* Gives every customer an account with SHOP_FUNDS; orders are paid from it from then on. */
+bool shop_accounts(struct shop *shop, struct bench_result *result);
+/* What most cases begin and end with: shop_open(), shop_stock() of SHOP_UNITS, shop_prepare() and a
+ * crew of the options' threads; shop_figures(), the end of the crew, shop_close(), shop_remove().
+ * Where the beginning fails, what was made is left to the end of the process. */
+bool shop_begin(struct shop *shop, struct crew *crew, const char *name,
+                const struct bench_options *options, struct bench_result *result);
+bool shop_finish(struct shop *shop, struct crew *crew, struct bench_result *result);
 /* Closes and opens again: the store's statistics begin anew. */
 bool shop_reopen(struct shop *shop, struct bench_result *result);
 bool shop_close(struct shop *shop, struct bench_result *result);
@@ -52,6 +66,13 @@ bool shop_prepare(struct shop *shop, const struct bench_options *options, uint32
                   struct bench_result *result);
 /* Space in the log of one order; with nobody else at work. 0 when an order failed. */
 uint64_t shop_order_bytes(struct shop *shop);
+/* What a thread orders next; the lines are the thread's own and last until its next call. */
+void shop_draw(struct shop *shop, uint32_t thread, uint64_t counter,
+               cellar_order_request *request_out);
+/* Notes the first failure of a load, which shop_close() reports. */
+void shop_failed(struct shop *shop, cellar_status status);
+/* For load.settle: waits until all that the workers did is on disk. */
+bool shop_settle(void *context, const struct worker *workers, uint32_t worker_count);
 /* One order; what shop->order does. */
 cellar_status shop_order_place(struct shop *shop, uint32_t thread, uint64_t counter,
                                cellar_durability durability, cellar_ticket *ticket_out);

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs what a build needs and this machine lacks.
 #
-#   tests/tools/setup.sh base     to build the library, the examples and the benchmark
+#   tests/tools/setup.sh base     to build the library and the examples
+#   tests/tools/setup.sh bench    the same, and what the benchmark needs
 #   tests/tools/setup.sh check    the same and everything `make check` uses
 #   tests/tools/setup.sh coverage what `make coverage` uses
-#   tests/tools/setup.sh load     the same and what `make load` uses
+#   tests/tools/setup.sh counts   what `make bench-counts` uses
+#   tests/tools/setup.sh load     what a build uses and what `make load` uses
 #
 # Does nothing when all is there. On Debian and its kin missing packages come through apt-get, as
 # root or with sudo; elsewhere the script names what is missing and fails.
@@ -21,6 +23,11 @@ libjemalloc-dev|/usr/include/jemalloc/jemalloc.h
 zlib1g-dev|/usr/include/zlib.h
 libmicrohttpd-dev|/usr/include/microhttpd.h
 libjansson-dev|/usr/include/jansson.h
+'
+bench_packages='
+libsqlite3-dev|/usr/include/sqlite3.h
+liblmdb-dev|/usr/include/lmdb.h
+python3|python3
 '
 check_packages='
 g++|g++
@@ -40,6 +47,10 @@ curl|curl
 '
 coverage_packages='
 gcovr|gcovr
+'
+counts_packages='
+python3|python3
+valgrind|valgrind
 '
 load_packages='
 python3|python3
@@ -79,14 +90,16 @@ as_root() {
 
 case ${1:-} in
 base) wanted=$base_packages ;;
+bench) wanted=$base_packages$bench_packages ;;
 check)
-    wanted=$base_packages$check_packages
+    wanted=$base_packages$bench_packages$check_packages
     [ "$(uname -m)" = aarch64 ] || wanted+=$cross_packages
     ;;
-coverage) wanted=$base_packages$check_packages$coverage_packages ;;
-load) wanted=$base_packages$load_packages ;;
+coverage) wanted=$base_packages$bench_packages$check_packages$coverage_packages ;;
+counts) wanted=$base_packages$bench_packages$counts_packages ;;
+load) wanted=$base_packages$bench_packages$load_packages ;;
 *)
-    echo "usage: $0 base|check|coverage|load" >&2
+    echo "usage: $0 base|bench|check|coverage|counts|load" >&2
     exit 2
     ;;
 esac
