@@ -173,7 +173,9 @@ def test_transaction_is_one_commit():
 
 def test_a_refused_transaction_says_which_step_and_changes_nothing():
     before = server.get("/v1/accounts/20"), server.get("/v1/products/gift/stock")
-    no = server.post("/v1/transactions", transaction(new_id(), 3))
+    rich = transaction(new_id(), 3)
+    rich["operations"][0]["credit"]["amount"] = 5000
+    no = server.post("/v1/transactions", rich)
     expect((no.status, no.problem, no.json()["step"], no.json()["available"]),
            (409, "out-of-stock", 1, 2))
     wanted = transaction(new_id(), 2)
