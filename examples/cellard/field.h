@@ -25,7 +25,9 @@ typedef enum field_kind {
     FIELD_CHOICE,      /* an enum, by name */
     FIELD_TEXT,        /* const char * */
     FIELD_CHARS,       /* char[], goes out only */
-    FIELD_LIST         /* const struct of `shape` *, and size_t at count_offset */
+    FIELD_LIST,        /* const struct of `shape` *, and size_t at count_offset */
+    FIELD_COUNTS,      /* const uint32_t *, and size_t at count_offset; comes in only */
+    FIELD_OBJECT       /* const struct of `shape` *; comes in only */
 } field_kind;
 
 enum {
@@ -42,7 +44,7 @@ struct field {
     int64_t min; /* of the number, the bytes of the text, the entries of the list */
     int64_t max;
     const char *const *choices; /* by value; NULL: no such value; ended by FIELD_CHOICES_END */
-    const struct shape *shape;  /* of a list's entries */
+    const struct shape *shape;  /* of the object, or of a list's entries */
     size_t count_offset;
     const char *about;
 };
@@ -55,15 +57,20 @@ struct shape {
     size_t bytes;     /* of the struct */
     const struct field *fields;
     size_t field_count;
+    bool one_field; /* coming in: exactly one of the fields is given */
     /* What no single field can say; a sentence when it is wrong, else NULL. */
     const char *(*check)(const void *value);
 };
 
-#define SHAPE(label, type, table)                                                                  \
+#define SHAPE_CHECKED(label, type, table, function)                                                \
     {                                                                                              \
         .name = (label), .bytes = sizeof(type), .fields = (table),                                 \
-        .field_count = sizeof(table) / sizeof((table)[0])                                          \
+        .field_count = sizeof(table) / sizeof((table)[0]), .check = (function)                     \
     }
+#define SHAPE(label, type, table) SHAPE_CHECKED(label, type, table, NULL)
+
+/* Entries of a FIELD_COUNTS: numbers from 0 to this. */
+#define FIELD_COUNTS_MAX INT32_MAX
 
 /* Where reading failed and why. */
 typedef struct field_error {

@@ -16,6 +16,8 @@ struct reading {
 
 static bool read_object(const struct reading *reading, const json_t *object,
                         const struct shape *shape, void *value);
+static bool read_value(const struct reading *reading, const json_t *json, const struct field *field,
+                       void *value);
 
 /* Puts "/name" before what the pointer holds already: it grows from the inside to the outside. */
 static void error_at(field_error *error, const char *name) {
@@ -88,22 +90,34 @@ static bool read_string(field_error *error, const struct field *field, const cha
     }
 }
 
+static void *take(const struct reading *reading, size_t count, size_t bytes) {
+    void *taken = arena_take(reading->arena, count, bytes);
+    reading->error->no_memory = taken == NULL;
+    return taken;
+}
+
+static bool read_entry(const struct reading *reading, const json_t *json, const struct field *field,
+                       void *entry) {
+    static const struct field number = {.kind = FIELD_COUNT, .max = FIELD_COUNTS_MAX};
+    return field->kind == FIELD_COUNTS ? read_value(reading, json, &number, entry)
+                                       : read_object(reading, json, field->shape, entry);
+}
+
 static bool read_list(const struct reading *reading, const json_t *array, const struct field *field,
                       void *value) {
     size_t count = json_array_size(array);
+    size_t bytes = field->kind == FIELD_COUNTS ? sizeof(uint32_t) : field->shape->bytes;
     if ((int64_t)count < field->min || (int64_t)count > field->max) {
         (void)snprintf(reading->error->detail, sizeof reading->error->detail,
                        "must have %" PRId64 " to %" PRId64 " entries", field->min, field->max);
         return false;
     }
-    char *entries = arena_take(reading->arena, count, field->shape->bytes);
+    char *entries = take(reading, count, bytes);
     if (entries == NULL) {
-        reading->error->no_memory = true;
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!read_object(reading, json_array_get(array, i), field->shape,
-                         entries + i * field->shape->bytes)) {
+        if (!read_entry(reading, json_array_get(array, i), field, entries + i * bytes)) {
             char number[24];
             (void)snprintf(number, sizeof number, "%zu", i);
             error_at(reading->error, number);
@@ -127,6 +141,12 @@ static bool read_value(const struct reading *reading, const json_t *json, const 
     case FIELD_BOOLEAN:
         *(bool *)at = json_is_true(json);
         return json_is_boolean(json) || wrong(reading->error, "must be true or false");
+    case FIELD_OBJECT: {
+        void *object = take(reading, 1, field->shape->bytes);
+        *(const void **)at = object;
+        return object != NULL && read_object(reading, json, field->shape, object);
+    }
+    case FIELD_COUNTS:
     case FIELD_LIST:
         return json_is_array(json) ? read_list(reading, json, field, value)
                                    : wrong(reading->error, "must be an array");
@@ -172,6 +192,9 @@ static bool read_object(const struct reading *reading, const json_t *object,
             error_at(reading->error, shape->fields[i].name);
             return wrong(reading->error, "is required");
         }
+    }
+    if (shape->one_field && json_object_size(object) != 1) {
+        return wrong(reading->error, "must have exactly one field");
     }
     const char *mistake = shape->check != NULL ? shape->check(value) : NULL;
     return mistake == NULL || wrong(reading->error, mistake);

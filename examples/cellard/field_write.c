@@ -30,6 +30,8 @@ static bool is_left_out(const struct field *field, const void *at) {
         return *(const int *)at == 0;
     case FIELD_TEXT:
     case FIELD_LIST:
+    case FIELD_COUNTS:
+    case FIELD_OBJECT:
         return *(const char *const *)at == NULL;
     }
     return false;
@@ -107,6 +109,10 @@ static void write_value(struct text *out, const struct field *field, const void 
     case FIELD_LIST:
         write_list(out, field, value);
         break;
+    case FIELD_COUNTS:
+    case FIELD_OBJECT:
+        text_put(out, "null");
+        break;
     }
 }
 
@@ -182,6 +188,16 @@ static void schema_type(struct text *out, const struct field *field) {
         text_format(out, "\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/%s\"}",
                     field->shape->name);
         schema_range(out, field, "minItems", "maxItems");
+        break;
+    case FIELD_COUNTS:
+        text_format(out,
+                    "\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,"
+                    "\"maximum\":%d}",
+                    FIELD_COUNTS_MAX);
+        schema_range(out, field, "minItems", "maxItems");
+        break;
+    case FIELD_OBJECT:
+        text_format(out, "\"$ref\":\"#/components/schemas/%s\"", field->shape->name);
         break;
     }
 }

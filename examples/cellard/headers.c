@@ -18,6 +18,8 @@ static const header_place places[] = {
     {"If-None-Match", offsetof(struct headers, if_none_match)},
     {"Idempotency-Key", offsetof(struct headers, idempotency_key)},
     {"Cellar-Lsn", offsetof(struct headers, cellar_lsn)},
+    {"Cellar-Actor", offsetof(struct headers, cellar_actor)},
+    {"Cellar-Reference", offsetof(struct headers, cellar_reference)},
 };
 
 static enum MHD_Result headers_take(void *context, enum MHD_ValueKind kind, const char *name,

@@ -16,6 +16,8 @@ struct headers {
     const char *if_none_match;
     const char *idempotency_key;
     const char *cellar_lsn;
+    const char *cellar_actor;
+    const char *cellar_reference;
     const char *repeated; /* a header that stood there twice; NULL: none */
     bool damaged;         /* a value with a NUL byte in it */
 };

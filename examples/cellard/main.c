@@ -5,7 +5,7 @@
  * The example that comes nearest to what one would run: it embeds cellar through cellar.h alone.
  * Serving threads never wait for the disk (waiter.c); request.c says what is checked before
  * anything is done; each area of the interface has its table of routes and its shapes in a file of
- * its own (products.c, stock.c, accounts.c, orders.c, bulk.c, whole.c).
+ * its own (products.c, stock.c, accounts.c, holds.c, orders.c, transactions.c, and so on).
  *
  * SIGINT or SIGTERM: no new request is taken, those under way are answered, the store is closed.
  */
@@ -34,6 +34,7 @@ static cellar *store_open(const struct settings *settings) {
                                   .stocks_max = (uint32_t)settings->stocks,
                                   .accounts_max = (uint32_t)settings->accounts,
                                   .orders_max = (uint32_t)settings->orders,
+                                  .leases_max = (uint32_t)settings->leases,
                                   .report = report};
     if (cellar_open(&config, &store, &problem) != CELLAR_OK) {
         (void)fprintf(stderr, "cellard: %s: %s %s\n", settings->data,

@@ -1,6 +1,6 @@
 #include "openapi.h"
 
-#include "route.h"
+#include "request.h"
 
 #include <string.h>
 
@@ -47,6 +47,7 @@ static void write_shape(struct text *out, const struct shape *shape, bool goes_i
         }
     }
     text_put(out, *before == ',' && before[1] == '\0' ? "]" : "");
+    text_put(out, shape->one_field ? ",\"minProperties\":1,\"maxProperties\":1" : "");
     text_put(out, goes_in ? ",\"additionalProperties\":false}" : "}");
 }
 
@@ -57,17 +58,20 @@ static void write_shapes(struct text *out) {
         set_add(&in, route_at(i)->body);
         set_add(&outward, route_at(i)->answer);
     }
-    text_put(out,
-             "\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457\",\"required\":"
-             "[\"type\",\"title\",\"status\"],\"properties\":{"
-             "\"type\":{\"type\":\"string\",\"description\":\"/problems/NAME tells more\"},"
-             "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
-             "\"detail\":{\"type\":\"string\"},"
-             "\"pointer\":{\"type\":\"string\",\"description\":\"what is wrong, RFC 6901\"},"
-             "\"line\":{\"type\":\"integer\",\"description\":\"the line at fault, from 0 on\"},"
-             "\"available\":{\"type\":\"integer\"},\"needed\":{\"type\":\"integer\"},"
-             "\"version\":{\"type\":\"string\",\"description\":\"the version now\"},"
-             "\"state\":{\"type\":\"string\"}}}");
+    text_put(
+        out,
+        "\"Problem\":{\"type\":\"object\",\"description\":\"RFC 9457\",\"required\":"
+        "[\"type\",\"title\",\"status\"],\"properties\":{"
+        "\"type\":{\"type\":\"string\",\"description\":\"/problems/NAME tells more\"},"
+        "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
+        "\"detail\":{\"type\":\"string\"},"
+        "\"pointer\":{\"type\":\"string\",\"description\":\"what is wrong, RFC 6901\"},"
+        "\"line\":{\"type\":\"integer\",\"description\":\"the line at fault, from 0 on\"},"
+        "\"available\":{\"type\":\"integer\"},\"needed\":{\"type\":\"integer\"},"
+        "\"version\":{\"type\":\"string\",\"description\":\"the version now\"},"
+        "\"step\":{\"type\":\"integer\",\"description\":\"the operation at fault, from 0 on\"},"
+        "\"retry_at\":{\"type\":\"string\",\"format\":\"date-time\"},"
+        "\"state\":{\"type\":\"string\"}}}");
     for (size_t i = 0; i < in.count; i++) {
         text_put(out, ",");
         write_shape(out, in.shapes[i], true);
@@ -91,18 +95,12 @@ static void write_parameter(struct text *out, const char **before, const char *n
 }
 
 static void write_path_parameter(struct text *out, const char **before, const char *path) {
-    const char *brace = strchr(path, '{');
-    if (brace == NULL) {
-        return;
+    const request_variable *variable = request_variable_of(path);
+    if (variable != NULL) {
+        char name[16] = "";
+        memcpy(name, variable->name + 1, strlen(variable->name) - 2);
+        write_parameter(out, before, name, "path", true, variable->about);
     }
-    bool sku = strncmp(brace, "{sku}", 5) == 0;
-    bool order = strncmp(brace, "{order}", 7) == 0;
-    bool account = strncmp(brace, "{account}", 9) == 0;
-    const char *name = sku ? "sku" : order ? "order" : account ? "account" : "name";
-    write_parameter(out, before, name, "path", true,
-                    order     ? "a UUID"
-                    : account ? "a decimal number of up to 64 bits"
-                              : "percent-encoded UTF-8");
 }
 
 static void write_headers(struct text *out, const char **before, unsigned flags) {
@@ -122,6 +120,12 @@ static void write_headers(struct text *out, const char **before, unsigned flags)
                         (flags & ROUTE_KEY_IS_ID) != 0
                             ? "a UUID: the id, in place of the one in the body"
                             : "a UUID; the same request again gets the first answer");
+    }
+    if ((flags & ROUTE_WRITES) != 0) {
+        write_parameter(out, before, "Cellar-Actor", "header", false,
+                        "a number for the ledger: who it was; of a token that has one, that");
+        write_parameter(out, before, "Cellar-Reference", "header", false,
+                        "up to 64 bytes for the ledger");
     }
     if ((flags & ROUTE_FOLLOWS) != 0) {
         write_parameter(out, before, "Cellar-Lsn", "header", false,

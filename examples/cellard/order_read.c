@@ -1,5 +1,5 @@
 /* /v1/orders, read: one, and lists. */
-#include "order_shapes.h"
+#include "bodies.h"
 #include "problem.h"
 #include "shapes.h"
 #include "server.h"
@@ -11,13 +11,26 @@ typedef struct order_view {
     size_t line_count;
 } order_view;
 
+#define LINE(member) offsetof(cellar_order_line, member)
 static const struct field ledger_fields[] = {
-    {.name = "product", .kind = FIELD_NUMBER, .offset = offsetof(cellar_order_line, product)},
-    {.name = "location", .kind = FIELD_COUNT, .offset = offsetof(cellar_order_line, location)},
-    {.name = "quantity", .kind = FIELD_INTEGER, .offset = offsetof(cellar_order_line, quantity)},
-    {.name = "unit_price",
+    {.name = "product", .kind = FIELD_NUMBER, .offset = LINE(product)},
+    {.name = "location", .kind = FIELD_COUNT, .offset = LINE(location)},
+    {.name = "quantity", .kind = FIELD_INTEGER, .offset = LINE(quantity)},
+    {.name = "unit_price", .kind = FIELD_INTEGER, .offset = LINE(unit_price)},
+    {.name = "discount",
      .kind = FIELD_INTEGER,
-     .offset = offsetof(cellar_order_line, unit_price)},
+     .offset = LINE(discount),
+     .about = "off the whole line"},
+    {.name = "cancelled", .kind = FIELD_INTEGER, .offset = LINE(cancelled)},
+    {.name = "fulfilled",
+     .kind = FIELD_INTEGER,
+     .offset = LINE(fulfilled),
+     .about = "have left, those that have come back included"},
+    {.name = "returned", .kind = FIELD_INTEGER, .offset = LINE(returned)},
+    {.name = "uncovered",
+     .kind = FIELD_INTEGER,
+     .offset = LINE(uncovered),
+     .about = "of those still reserved: not here yet; follows the log"},
 };
 static const struct shape shape_ledger_line = SHAPE("LedgerLine", cellar_order_line, ledger_fields);
 
@@ -34,7 +47,20 @@ static const struct field order_fields[] = {
      .offset = ORDER(business_time_ns)},
     {.name = "customer", .kind = FIELD_NUMBER, .flags = FIELD_OPTIONAL, .offset = ORDER(customer)},
     {.name = "account", .kind = FIELD_NUMBER, .flags = FIELD_OPTIONAL, .offset = ORDER(account)},
-    {.name = "total", .kind = FIELD_INTEGER, .offset = ORDER(total)},
+    {.name = "hold_until",
+     .kind = FIELD_TIME,
+     .flags = FIELD_OPTIONAL,
+     .offset = ORDER(hold_until_ns),
+     .about = "while it is placed; absent: without end"},
+    {.name = "total", .kind = FIELD_INTEGER, .offset = ORDER(total), .about = "as placed"},
+    {.name = "cancelled_value",
+     .kind = FIELD_INTEGER,
+     .offset = ORDER(cancelled_value),
+     .about = "of the total: was cancelled or has expired"},
+    {.name = "returned_value",
+     .kind = FIELD_INTEGER,
+     .offset = ORDER(returned_value),
+     .about = "of the total: has come back"},
     {.name = "reference", .kind = FIELD_CHARS, .flags = FIELD_OPTIONAL, .offset = ORDER(reference)},
     {.name = "line_count", .kind = FIELD_COUNT, .offset = ORDER(line_count)},
     {.name = "lines",
@@ -47,22 +73,16 @@ static const struct field order_fields[] = {
 static const struct shape shape_order = SHAPE("Order", order_view, order_fields);
 
 static void order_get(struct request *request) {
-    order_view view;
+    order_view view = {.line_count = 0};
     cellar_order_line *lines = request_take(request, CELLAR_LINES_MAX, sizeof *lines);
     if (lines == NULL) {
         return;
     }
-    cellar_status status = cellar_order_get(request->server->store, request->order, &view.order,
-                                            lines, CELLAR_LINES_MAX);
-    if (status != CELLAR_OK) {
-        problem_status(request, status, NULL);
-        return;
-    }
+    cellar_status status =
+        cellar_order_get(request->server->store, request->id, &view.order, lines, CELLAR_LINES_MAX);
     view.lines = lines;
     view.line_count = view.order.line_count;
-    request->etag = view.order.version;
-    request_saw(request, view.order.version);
-    request_answer(request, 200, &shape_order, &view);
+    request_found(request, status, view.order.version, &view);
 }
 
 /* ---- Lists ---- */
@@ -96,7 +116,16 @@ static const struct field list_fields[] = {
      .offset = QUERY(lines),
      .about = "with their lines; the page ends earlier when these are many"},
 };
-static const struct shape shape_list_query = SHAPE("OrderListQuery", order_list_query, list_fields);
+
+static const char *list_check(const void *value) {
+    const order_list_query *query = value;
+    return (query->customer != 0) == (query->state != 0)
+               ? "exactly one of customer and state is required"
+               : NULL;
+}
+
+static const struct shape shape_list_query =
+    SHAPE_CHECKED("OrderListQuery", order_list_query, list_fields, list_check);
 
 typedef struct order_page {
     const order_view *items;
@@ -140,11 +169,6 @@ static void order_list(struct request *request) {
                                        .before = query->before};
     size_t capacity = query->limit != 0 ? query->limit : PAGE_USUAL;
     size_t lines_capacity = query->lines ? LIST_LINES_MAX : 0;
-    if ((query->customer != 0) == (query->state != 0)) {
-        problem_field(request, PROBLEM_BAD_FIELD, "/customer",
-                      "exactly one of customer and state is required");
-        return;
-    }
     cellar_order *orders = request_take(request, capacity, sizeof *orders);
     order_view *views = request_take(request, capacity, sizeof *views);
     cellar_order_line *lines =

@@ -1,10 +1,9 @@
-/* /v1/orders and /v1/returns */
-#include "order_shapes.h"
+/* /v1/orders and /v1/returns: orders going in, and the steps of their life. */
+#include "bodies.h"
+#include "operation.h"
 #include "problem.h"
 #include "shapes.h"
 #include "server.h"
-
-#include <string.h>
 
 const char *const order_states[] = {NULL,        "placed",   "paid",    "fulfilled",
                                     "cancelled", "returned", "expired", FIELD_CHOICES_END};
@@ -12,14 +11,22 @@ const char *const order_states[] = {NULL,        "placed",   "paid",    "fulfill
 /* The states an order may be placed in. */
 static const char *const placed_states[] = {NULL, "placed", "paid", "fulfilled", FIELD_CHOICES_END};
 
-/* ---- Going in ---- */
+static const struct field order_made_fields[] = {
+    MADE_ID(0),
+    MADE_FIELDS,
+    MADE_FIGURE("total", "in minor units"),
+};
+static const struct shape shape_order_made = SHAPE("OrderStep", struct made, order_made_fields);
 
-#define ORDER(member) offsetof(order_body, member)
-#define ORDER_COMMON                                                                               \
-    {.name = "customer",                                                                           \
-     .kind = FIELD_NUMBER,                                                                         \
-     .offset = ORDER(customer),                                                                    \
-     .about = "absent: a guest"},                                                                  \
+/* ---- Orders and returns ---- */
+
+#define ORDER(member) offsetof(order_body, request.member)
+#define ORDER_FIELDS                                                                               \
+    ID_FIELD(order_body, request.id),                                                              \
+        {.name = "customer",                                                                       \
+         .kind = FIELD_NUMBER,                                                                     \
+         .offset = ORDER(customer),                                                                \
+         .about = "absent: a guest"},                                                              \
         {.name = "lines",                                                                          \
          .kind = FIELD_LIST,                                                                       \
          .flags = FIELD_REQUIRED,                                                                  \
@@ -33,157 +40,64 @@ static const char *const placed_states[] = {NULL, "placed", "paid", "fulfilled",
          .offset = ORDER(account),                                                                 \
          .about = "debited with the total (a return: credited) in the same commit"},               \
         {.name = "business_time", .kind = FIELD_TIME, .offset = ORDER(business_time_ns)},          \
-        REFERENCE_FIELD(order_body, reference)
-#define ORDER_ID                                                                                   \
-    {                                                                                              \
-        .name = "id", .kind = FIELD_UUID, .offset = ORDER(id),                                     \
-        .about = "chosen by the caller; may stand in Idempotency-Key instead"                      \
-    }
+        REFERENCE_FIELD(order_body, request.reference)
 
 static const struct field place_fields[] = {
-    ORDER_ID,
-    ORDER_COMMON,
+    ORDER_FIELDS,
     {.name = "state",
      .kind = FIELD_CHOICE,
      .offset = ORDER(state),
      .choices = placed_states,
      .about = "placed when it is not given; or paid or fulfilled in one step"},
+    {.name = "hold_until",
+     .kind = FIELD_TIME,
+     .offset = ORDER(hold_until_ns),
+     .about =
+         "placed only: its units are held until then, to the millisecond; absent: without end"},
+    {.name = "locations",
+     .kind = FIELD_COUNTS,
+     .offset = ORDER(locations),
+     .min = 1,
+     .max = CELLAR_LOCATIONS_MAX,
+     .count_offset = ORDER(location_count),
+     .about = "where the units may come from, best first, in place of the lines' locations"},
+    {.name = "split",
+     .kind = FIELD_BOOLEAN,
+     .offset = ORDER(split),
+     .about = "with locations: a line may come from several"},
 };
 const struct shape shape_order_place = SHAPE("OrderPlace", order_body, place_fields);
 
 static const struct field return_fields[] = {
-    ORDER_ID,
-    ORDER_COMMON,
+    ORDER_FIELDS,
     {.name = "damaged",
      .kind = FIELD_BOOLEAN,
-     .offset = ORDER(damaged),
+     .offset = offsetof(order_body, damaged),
      .about = "the goods become unsellable instead of available"},
 };
-static const struct shape shape_return = SHAPE("ReturnMake", order_body, return_fields);
+const struct shape shape_return = SHAPE("ReturnMake", order_body, return_fields);
 
-cellar_order_request order_request(const order_body *body) {
-    return (cellar_order_request){.id = body->id,
-                                  .customer = body->customer,
-                                  .lines = body->lines,
-                                  .line_count = body->line_count,
-                                  .state = (cellar_order_state)body->state,
-                                  .account = body->account,
-                                  .business_time_ns = body->business_time_ns,
-                                  .reference = body->reference};
-}
-
-int64_t order_total(const order_body *body) {
+int64_t order_total(const cellar_order_request *order) {
     int64_t total = 0;
-    for (size_t i = 0; i < body->line_count; i++) {
-        total += body->lines[i].quantity * body->lines[i].unit_price;
+    for (size_t i = 0; i < order->line_count; i++) {
+        total += order->lines[i].quantity * order->lines[i].unit_price;
     }
     return total;
 }
 
-void order_note(struct request *request, const order_body *body) {
-    struct metrics *metrics = &request->server->metrics;
-    uint64_t units = 0;
-    for (size_t i = 0; i < body->line_count; i++) {
-        units += (uint64_t)body->lines[i].quantity;
-    }
-    metrics_add(metrics, METRICS_ORDERS_PLACED, 1);
-    metrics_add(metrics, METRICS_UNITS_SOLD, units);
-    metrics_add(metrics, METRICS_REVENUE, (uint64_t)order_total(body));
-    if (body->state >= CELLAR_ORDER_PAID) {
-        metrics_add(metrics, METRICS_ORDERS_PAID, 1);
-    }
-    hot_count(&request->server->hot, body->lines, body->line_count, request->started_ns);
-}
-
-/* ---- Coming out ---- */
-
-typedef struct order_made {
-    cellar_id id;
-    struct made made;
-    int64_t total;
-} order_made;
-
-static const struct field order_made_fields[] = {
-    {.name = "id", .kind = FIELD_UUID, .offset = offsetof(order_made, id)},
-    {.name = "lsn", .kind = FIELD_NUMBER, .offset = offsetof(order_made, made.lsn)},
-    {.name = "time",
-     .kind = FIELD_TIME,
-     .flags = FIELD_OPTIONAL,
-     .offset = offsetof(order_made, made.time_ns)},
-    {.name = "repeated", .kind = FIELD_BOOLEAN, .offset = offsetof(order_made, made.repeated)},
-    {.name = "total",
-     .kind = FIELD_INTEGER,
-     .flags = FIELD_OPTIONAL,
-     .offset = offsetof(order_made, total),
-     .about = "in minor units"},
-};
-static const struct shape shape_order_made = SHAPE("OrderStep", order_made, order_made_fields);
-
-static void order_answer(struct request *request, cellar_status status, cellar_id id, int64_t total,
-                         const cellar_ticket *ticket, const cellar_refusal *refusal) {
-    if (status != CELLAR_OK) {
-        problem_status(request, status, refusal);
-        metrics_refusal(&request->server->metrics, status);
-        return;
-    }
-    const order_made answer = {.id = id, .made = made_from(ticket), .total = total};
-    request->etag = ticket->lsn;
-    request_saw(request, ticket->lsn);
-    request_answer(request, request_made(request, ticket), &shape_order_made, &answer);
-}
-
-/* The body, with its id from either place. NULL: answered. */
-static order_body *order_read(struct request *request) {
-    order_body *body = request_body(request);
-    bool in_header = (request->key.high | request->key.low) != 0;
-    if (body == NULL) {
-        return NULL;
-    }
-    bool in_body = (body->id.high | body->id.low) != 0;
-    if (!in_body && !in_header) {
-        problem_field(request, PROBLEM_BAD_FIELD, "/id", "is required, here or in Idempotency-Key");
-        return NULL;
-    }
-    if (in_body && in_header && memcmp(&body->id, &request->key, sizeof body->id) != 0) {
-        problem_field(request, PROBLEM_BAD_FIELD, "/id", "is not the Idempotency-Key");
-        return NULL;
-    }
-    body->id = in_body ? body->id : request->key;
-    return body;
-}
-
-static void order_place(struct request *request) {
-    cellar_ticket ticket;
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
-    const order_body *body = order_read(request);
+/* The variant is the kind of operation. */
+static void order_make(struct request *request) {
+    const order_body *body = request_body(request);
     if (body == NULL) {
         return;
     }
-    const cellar_order_request order = order_request(body);
-    cellar_status status =
-        cellar_order_place(request->server->store, &request->call, &order, &ticket, &refusal);
-    if (status == CELLAR_OK && !ticket.repeated) {
-        order_note(request, body);
-    }
-    int64_t total = status == CELLAR_OK ? order_total(body) : 0;
-    order_answer(request, status, body->id, total, &ticket, &refusal);
-}
-
-static void order_return(struct request *request) {
-    cellar_ticket ticket;
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
-    const order_body *body = order_read(request);
-    if (body == NULL) {
-        return;
-    }
-    const cellar_order_request order = order_request(body);
-    cellar_status status = cellar_order_return(request->server->store, &request->call, &order,
-                                               body->damaged, &ticket, &refusal);
-    if (status == CELLAR_OK && !ticket.repeated) {
-        metrics_add(&request->server->metrics, METRICS_RETURNS, 1);
-    }
-    int64_t total = status == CELLAR_OK ? -order_total(body) : 0;
-    order_answer(request, status, body->id, total, &ticket, &refusal);
+    bool comes_back = request->route->variant == CELLAR_OPERATION_ORDER_RETURN;
+    const cellar_operation operation = {.kind = (cellar_operation_kind)request->route->variant,
+                                        .order = &body->request,
+                                        .damaged = body->damaged};
+    cellar_status status = operation_run(request, &operation);
+    int64_t total = status == CELLAR_OK ? order_total(&body->request) : 0;
+    request_changed(request, status, comes_back ? -total : total);
 }
 
 /* ---- Quote ---- */
@@ -198,18 +112,16 @@ static const struct shape shape_quote = SHAPE("Quote", struct quote, quote_field
 
 static void order_quote(struct request *request) {
     struct quote quote = {.total = 0};
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
     order_body *body = request_body(request);
     if (body == NULL) {
         return;
     }
     /* The id is not looked at, but there has to be one. */
-    body->id = (cellar_id){0, 1};
-    const cellar_order_request order = order_request(body);
+    body->request.id = (cellar_id){0, 1};
     cellar_status status =
-        cellar_order_quote(request->server->store, &order, &quote.total, &refusal);
+        cellar_order_quote(request->server->store, &body->request, &quote.total, &request->refusal);
     if (status != CELLAR_OK) {
-        problem_status(request, status, &refusal);
+        problem_status(request, status, &request->refusal);
         return;
     }
     request_answer(request, 200, &shape_quote, &quote);
@@ -217,59 +129,92 @@ static void order_quote(struct request *request) {
 
 /* ---- Steps ---- */
 
-static const struct field pay_fields[] = {
-    {.name = "account",
-     .kind = FIELD_NUMBER,
-     .offset = ORDER(account),
-     .about = "debited with the total in the same commit; absent: paid elsewhere"}};
-static const struct shape shape_pay = SHAPE("OrderPay", order_body, pay_fields);
+static const struct field part_fields[] = {
+    {.name = "line",
+     .kind = FIELD_COUNT,
+     .flags = FIELD_REQUIRED,
+     .offset = offsetof(cellar_order_part, line),
+     .min = 0,
+     .max = CELLAR_LINES_MAX - 1,
+     .about = "its number in the order, from 0 on"},
+    AMOUNT_FIELD("quantity", FIELD_REQUIRED, cellar_order_part, quantity, 1, NULL),
+};
+static const struct shape shape_part = SHAPE("OrderPart", cellar_order_part, part_fields);
 
-static void order_pay(struct request *request) {
-    cellar_ticket ticket;
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
-    const order_body *body = request_body(request);
+#define STEP(member) offsetof(cellar_order_change, member)
+#define STEP_ID ID_FIELD(cellar_order_change, id)
+#define STEP_PARTS                                                                                 \
+    {                                                                                              \
+        .name = "parts", .kind = FIELD_LIST, .offset = STEP(parts), .min = 1,                      \
+        .max = CELLAR_LINES_MAX, .shape = &shape_part, .count_offset = STEP(part_count),           \
+        .about = "so many units of these lines, and an id is required; absent: all that is left"   \
+    }
+#define STEP_ACCOUNT                                                                               \
+    {                                                                                              \
+        .name = "account", .kind = FIELD_NUMBER, .offset = STEP(account),                          \
+        .about = "pay: debited in the same commit; absent: paid elsewhere"                         \
+    }
+#define STEP_DAMAGED                                                                               \
+    {                                                                                              \
+        .name = "damaged", .kind = FIELD_BOOLEAN, .offset = STEP(damaged),                         \
+        .about = "return: the units become unsellable instead of available"                        \
+    }
+#define STEP_HOLD(flag)                                                                            \
+    {                                                                                              \
+        .name = "hold_until", .kind = FIELD_TIME, .flags = (flag), .offset = STEP(hold_until_ns),  \
+        .about = "extend: the new end, later or sooner"                                            \
+    }
+
+static const struct field pay_fields[] = {STEP_ID, STEP_PARTS, STEP_ACCOUNT};
+static const struct shape shape_pay = SHAPE("OrderPay", cellar_order_change, pay_fields);
+static const struct field parts_fields[] = {STEP_ID, STEP_PARTS};
+static const struct shape shape_parts = SHAPE("OrderParts", cellar_order_change, parts_fields);
+static const struct field back_fields[] = {STEP_ID, STEP_PARTS, STEP_DAMAGED};
+static const struct shape shape_back = SHAPE("OrderReturn", cellar_order_change, back_fields);
+static const struct field extend_fields[] = {STEP_ID, STEP_HOLD(FIELD_REQUIRED)};
+static const struct shape shape_extend = SHAPE("OrderExtend", cellar_order_change, extend_fields);
+
+static const char *const events[] = {NULL,     "pay",    "fulfil",         "cancel",
+                                     "return", "extend", FIELD_CHOICES_END};
+static const struct field step_fields[] = {
+    {.name = "order", .kind = FIELD_UUID, .flags = FIELD_REQUIRED, .offset = STEP(order)},
+    {.name = "event",
+     .kind = FIELD_CHOICE,
+     .flags = FIELD_REQUIRED,
+     .offset = STEP(event),
+     .choices = events},
+    STEP_ID,
+    STEP_PARTS,
+    STEP_ACCOUNT,
+    STEP_DAMAGED,
+    STEP_HOLD(0),
+};
+const struct shape shape_order_step = SHAPE("OrderChange", cellar_order_change, step_fields);
+
+/* The variant is the event. */
+static void order_step(struct request *request) {
+    cellar_order_change *body = request_body(request);
     if (body == NULL) {
         return;
     }
-    cellar_status status = cellar_order_pay(request->server->store, &request->call, request->order,
-                                            body->account, &ticket, &refusal);
-    if (status == CELLAR_OK && !ticket.repeated) {
-        metrics_add(&request->server->metrics, METRICS_ORDERS_PAID, 1);
-    }
-    order_answer(request, status, request->order, FIELD_ABSENT, &ticket, &refusal);
+    body->order = request->id;
+    body->event = (cellar_order_event)request->route->variant;
+    const cellar_operation operation = {.kind = CELLAR_OPERATION_ORDER_STEP, .step = body};
+    request_changed(request, operation_run(request, &operation), FIELD_ABSENT);
 }
 
-typedef cellar_status step_function(cellar *store, const cellar_call *call, cellar_id id,
-                                    cellar_ticket *ticket_out, cellar_refusal *refusal_out);
-
-static void order_step_with(struct request *request, step_function *function,
-                            metrics_counter counter) {
-    cellar_ticket ticket;
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
-    if (request_body(request) == NULL) {
-        return;
-    }
-    cellar_status status =
-        function(request->server->store, &request->call, request->order, &ticket, &refusal);
-    if (status == CELLAR_OK && !ticket.repeated) {
-        metrics_add(&request->server->metrics, counter, 1);
-    }
-    order_answer(request, status, request->order, FIELD_ABSENT, &ticket, &refusal);
-}
-
-static void order_fulfil(struct request *request) {
-    order_step_with(request, cellar_order_fulfil, METRICS_ORDERS_FULFILLED);
-}
-
-static void order_cancel(struct request *request) {
-    order_step_with(request, cellar_order_cancel, METRICS_ORDERS_CANCELLED);
-}
-
-#define STEP(label, at, form, function, text)                                                      \
+#define STEP_ROUTE(label, at, more, form, event, text)                                             \
     {                                                                                              \
         .name = (label), .method = "POST", .path = (at), .role = ROLE_SELL,                        \
-        .flags = ROUTE_WRITES | ROUTE_TAGGED, .body = (form), .answer = &shape_order_made,         \
-        .handle = (function), .summary = (text)                                                    \
+        .flags = ROUTE_WRITES | ROUTE_KEYED | ROUTE_TAGGED | (more), .variant = (event),           \
+        .body = (form), .answer = &shape_order_made, .handle = order_step, .summary = (text)       \
+    }
+#define MAKE_ROUTE(label, at, form, operation, text)                                               \
+    {                                                                                              \
+        .name = (label), .method = "POST", .path = (at), .role = ROLE_SELL,                        \
+        .flags = ROUTE_WRITES | ROUTE_KEYED | ROUTE_KEY_IS_ID | ROUTE_CREATES | ROUTE_TAGGED,      \
+        .variant = (operation), .body = (form), .answer = &shape_order_made, .handle = order_make, \
+        .summary = (text)                                                                          \
     }
 
 static const struct route routes[] = {
@@ -281,29 +226,20 @@ static const struct route routes[] = {
      .answer = &shape_quote,
      .handle = order_quote,
      .summary = "What placing this order would answer now, without a commit"},
-    {.name = "orders.place",
-     .method = "POST",
-     .path = "/v1/orders",
-     .role = ROLE_SELL,
-     .flags = ROUTE_WRITES | ROUTE_KEYED | ROUTE_KEY_IS_ID | ROUTE_CREATES | ROUTE_TAGGED,
-     .body = &shape_order_place,
-     .answer = &shape_order_made,
-     .handle = order_place,
-     .summary = "Places an order: all its units are taken in one commit, whole or not at all"},
-    STEP("orders.pay", "/v1/orders/{order}/pay", &shape_pay, order_pay, "The order is paid"),
-    STEP("orders.fulfil", "/v1/orders/{order}/fulfil", &shape_nothing, order_fulfil,
-         "Its units have left"),
-    STEP("orders.cancel", "/v1/orders/{order}/cancel", &shape_nothing, order_cancel,
-         "Units, and money from an account, are given back"),
-    {.name = "returns.make",
-     .method = "POST",
-     .path = "/v1/returns",
-     .role = ROLE_SELL,
-     .flags = ROUTE_WRITES | ROUTE_KEYED | ROUTE_KEY_IS_ID | ROUTE_CREATES | ROUTE_TAGGED,
-     .body = &shape_return,
-     .answer = &shape_order_made,
-     .handle = order_return,
-     .summary = "Goods come back: a document of its own, with or without an order known here"},
+    MAKE_ROUTE("orders.place", "/v1/orders", &shape_order_place, CELLAR_OPERATION_ORDER_PLACE,
+               "Places an order: all its units are taken in one commit, whole or not at all"),
+    STEP_ROUTE("orders.pay", "/v1/orders/{order}/pay", 0, &shape_pay, CELLAR_EVENT_PAY,
+               "The order is paid; what is not named among parts is cancelled"),
+    STEP_ROUTE("orders.fulfil", "/v1/orders/{order}/fulfil", 0, &shape_parts, CELLAR_EVENT_FULFIL,
+               "Its units have left"),
+    STEP_ROUTE("orders.cancel", "/v1/orders/{order}/cancel", 0, &shape_parts, CELLAR_EVENT_CANCEL,
+               "Units, and money from an account, are given back"),
+    STEP_ROUTE("orders.return", "/v1/orders/{order}/return", ROUTE_KEY_IS_ID, &shape_back,
+               CELLAR_EVENT_RETURN, "Units that have left come back, and their money goes back"),
+    STEP_ROUTE("orders.extend", "/v1/orders/{order}/extend", 0, &shape_extend, CELLAR_EVENT_EXTEND,
+               "Its units are held until another time"),
+    MAKE_ROUTE("returns.make", "/v1/returns", &shape_return, CELLAR_OPERATION_ORDER_RETURN,
+               "Goods come back: a document of its own, with or without an order known here"),
 };
 
 const route_area area_orders = {"orders", routes, sizeof routes / sizeof routes[0]};

@@ -1,5 +1,7 @@
 #include "problem.h"
 
+#include "bodies.h"
+#include "parse.h"
 #include "server.h"
 
 #include <ctype.h>
@@ -23,9 +25,6 @@ static const cellar_status statuses[] = {
     CELLAR_STATUS_TABLE(STATUS_ROW)
 #undef STATUS_ROW
 };
-
-static const char *const order_states[] = {"none",      "placed",   "paid",   "fulfilled",
-                                           "cancelled", "returned", "expired"};
 
 static void problem_open(struct request *request, const char *name, int status, const char *title) {
     struct text *out = &request->answer;
@@ -79,6 +78,7 @@ int problem_http_status(cellar_status status) {
     case CELLAR_OUTCOME_UNKNOWN:
     case CELLAR_FAILED:
     case CELLAR_CLOSED:
+    case CELLAR_CLOCK_JUMPED:
         return 503;
     default:
         return cellar_status_is_refusal(status) ? 409 : 500;
@@ -97,14 +97,31 @@ void problem_name(cellar_status status, char *out, size_t capacity) {
     out[i] = '\0';
 }
 
+static const char *state_name(uint32_t state) {
+    if (state >= CELLAR_ACCOUNT_HOLD_HELD && state <= CELLAR_ACCOUNT_HOLD_EXPIRED) {
+        return hold_states[state];
+    }
+    bool known = state >= CELLAR_ORDER_PLACED && state <= CELLAR_ORDER_EXPIRED;
+    return known ? order_states[state] : "none";
+}
+
+/* Refusals that tell how much there is, and how much was asked for. */
+static bool has_amounts(cellar_status status) {
+    return status == CELLAR_OUT_OF_STOCK || status == CELLAR_INSUFFICIENT_FUNDS ||
+           status == CELLAR_NOTHING_LEFT;
+}
+
 /* What the refusal knows beyond its status, and what to do next. */
 static void problem_refusal(struct request *request, cellar_status status,
                             const cellar_refusal *refusal) {
     struct text *out = &request->answer;
-    if (refusal->line != CELLAR_NO_LINE && status != CELLAR_OK) {
+    if ((request->route->flags & ROUTE_STEPS) != 0) {
+        text_format(out, ",\"step\":%" PRIu32, refusal->step);
+    }
+    if (refusal->line != CELLAR_NO_LINE) {
         text_format(out, ",\"line\":%" PRIu32, refusal->line);
     }
-    if (status == CELLAR_OUT_OF_STOCK || status == CELLAR_INSUFFICIENT_FUNDS) {
+    if (has_amounts(status)) {
         text_format(out, ",\"available\":%" PRId64 ",\"needed\":%" PRId64, refusal->available,
                     refusal->needed);
     }
@@ -112,8 +129,13 @@ static void problem_refusal(struct request *request, cellar_status status,
         text_format(out, ",\"version\":\"%" PRIu64 "\"", refusal->version);
         request->etag = refusal->version;
     }
-    if (status == CELLAR_ILLEGAL_STEP && refusal->state < sizeof order_states / sizeof(char *)) {
-        text_format(out, ",\"state\":\"%s\"", order_states[refusal->state]);
+    if (status == CELLAR_ILLEGAL_STEP) {
+        text_format(out, ",\"state\":\"%s\"", state_name(refusal->state));
+    }
+    if (refusal->retry_ns > 0) {
+        char when[PARSE_TIME_BYTES + 1];
+        parse_time_write(refusal->retry_ns, when);
+        text_format(out, ",\"retry_at\":\"%s\"", when);
     }
 }
 
@@ -123,8 +145,10 @@ void problem_status(struct request *request, cellar_status status, const cellar_
     request->busy = status == CELLAR_BUSY;
     problem_name(status, name, sizeof name);
     problem_open(request, name, http, cellar_status_text(status));
-    if (refusal != NULL) {
-        problem_detail(request, status == CELLAR_INVALID_ARGUMENT ? refusal->reason : NULL);
+    if (refusal != NULL && status == CELLAR_INVALID_ARGUMENT) {
+        problem_detail(request, refusal->reason);
+    }
+    if (refusal != NULL && refusal->status == status) {
         problem_refusal(request, status, refusal);
     }
     if (status == CELLAR_FAILED) {

@@ -1,4 +1,5 @@
 /* /v1/products */
+#include "bodies.h"
 #include "problem.h"
 #include "shapes.h"
 #include "server.h"
@@ -7,48 +8,82 @@
 
 static const char *const statuses[] = {"active", "hidden", "discontinued", FIELD_CHOICES_END};
 
+/* ---- Going in ---- */
+
+static const char *component_check(const void *value) {
+    const cellar_component *component = value;
+    return product_is_named(component->sku, component->product);
+}
+
+static const struct field component_fields[] = {
+    SKU_FIELD(cellar_component, sku, 0),
+    PRODUCT_FIELD(cellar_component, product),
+    {.name = "quantity",
+     .kind = FIELD_COUNT,
+     .flags = FIELD_REQUIRED,
+     .offset = offsetof(cellar_component, quantity),
+     .min = 1,
+     .max = CELLAR_COMPONENT_QUANTITY_MAX},
+};
+static const struct shape shape_component =
+    SHAPE_CHECKED("Component", cellar_component, component_fields, component_check);
+
+#define PUT(member) offsetof(product_body, member)
+#define PUT_FIELDS                                                                                 \
+    {.name = "name", .kind = FIELD_TEXT, .offset = PUT(name), .max = CELLAR_NAME_BYTES_MAX},       \
+        {.name = "category",                                                                       \
+         .kind = FIELD_TEXT,                                                                       \
+         .offset = PUT(category),                                                                  \
+         .max = CELLAR_CATEGORY_BYTES_MAX},                                                        \
+        AMOUNT_FIELD("unit_price", FIELD_REQUIRED, product_body, unit_price, -CELLAR_AMOUNT_MAX,   \
+                     "list price in minor units; orders carry their own prices"),                  \
+        {.name = "status", .kind = FIELD_CHOICE, .offset = PUT(status), .choices = statuses},      \
+        {.name = "attributes",                                                                     \
+         .kind = FIELD_TEXT,                                                                       \
+         .offset = PUT(attributes),                                                                \
+         .max = CELLAR_ATTRIBUTES_BYTES_MAX,                                                       \
+         .about = "any text; kept as it is, never looked at"},                                     \
+    {                                                                                              \
+        .name = "components", .kind = FIELD_LIST, .offset = PUT(components), .min = 1,             \
+        .max = CELLAR_COMPONENTS_MAX, .shape = &shape_component,                                   \
+        .count_offset = PUT(component_count),                                                      \
+        .about = "of a kit: what one piece of it is made of; absent: it is none"                   \
+    }
+
+static const struct field product_put_fields[] = {PUT_FIELDS};
+static const struct shape shape_product_put = SHAPE("ProductPut", product_body, product_put_fields);
+
+static const struct field product_entry_fields[] = {SKU_FIELD(product_body, sku, FIELD_REQUIRED),
+                                                    PUT_FIELDS};
+const struct shape shape_product_entry = SHAPE("BulkProduct", product_body, product_entry_fields);
+
+cellar_product product_from(const product_body *body) {
+    return (cellar_product){.sku = body->sku,
+                            .name = body->name,
+                            .category = body->category,
+                            .unit_price = body->unit_price,
+                            .status = (cellar_product_status)body->status,
+                            .attributes = body->attributes,
+                            .attributes_bytes =
+                                body->attributes ? (uint32_t)strlen(body->attributes) : 0,
+                            .components = body->components,
+                            .component_count = (uint32_t)body->component_count};
+}
+
 /* ---- One product ---- */
 
-/* A product going in: its SKU stands in the path. */
-typedef struct product_put {
-    const char *name;
-    const char *category;
-    const char *attributes;
-    int64_t unit_price;
-    int status;
-} product_put;
-
-static const struct field product_put_fields[] = {
-    {.name = "name",
-     .kind = FIELD_TEXT,
-     .offset = offsetof(product_put, name),
-     .max = CELLAR_NAME_BYTES_MAX},
-    {.name = "category",
-     .kind = FIELD_TEXT,
-     .offset = offsetof(product_put, category),
-     .max = CELLAR_CATEGORY_BYTES_MAX},
-    {.name = "unit_price",
-     .kind = FIELD_INTEGER,
-     .flags = FIELD_REQUIRED,
-     .offset = offsetof(product_put, unit_price),
-     .min = -CELLAR_AMOUNT_MAX,
-     .max = CELLAR_AMOUNT_MAX,
-     .about = "list price in minor units; orders carry their own prices"},
-    {.name = "status",
-     .kind = FIELD_CHOICE,
-     .offset = offsetof(product_put, status),
-     .choices = statuses},
-    {.name = "attributes",
-     .kind = FIELD_TEXT,
-     .offset = offsetof(product_put, attributes),
-     .max = CELLAR_ATTRIBUTES_BYTES_MAX,
-     .about = "any text; kept as it is, never looked at"},
+/* Coming out, components have no SKU. */
+static const struct field part_fields[] = {
+    NUMBER_FIELD("product", 0, cellar_component, product),
+    {.name = "quantity", .kind = FIELD_COUNT, .offset = offsetof(cellar_component, quantity)},
 };
-static const struct shape shape_product_put = SHAPE("ProductPut", product_put, product_put_fields);
+static const struct shape shape_part = SHAPE("KitComponent", cellar_component, part_fields);
 
 typedef struct product_view {
     cellar_product product;
     const char *attributes;
+    const cellar_component *components;
+    size_t component_count;
 } product_view;
 
 #define PRODUCT(member) offsetof(product_view, product.member)
@@ -69,51 +104,58 @@ static const struct field product_fields[] = {
      .kind = FIELD_TEXT,
      .flags = FIELD_OPTIONAL,
      .offset = offsetof(product_view, attributes)},
+    {.name = "components",
+     .kind = FIELD_LIST,
+     .flags = FIELD_OPTIONAL,
+     .offset = offsetof(product_view, components),
+     .shape = &shape_part,
+     .count_offset = offsetof(product_view, component_count)},
 };
 static const struct shape shape_product = SHAPE("Product", product_view, product_fields);
 
-/* The attributes of the version that was read; another may be written in between. */
-static cellar_status product_read(struct request *request, product_view *view) {
-    enum {
-        TRIES_MAX = 8
-    };
+/* What is not in the product itself, of its version; VERSION_CHANGED: there is another now. */
+static cellar_status product_details(struct request *request, product_view *view) {
     cellar *store = request->server->store;
-    cellar_status status = CELLAR_VERSION_CHANGED;
-    for (int i = 0; i < TRIES_MAX && status == CELLAR_VERSION_CHANGED; i++) {
-        status = cellar_product_get(store, request->sku, 0, &view->product);
-        uint32_t bytes = view->product.attributes_bytes;
-        if (status != CELLAR_OK || bytes == 0) {
-            return status;
-        }
-        char *attributes = arena_take(&request->arena, 1, bytes + 1);
-        if (attributes == NULL) {
-            return CELLAR_OUT_OF_MEMORY;
-        }
-        status = cellar_product_attributes(store, &view->product, attributes, bytes);
-        view->attributes = attributes;
+    uint32_t bytes = view->product.attributes_bytes;
+    uint32_t count = view->product.component_count;
+    char *attributes = arena_take(&request->arena, 1, bytes + 1);
+    cellar_component *components = arena_take(&request->arena, count, sizeof *components);
+    if (attributes == NULL || components == NULL) {
+        return CELLAR_OUT_OF_MEMORY;
     }
+    cellar_status status = CELLAR_OK;
+    if (bytes != 0) {
+        status = cellar_product_attributes(store, &view->product, attributes, bytes);
+    }
+    if (status == CELLAR_OK && count != 0) {
+        status = cellar_product_components(store, &view->product, components, count);
+    }
+    view->attributes = bytes == 0 ? NULL : attributes;
+    view->components = count == 0 ? NULL : components;
+    view->component_count = count;
     return status;
 }
 
 static void product_get(struct request *request) {
+    enum {
+        TRIES_MAX = 8
+    };
     product_view view = {.attributes = NULL};
-    cellar_status status = product_read(request, &view);
-    if (status != CELLAR_OK) {
-        problem_status(request, status, NULL);
-        return;
+    cellar_status status = CELLAR_VERSION_CHANGED;
+    for (int i = 0; i < TRIES_MAX && status == CELLAR_VERSION_CHANGED; i++) {
+        status = cellar_product_get(request->server->store, request->sku, 0, &view.product);
+        if (status == CELLAR_OK) {
+            status = product_details(request, &view);
+        }
     }
-    request->etag = view.product.version;
-    request_saw(request, view.product.version);
-    request_answer(request, 200, &shape_product, &view);
+    request_found(request, status, view.product.version, &view);
 }
 
-static void product_put_one(struct request *request) {
+static void product_put(struct request *request) {
     cellar *store = request->server->store;
     cellar_product existing;
-    cellar_ticket ticket;
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
-    const product_put *put = request_body(request);
-    if (put == NULL) {
+    product_body *body = request_body(request);
+    if (body == NULL) {
         return;
     }
     /* Products are never removed, so what exists now will exist then. */
@@ -122,26 +164,14 @@ static void product_put_one(struct request *request) {
         problem_answer(request, PROBLEM_CHANGED, "there is no such product");
         return;
     }
-    const cellar_product product = {.sku = request->sku,
-                                    .name = put->name,
-                                    .category = put->category,
-                                    .unit_price = put->unit_price,
-                                    .status = (cellar_product_status)put->status,
-                                    .attributes = put->attributes,
-                                    .attributes_bytes =
-                                        put->attributes ? (uint32_t)strlen(put->attributes) : 0};
-    cellar_status status =
-        cellar_product_put(store, &request->call, &product, request->expected, &ticket, &refusal);
+    body->sku = request->sku;
+    const cellar_product product = product_from(body);
+    cellar_status status = cellar_product_put(store, &request->call, &product, request->expected,
+                                              &request->ticket, &request->refusal);
     if (status == CELLAR_ALREADY_EXISTS) {
         problem_answer(request, PROBLEM_CHANGED, "the product exists already");
-    } else if (status != CELLAR_OK) {
-        problem_status(request, status, &refusal);
     } else {
-        const struct made made = made_from(&ticket);
-        request->etag = ticket.lsn;
-        request_saw(request, ticket.lsn);
-        request_answer(request, request->expected == CELLAR_VERSION_ABSENT ? 201 : 200, &shape_made,
-                       &made);
+        request_changed(request, status, FIELD_ABSENT);
     }
 }
 
@@ -192,26 +222,9 @@ static const struct field summary_fields[] = {
 static const struct shape shape_summary =
     SHAPE("ProductSummary", cellar_product_summary, summary_fields);
 
-typedef struct product_page {
-    const cellar_product_summary *items;
-    size_t count;
-    uint64_t next;
-} product_page;
-
-static const struct field product_page_fields[] = {
-    {.name = "items",
-     .kind = FIELD_LIST,
-     .offset = offsetof(product_page, items),
-     .shape = &shape_summary,
-     .count_offset = offsetof(product_page, count)},
-    {.name = "next",
-     .kind = FIELD_NUMBER,
-     .flags = FIELD_OPTIONAL,
-     .offset = offsetof(product_page, next),
-     .about = "to be given as `before`; absent at the end"},
-};
+static const struct field product_page_fields[] = {PAGE_FIELDS(&shape_summary)};
 static const struct shape shape_product_page =
-    SHAPE("ProductPage", product_page, product_page_fields);
+    SHAPE("ProductPage", struct page, product_page_fields);
 
 static void product_list(struct request *request) {
     const product_list_query *query = request->query;
@@ -223,18 +236,15 @@ static void product_list(struct request *request) {
     if (items == NULL) {
         return;
     }
-    product_page page = {.items = items};
+    struct page page = {.items = items};
     cellar_status status =
         cellar_product_list(request->server->store, &wanted, items, capacity, &page.count);
-    if (status != CELLAR_OK) {
-        problem_status(request, status, NULL);
-        return;
-    }
-    for (size_t i = 0; i < page.count; i++) {
-        request_saw(request, items[i].version);
+    uint64_t version = 0;
+    for (size_t i = 0; status == CELLAR_OK && i < page.count; i++) {
+        version = items[i].version > version ? items[i].version : version;
     }
     page.next = page.count == capacity ? items[page.count - 1].id : 0;
-    request_answer(request, 200, &shape_product_page, &page);
+    request_found(request, status, version, &page);
 }
 
 static const struct route routes[] = {
@@ -262,7 +272,7 @@ static const struct route routes[] = {
      .flags = ROUTE_WRITES | ROUTE_CONDITIONAL | ROUTE_MAY_CREATE | ROUTE_TAGGED,
      .body = &shape_product_put,
      .answer = &shape_made,
-     .handle = product_put_one,
+     .handle = product_put,
      .summary = "Creates a product, or replaces all that is written in it"},
 };
 

@@ -116,25 +116,48 @@ static bool check_admission(struct request *request) {
     return request->admitted;
 }
 
-static bool check_variable(struct request *request, route_variable variable) {
+#define VARIABLE(label, sort, member, text)                                                        \
+    {                                                                                              \
+        .name = (label), .kind = (sort), .offset = offsetof(struct request, member),               \
+        .bytes = sizeof((struct request *)0)->member, .about = (text)                              \
+    }
+static const request_variable variables[] = {
+    VARIABLE("{sku}", FIELD_CHARS, sku, "percent-encoded UTF-8"),
+    VARIABLE("{account}", FIELD_NUMBER, account, "a decimal number of up to 64 bits"),
+    VARIABLE("{order}", FIELD_UUID, id, "a UUID"),
+    VARIABLE("{hold}", FIELD_UUID, id, "a UUID"),
+    VARIABLE("{lease}", FIELD_CHARS, name, "percent-encoded UTF-8, 1 to 64 bytes"),
+    VARIABLE("{name}", FIELD_CHARS, name, "of a problem"),
+};
+
+const request_variable *request_variable_of(const char *path) {
+    const char *brace = strchr(path, '{');
+    for (size_t i = 0; brace != NULL && i < sizeof variables / sizeof variables[0]; i++) {
+        if (strncmp(brace, variables[i].name, strlen(variables[i].name)) == 0) {
+            return &variables[i];
+        }
+    }
+    return NULL;
+}
+
+static bool check_variable(struct request *request, route_variable given) {
     char text[CELLAR_SKU_BYTES_MAX + 1] = "";
-    const char *braces = strchr(request->route->path, '{');
-    if (braces == NULL) {
+    const request_variable *variable = request_variable_of(request->route->path);
+    if (variable == NULL) {
         return true;
     }
-    bool good = parse_percent(variable.start, variable.bytes, text, sizeof text);
-    if (strncmp(braces, "{account}", 9) == 0) {
-        good = good && parse_unsigned(text, &request->account) && request->account != 0;
-    } else if (strncmp(braces, "{order}", 7) == 0) {
-        good = good && parse_uuid(text, &request->order);
-    } else if (strncmp(braces, "{sku}", 5) == 0) {
-        memcpy(request->sku, text, sizeof text);
+    void *at = (char *)request + variable->offset;
+    bool good = parse_percent(given.start, given.bytes, text, sizeof text);
+    if (variable->kind == FIELD_NUMBER) {
+        good = good && parse_unsigned(text, at) && *(uint64_t *)at != 0;
+    } else if (variable->kind == FIELD_UUID) {
+        good = good && parse_uuid(text, at);
     } else {
-        good = good && strlen(text) < sizeof request->name;
-        (void)snprintf(request->name, sizeof request->name, "%.63s", text);
+        good = good && strlen(text) < variable->bytes;
+        (void)snprintf(at, variable->bytes, "%s", text);
     }
     if (!good) {
-        problem_answer(request, PROBLEM_BAD_REQUEST, "the path names no SKU, account or id");
+        problem_answer(request, PROBLEM_BAD_REQUEST, "the path names no SKU, account, name or id");
     }
     return good;
 }
@@ -213,18 +236,52 @@ static bool check_condition(struct request *request, const struct headers *heade
     return true;
 }
 
+static bool is_reference(const char *text) {
+    for (const char *c = text; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f) {
+            return false;
+        }
+    }
+    return strlen(text) <= CELLAR_REFERENCE_BYTES_MAX && parse_is_utf8(text);
+}
+
+/* Who does it and why, for the ledger. A token that has a number speaks for one person only. */
+static bool check_note(struct request *request, const struct headers *headers) {
+    request->call.reference = headers->cellar_reference;
+    if (headers->cellar_reference != NULL && !is_reference(headers->cellar_reference)) {
+        problem_answer(request, PROBLEM_BAD_REQUEST,
+                       "Cellar-Reference must be UTF-8 of up to 64 bytes");
+        return false;
+    }
+    if (headers->cellar_actor == NULL) {
+        return true;
+    }
+    if (request->call.actor != 0) {
+        problem_answer(request, PROBLEM_ROLE_REQUIRED,
+                       "the token has a number of its own, which Cellar-Actor cannot change");
+        return false;
+    }
+    if (!parse_unsigned(headers->cellar_actor, &request->call.actor)) {
+        problem_answer(request, PROBLEM_BAD_REQUEST, "Cellar-Actor must be a number");
+        return false;
+    }
+    return true;
+}
+
 static bool check_headers(struct request *request, const struct headers *headers) {
-    if ((request->route->flags & ROUTE_KEYED) != 0 && headers->idempotency_key != NULL &&
+    unsigned flags = request->route->flags;
+    if ((flags & ROUTE_KEYED) != 0 && headers->idempotency_key != NULL &&
         !parse_uuid(headers->idempotency_key, &request->key)) {
         problem_answer(request, PROBLEM_BAD_REQUEST, "Idempotency-Key must be a UUID");
         return false;
     }
-    if ((request->route->flags & ROUTE_FOLLOWS) != 0 && headers->cellar_lsn != NULL &&
+    if ((flags & ROUTE_FOLLOWS) != 0 && headers->cellar_lsn != NULL &&
         !parse_unsigned(headers->cellar_lsn, &request->follow_lsn)) {
         problem_answer(request, PROBLEM_BAD_REQUEST, "Cellar-Lsn must be a number");
         return false;
     }
-    return check_condition(request, headers);
+    return ((flags & ROUTE_WRITES) == 0 || check_note(request, headers)) &&
+           check_condition(request, headers);
 }
 
 /* ---- Query ---- */
@@ -286,7 +343,14 @@ static bool check_query(struct request *request) {
     }
     (void)MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, query_take,
                                       &reading);
-    return !reading.wrong;
+    const struct shape *shape = request->route->query;
+    const char *mistake = reading.wrong || shape == NULL || shape->check == NULL
+                              ? NULL
+                              : shape->check(request->query);
+    if (mistake != NULL) {
+        problem_answer(request, PROBLEM_BAD_FIELD, mistake);
+    }
+    return !reading.wrong && mistake == NULL;
 }
 
 /* ---- Beginning and end ---- */

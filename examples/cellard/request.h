@@ -32,14 +32,14 @@ struct request {
 
     /* From the path. */
     char sku[CELLAR_SKU_BYTES_MAX + 1];
-    char name[64];
+    char name[65];
     uint64_t account;
-    cellar_id order;
+    cellar_id id; /* of an order, return or hold */
 
     /* From headers and query. */
     route_role role;
     size_t client;       /* of the token, or of the address; for admission */
-    cellar_id key;       /* Idempotency-Key */
+    cellar_id key;       /* Idempotency-Key, or what stands in its place in the body */
     uint64_t expected;   /* of If-Match; CELLAR_VERSION_ABSENT for If-None-Match: * */
     bool must_exist;     /* If-Match: * */
     const char *cached;  /* If-None-Match of a GET */
@@ -53,6 +53,10 @@ struct request {
     struct text body;
     uint64_t body_bytes; /* counted in the server's body budget */
     uint64_t discarded_bytes;
+
+    /* Where the library puts what became of a change. */
+    cellar_ticket ticket;
+    cellar_refusal refusal;
 
     /* The answer. */
     int status;
@@ -78,20 +82,38 @@ struct request {
 
 /* ---- For handlers ---- */
 
-/* 200, or 201 for a route that creates, with what the ticket says. */
 void request_answer(struct request *request, int status, const struct shape *shape,
                     const void *value);
-/* The status of a ticket: 201 when something was made for the first time. */
-int request_made(const struct request *request, const cellar_ticket *ticket);
+/* Answers a change, of which the library has told `status`, request->ticket and request->refusal:
+ * a problem, or the route's shape, one of `struct made`. `figure` may be FIELD_ABSENT. */
+void request_changed(struct request *request, cellar_status status, int64_t figure);
+/* What is left after the change (request->ticket.remaining), if that is told at all. */
+int64_t request_remaining(const struct request *request);
+/* Answers a read of one thing: a problem, or `value`, which is of `version`. */
+void request_found(struct request *request, cellar_status status, uint64_t version,
+                   const void *value);
 /* Notes that the answer tells of commit `lsn`: it goes out when that is on disk. */
 void request_saw(struct request *request, uint64_t lsn);
 /* Memory that lives until the handler has returned; answers 503 and returns NULL when there is
  * none. */
 void *request_take(struct request *request, size_t count, size_t bytes);
-/* The body's struct, read strictly; NULL when it is wrong and has been answered. */
+/* The body's struct, read strictly; NULL when it is wrong and has been answered. Of a route that is
+ * keyed the id is in request->key and, if the body has the field, there, wherever it was given. */
 void *request_body(struct request *request);
 
 /* ---- For the server ---- */
+
+/* What may stand in braces in the path of a route. */
+typedef struct request_variable {
+    const char *name; /* with the braces */
+    field_kind kind;  /* FIELD_NUMBER (not 0), FIELD_UUID or FIELD_CHARS */
+    size_t offset;    /* in struct request */
+    size_t bytes;     /* of a FIELD_CHARS */
+    const char *about;
+} request_variable;
+
+/* That of this path; NULL: there is none. */
+const request_variable *request_variable_of(const char *path);
 
 /* Checks everything that can be told without the body. */
 void request_begin(struct request *request, struct server *server,

@@ -3,6 +3,7 @@
 
 #include "problem.h"
 #include "server.h"
+#include "shapes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,16 +18,56 @@ void request_saw(struct request *request, uint64_t lsn) {
     request->sync_lsn = request->lsn;
 }
 
-int request_made(const struct request *request, const cellar_ticket *ticket) {
-    return (request->route->flags & ROUTE_CREATES) != 0 && !ticket->repeated ? 201 : 200;
-}
-
 void request_answer(struct request *request, int status, const struct shape *shape,
                     const void *value) {
     request->status = status;
     request->type = "application/json";
     text_clear(&request->answer);
     field_write(&request->answer, shape, value);
+}
+
+static bool id_is_given(const cellar_id *id) {
+    return (id->high | id->low) != 0;
+}
+
+/* 201 when something was made for the first time. */
+static int made_status(const struct request *request) {
+    unsigned flags = request->route->flags;
+    bool created = (flags & ROUTE_MAY_CREATE) != 0 && request->expected == CELLAR_VERSION_ABSENT;
+    return ((flags & ROUTE_CREATES) != 0 && !request->ticket.repeated) || created ? 201 : 200;
+}
+
+void request_changed(struct request *request, cellar_status status, int64_t figure) {
+    const cellar_ticket *ticket = &request->ticket;
+    if (status != CELLAR_OK) {
+        metrics_refusal(&request->server->metrics, status);
+        problem_status(request, status, &request->refusal);
+        return;
+    }
+    const struct made made = {.id = id_is_given(&request->id) ? request->id : request->key,
+                              .lsn = ticket->lsn,
+                              .time_ns = ticket->time_ns,
+                              .repeated = ticket->repeated,
+                              .figure = figure,
+                              .product = ticket->object};
+    request->etag = (request->route->flags & ROUTE_TAGGED) != 0 ? ticket->lsn : 0;
+    request_saw(request, ticket->lsn);
+    request_answer(request, made_status(request), request->route->answer, &made);
+}
+
+int64_t request_remaining(const struct request *request) {
+    return request->ticket.repeated ? FIELD_ABSENT : request->ticket.remaining;
+}
+
+void request_found(struct request *request, cellar_status status, uint64_t version,
+                   const void *value) {
+    if (status != CELLAR_OK) {
+        problem_status(request, status, NULL);
+        return;
+    }
+    request->etag = (request->route->flags & ROUTE_TAGGED) != 0 ? version : 0;
+    request_saw(request, version);
+    request_answer(request, 200, request->route->answer, value);
 }
 
 void *request_take(struct request *request, size_t count, size_t bytes) {
@@ -60,22 +101,18 @@ static bool is_too_deep(const char *data, size_t bytes) {
     return false;
 }
 
-void *request_body(struct request *request) {
+/* Reads the body as JSON; false when it is none and has been answered. */
+static bool body_parse(struct request *request) {
     const struct text *body = &request->body;
     json_error_t where;
-    field_error error;
     char detail[sizeof where.text + 32];
-    void *value = request_take(request, 1, request->route->body->bytes);
-    if (value == NULL) {
-        return NULL;
-    }
     if (body->failed) {
         problem_status(request, CELLAR_OUT_OF_MEMORY, NULL);
-        return NULL;
+        return false;
     }
     if (is_too_deep(body->data, body->bytes)) {
         problem_answer(request, PROBLEM_BAD_JSON, "nested too deeply");
-        return NULL;
+        return false;
     }
     /* No body is an empty object: whether that is enough, the shape says. */
     request->json = body->bytes == 0
@@ -83,11 +120,41 @@ void *request_body(struct request *request) {
                         : json_loadb(body->data, body->bytes, JSON_REJECT_DUPLICATES, &where);
     if (request->json == NULL && body->bytes == 0) {
         problem_status(request, CELLAR_OUT_OF_MEMORY, NULL);
-        return NULL;
-    }
-    if (request->json == NULL) {
+    } else if (request->json == NULL) {
         (void)snprintf(detail, sizeof detail, "at byte %d: %s", where.position, where.text);
         problem_answer(request, PROBLEM_BAD_JSON, detail);
+    }
+    return request->json != NULL;
+}
+
+/* Makes one of the id in the body and that in the header. */
+static bool body_key(struct request *request, void *value) {
+    const struct shape *shape = request->route->body;
+    cellar_id none = {0, 0};
+    cellar_id *id = &none;
+    for (size_t i = 0; i < shape->field_count; i++) {
+        if (strcmp(shape->fields[i].name, "id") == 0) {
+            id = (cellar_id *)(void *)((char *)value + shape->fields[i].offset);
+        }
+    }
+    bool given = id_is_given(id);
+    if (given && id_is_given(&request->key) && memcmp(id, &request->key, sizeof *id) != 0) {
+        problem_field(request, PROBLEM_BAD_FIELD, "/id", "is not the Idempotency-Key");
+        return false;
+    }
+    *id = given ? *id : request->key;
+    request->key = *id;
+    if ((request->route->flags & ROUTE_KEY_IS_ID) != 0 && !id_is_given(id)) {
+        problem_field(request, PROBLEM_BAD_FIELD, "/id", "is required, here or in Idempotency-Key");
+        return false;
+    }
+    return true;
+}
+
+void *request_body(struct request *request) {
+    field_error error;
+    void *value = request_take(request, 1, request->route->body->bytes);
+    if (value == NULL || !body_parse(request)) {
         return NULL;
     }
     if (!field_read(request->json, request->route->body, value, &request->arena, &error)) {
@@ -98,7 +165,7 @@ void *request_body(struct request *request) {
         }
         return NULL;
     }
-    return value;
+    return (request->route->flags & ROUTE_KEYED) == 0 || body_key(request, value) ? value : NULL;
 }
 
 /* "version" in a list of tags, or a lone star. */
@@ -114,6 +181,8 @@ static bool is_cached(const struct request *request) {
 bool request_run(struct request *request) {
     request->busy = false;
     request->retry_after_s = 0;
+    request->ticket = (cellar_ticket){.lsn = 0};
+    request->refusal = (cellar_refusal){.line = CELLAR_NO_LINE};
     request->route->handle(request);
     if (request->json != NULL) {
         json_decref(request->json);

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const route_area *const areas[] = {&area_products, &area_stock,       &area_accounts,
-                                          &area_orders,   &area_order_reads, &area_bulk,
-                                          &area_whole,    &area_live,        &area_service};
+static const route_area *const areas[] = {
+    &area_products,     &area_stock,  &area_accounts, &area_holds, &area_orders, &area_order_reads,
+    &area_transactions, &area_leases, &area_whole,    &area_live,  &area_service};
 
 static const struct route *table[ROUTES_MAX];
 static const char *titles[ROUTES_MAX];

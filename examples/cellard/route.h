@@ -18,22 +18,25 @@ typedef enum route_role {
 
 enum {
     ROUTE_WRITES = 1,      /* takes ?durability= and a note of who did it */
-    ROUTE_KEYED = 2,       /* takes Idempotency-Key */
-    ROUTE_KEY_IS_ID = 4,   /* ... which is the id of what is made, and may stand in the body */
+    ROUTE_KEYED = 2,       /* takes Idempotency-Key, or the same as `id` in the body */
+    ROUTE_KEY_IS_ID = 4,   /* ... one of them must be there */
     ROUTE_CONDITIONAL = 8, /* If-Match is required */
     ROUTE_MAY_CREATE = 16, /* If-None-Match: * does as well */
     ROUTE_CREATES = 32,    /* answers 201 the first time */
     ROUTE_FOLLOWS = 64,    /* what it reads follows the log: Cellar-Lsn waits for it */
     ROUTE_TAGGED = 128,    /* answers with an ETag */
-    ROUTE_LARGE = 256      /* takes bodies up to the larger of the two limits */
+    ROUTE_LARGE = 256,     /* takes bodies up to the larger of the two limits */
+    ROUTE_STEPS = 512      /* of several operations: a refusal says which one it is about */
 };
 
 struct route {
     const char *name; /* in metrics, limits and as operationId */
     const char *method;
-    const char *path; /* {sku}, {account}, {order} or {name} stands for one segment */
+    const char *path; /* a name in braces, of those in request.c, stands for one segment */
     route_role role;
     unsigned flags;
+    int variant;   /* what tells apart the routes of one handler */
+    int64_t limit; /* requests under way, unless the operator says otherwise; 0: as all others */
     const struct shape *query;
     const struct shape *body;
     const struct shape *answer; /* NULL: not JSON, see `type` */
@@ -75,7 +78,7 @@ typedef struct route_area {
 } route_area;
 
 extern const route_area area_products, area_stock, area_accounts, area_orders, area_order_reads,
-    area_bulk, area_whole, area_live, area_service;
+    area_holds, area_transactions, area_leases, area_whole, area_live, area_service;
 
 /* Not part of the shop: the page, probes, numbers. */
 bool route_is_service(size_t number);

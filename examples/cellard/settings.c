@@ -49,6 +49,7 @@ static const struct setting table[] = {
     NUMBER(accounts, "accounts", 1, CELLAR_ACCOUNTS_MAX, 16 << 20, "accounts at most"),
     NUMBER(orders, "orders", 1, CELLAR_ORDERS_MAX, 16 << 20,
            "orders, and changes that have an id, at most"),
+    NUMBER(leases, "leases", 1, CELLAR_LEASES_MAX, 65536, "names of leases at most"),
 };
 
 enum {
@@ -69,8 +70,9 @@ void settings_default(struct settings *settings) {
             *(int64_t *)member(settings, &table[i]) = table[i].normal;
         }
     }
-    /* It works through the whole store on a serving thread. */
-    settings->limits[route_find_name("audit.run")] = 1;
+    for (size_t i = 0; i < route_count(); i++) {
+        settings->limits[i] = route_at(i)->limit;
+    }
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     settings->threads = processors < 1 ? 1 : processors;
 }

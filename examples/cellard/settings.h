@@ -33,6 +33,7 @@ struct settings {
     int64_t stocks;
     int64_t accounts;
     int64_t orders;
+    int64_t leases;
     bool help;
 };
 

@@ -1,179 +1,118 @@
 /* /v1/products/{sku}/stock and /v1/stock: quantities, outside orders. */
+#include "bodies.h"
+#include "operation.h"
 #include "problem.h"
 #include "shapes.h"
 #include "server.h"
 
-/* Answers a stock change. What is available afterwards is told when it was one line. */
-static void stock_answer(struct request *request, cellar_status status, const cellar_ticket *ticket,
-                         const cellar_refusal *refusal, bool one_line) {
-    if (status != CELLAR_OK) {
-        problem_status(request, status, refusal);
-        return;
-    }
-    struct made made = made_from(ticket);
-    if (one_line && !ticket->repeated) {
-        made.available = ticket->remaining;
-    }
-    request_saw(request, ticket->lsn);
-    request_answer(request, request_made(request, ticket), &shape_made, &made);
-}
-
 /* ---- Changes of many lines ---- */
 
-typedef struct stock_change {
-    const cellar_line *lines;
-    size_t line_count;
-    uint32_t reason;
-    const char *reference;
-} stock_change;
-
+#define CHANGE(member) offsetof(cellar_stock_change, member)
 static const struct field change_fields[] = {
+    ID_FIELD(cellar_stock_change, id),
     {.name = "lines",
      .kind = FIELD_LIST,
      .flags = FIELD_REQUIRED,
-     .offset = offsetof(stock_change, lines),
+     .offset = CHANGE(lines),
      .min = 1,
      .max = CELLAR_LINES_MAX,
      .shape = &shape_stock_line,
-     .count_offset = offsetof(stock_change, line_count)},
+     .count_offset = CHANGE(line_count)},
     {.name = "reason",
      .kind = FIELD_COUNT,
-     .offset = offsetof(stock_change, reason),
+     .offset = CHANGE(reason),
      .max = UINT32_MAX,
      .about = "the caller's own code, kept in the ledger"},
-    REFERENCE_FIELD(stock_change, reference),
+    REFERENCE_FIELD(cellar_stock_change, reference),
 };
-static const struct shape shape_change = SHAPE("StockChange", stock_change, change_fields);
+const struct shape shape_stock_change = SHAPE("StockChange", cellar_stock_change, change_fields);
 
-typedef cellar_status stock_function(cellar *store, const cellar_call *call,
-                                     const cellar_stock_change *change, cellar_ticket *ticket_out,
-                                     cellar_refusal *refusal_out);
-
-static void stock_change_with(struct request *request, stock_function *function) {
-    cellar_ticket ticket;
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
-    const stock_change *body = request_body(request);
+/* The variant is the kind of operation. What is available afterwards is told when it was one line.
+ */
+static void stock_change(struct request *request) {
+    const cellar_stock_change *body = request_body(request);
     if (body == NULL) {
         return;
     }
-    const cellar_stock_change change = {.id = request->key,
-                                        .lines = body->lines,
-                                        .line_count = body->line_count,
-                                        .reason = body->reason,
-                                        .reference = body->reference};
-    cellar_status status =
-        function(request->server->store, &request->call, &change, &ticket, &refusal);
-    stock_answer(request, status, &ticket, &refusal, body->line_count == 1);
-}
-
-static void stock_receive(struct request *request) {
-    stock_change_with(request, cellar_stock_receive);
-}
-
-static void stock_adjust(struct request *request) {
-    stock_change_with(request, cellar_stock_adjust);
-}
-
-static void stock_set_aside(struct request *request) {
-    stock_change_with(request, cellar_stock_set_aside);
-}
-
-static void stock_announce(struct request *request) {
-    stock_change_with(request, cellar_stock_announce);
+    const cellar_operation operation = {.kind = (cellar_operation_kind)request->route->variant,
+                                        .stock = body};
+    cellar_status status = operation_run(request, &operation);
+    request_changed(request, status,
+                    body->line_count == 1 ? request_remaining(request) : FIELD_ABSENT);
 }
 
 /* ---- Changes of one line ---- */
 
 static void stock_take(struct request *request) {
-    cellar_ticket ticket;
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
     const cellar_line *line = request_body(request);
     if (line != NULL) {
-        cellar_status status =
-            cellar_stock_take(request->server->store, &request->call, line, &ticket, &refusal);
-        stock_answer(request, status, &ticket, &refusal, true);
+        cellar_status status = cellar_stock_take(request->server->store, &request->call, line,
+                                                 &request->ticket, &request->refusal);
+        request_changed(request, status, request_remaining(request));
     }
 }
 
 typedef struct stock_move_body {
-    const char *sku;
-    uint32_t from;
+    cellar_id id;
+    cellar_line line; /* its location is where from */
     uint32_t to;
-    int64_t quantity;
 } stock_move_body;
 
+static const char *move_check(const void *value) {
+    const stock_move_body *body = value;
+    return product_is_named(body->line.sku, body->line.product);
+}
+
 static const struct field move_fields[] = {
-    SKU_FIELD(stock_move_body, sku, FIELD_REQUIRED),
-    {.name = "from",
-     .kind = FIELD_COUNT,
-     .flags = FIELD_REQUIRED,
-     .offset = offsetof(stock_move_body, from),
-     .max = LOCATIONS_MAX},
-    {.name = "to",
-     .kind = FIELD_COUNT,
-     .flags = FIELD_REQUIRED,
-     .offset = offsetof(stock_move_body, to),
-     .max = LOCATIONS_MAX},
-    {.name = "quantity",
-     .kind = FIELD_INTEGER,
-     .flags = FIELD_REQUIRED,
-     .offset = offsetof(stock_move_body, quantity),
-     .min = 1,
-     .max = CELLAR_AMOUNT_MAX},
+    ID_FIELD(stock_move_body, id),
+    SKU_FIELD(stock_move_body, line.sku, 0),
+    PRODUCT_FIELD(stock_move_body, line.product),
+    LOCATION_FIELD("from", FIELD_REQUIRED, stock_move_body, line.location),
+    LOCATION_FIELD("to", FIELD_REQUIRED, stock_move_body, to),
+    AMOUNT_FIELD("quantity", FIELD_REQUIRED, stock_move_body, line.quantity, 1, NULL),
 };
-static const struct shape shape_move = SHAPE("StockMove", stock_move_body, move_fields);
+static const struct shape shape_move =
+    SHAPE_CHECKED("StockMove", stock_move_body, move_fields, move_check);
 
 static void stock_move(struct request *request) {
-    cellar_ticket ticket;
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
     const stock_move_body *body = request_body(request);
     if (body == NULL) {
         return;
     }
-    const cellar_line line = {.sku = body->sku, .location = body->from, .quantity = body->quantity};
-    cellar_status status = cellar_stock_move(request->server->store, &request->call, request->key,
-                                             &line, body->to, &ticket, &refusal);
-    stock_answer(request, status, &ticket, &refusal, true);
+    cellar_status status =
+        cellar_stock_move(request->server->store, &request->call, body->id, &body->line, body->to,
+                          &request->ticket, &request->refusal);
+    request_changed(request, status, request_remaining(request));
 }
 
 /* ---- Changes on condition of the version ---- */
 
-typedef struct stock_set_body {
-    int64_t quantity;
-    uint32_t location;
-} stock_set_body;
-
-static const struct field set_fields[] = {
-    {.name = "quantity",
-     .kind = FIELD_INTEGER,
-     .flags = FIELD_REQUIRED,
-     .offset = offsetof(stock_set_body, quantity),
-     .min = 0,
-     .max = CELLAR_AMOUNT_MAX},
-    {.name = "location",
-     .kind = FIELD_COUNT,
-     .offset = offsetof(stock_set_body, location),
-     .max = LOCATIONS_MAX},
+static const struct field count_fields[] = {
+    AMOUNT_FIELD("quantity", FIELD_REQUIRED, cellar_line, quantity, 0, NULL),
+    LOCATION_FIELD("location", 0, cellar_line, location),
 };
-static const struct shape shape_set = SHAPE("StockSet", stock_set_body, set_fields);
+static const struct shape shape_count = SHAPE("StockCount", cellar_line, count_fields);
+
+static const struct field safety_fields[] = {
+    AMOUNT_FIELD("quantity", FIELD_REQUIRED, cellar_line, quantity, -CELLAR_AMOUNT_MAX,
+                 "below zero: so many units may be sold before they are here"),
+    LOCATION_FIELD("location", 0, cellar_line, location),
+};
+static const struct shape shape_safety = SHAPE("StockSafety", cellar_line, safety_fields);
 
 typedef cellar_status stock_set_function(cellar *store, const cellar_call *call,
                                          const cellar_line *line, uint64_t expected,
                                          cellar_ticket *ticket_out, cellar_refusal *refusal_out);
 
 static void stock_set_with(struct request *request, stock_set_function *function) {
-    cellar_ticket ticket;
-    cellar_refusal refusal = {.line = CELLAR_NO_LINE};
-    const stock_set_body *body = request_body(request);
-    if (body == NULL) {
+    cellar_line *line = request_body(request);
+    if (line == NULL) {
         return;
     }
-    const cellar_line line = {
-        .sku = request->sku, .location = body->location, .quantity = body->quantity};
-    cellar_status status = function(request->server->store, &request->call, &line,
-                                    request->expected, &ticket, &refusal);
-    request->etag = status == CELLAR_OK ? ticket.lsn : 0;
-    stock_answer(request, status, &ticket, &refusal, true);
+    line->sku = request->sku;
+    cellar_status status = function(request->server->store, &request->call, line, request->expected,
+                                    &request->ticket, &request->refusal);
+    request_changed(request, status, request_remaining(request));
 }
 
 static void stock_count(struct request *request) {
@@ -192,13 +131,8 @@ typedef struct stock_query {
     uint32_t limit;
 } stock_query;
 
-#define LOCATION_QUERY                                                                             \
-    {                                                                                              \
-        .name = "location", .kind = FIELD_COUNT, .offset = offsetof(stock_query, location),        \
-        .max = LOCATIONS_MAX                                                                       \
-    }
-
-static const struct field stock_query_fields[] = {LOCATION_QUERY};
+static const struct field stock_query_fields[] = {
+    LOCATION_FIELD("location", 0, stock_query, location)};
 static const struct shape shape_stock_query = SHAPE("StockQuery", stock_query, stock_query_fields);
 
 #define STOCK(member)                                                                              \
@@ -217,15 +151,9 @@ static const struct shape shape_stock = SHAPE("Stock", cellar_stock, stock_field
 static void stock_get(struct request *request) {
     const stock_query *query = request->query;
     const cellar_line line = {.sku = request->sku, .location = query->location};
-    cellar_stock stock;
+    cellar_stock stock = {.version = 0};
     cellar_status status = cellar_stock_get(request->server->store, &line, &stock);
-    if (status != CELLAR_OK) {
-        problem_status(request, status, NULL);
-        return;
-    }
-    request->etag = stock.version;
-    request_saw(request, stock.version);
-    request_answer(request, 200, &shape_stock, &stock);
+    request_found(request, status, stock.version, &stock);
 }
 
 static const char *const movement_kinds[] = {
@@ -269,28 +197,12 @@ static const struct field movement_fields[] = {
 };
 static const struct shape shape_movement = SHAPE("Movement", cellar_movement, movement_fields);
 
-typedef struct movement_page {
-    const cellar_movement *items;
-    size_t count;
-    uint64_t next;
-} movement_page;
-
-static const struct field movement_page_fields[] = {
-    {.name = "items",
-     .kind = FIELD_LIST,
-     .offset = offsetof(movement_page, items),
-     .shape = &shape_movement,
-     .count_offset = offsetof(movement_page, count)},
-    {.name = "next",
-     .kind = FIELD_NUMBER,
-     .flags = FIELD_OPTIONAL,
-     .offset = offsetof(movement_page, next)},
-};
+static const struct field movement_page_fields[] = {PAGE_FIELDS(&shape_movement)};
 static const struct shape shape_movement_page =
-    SHAPE("MovementPage", movement_page, movement_page_fields);
+    SHAPE("MovementPage", struct page, movement_page_fields);
 
 static const struct field movement_query_fields[] = {
-    LOCATION_QUERY,
+    LOCATION_FIELD("location", 0, stock_query, location),
     {.name = "before",
      .kind = FIELD_NUMBER,
      .offset = offsetof(stock_query, before),
@@ -308,25 +220,76 @@ static void stock_movements(struct request *request) {
     if (items == NULL) {
         return;
     }
-    movement_page page = {.items = items};
+    struct page page = {.items = items};
     cellar_status status = cellar_stock_history(request->server->store, &line, query->before, items,
                                                 capacity, &page.count);
-    if (status != CELLAR_OK) {
-        problem_status(request, status, NULL);
-        return;
-    }
-    if (page.count != 0) {
-        request_saw(request, items[0].lsn);
-    }
     page.next = page.count == capacity ? items[page.count - 1].lsn : 0;
-    request_answer(request, 200, &shape_movement_page, &page);
+    request_found(request, status, page.count == 0 ? 0 : items[0].lsn, &page);
 }
 
-#define CHANGE(label, at, function, text)                                                          \
+/* ---- Many at one instant ---- */
+
+typedef struct snapshot_body {
+    const cellar_line *lines;
+    size_t line_count;
+} snapshot_body;
+
+static const struct field snapshot_fields[] = {
+    {.name = "lines",
+     .kind = FIELD_LIST,
+     .flags = FIELD_REQUIRED,
+     .offset = offsetof(snapshot_body, lines),
+     .min = 1,
+     .max = CELLAR_LINES_MAX,
+     .shape = &shape_place,
+     .count_offset = offsetof(snapshot_body, line_count)}};
+static const struct shape shape_snapshot = SHAPE("StockPlaces", snapshot_body, snapshot_fields);
+
+static const struct field instant_fields[] = {
+    {.name = "available", .kind = FIELD_INTEGER, .offset = 0}};
+static const struct shape shape_instant = SHAPE("Available", int64_t, instant_fields);
+
+/* `next` of the page is the position. */
+static const struct field instants_fields[] = {
+    {.name = "items",
+     .kind = FIELD_LIST,
+     .offset = offsetof(struct page, items),
+     .shape = &shape_instant,
+     .count_offset = offsetof(struct page, count),
+     .about = "one for each line, in their order"},
+    {.name = "lsn",
+     .kind = FIELD_NUMBER,
+     .offset = offsetof(struct page, next),
+     .about = "the instant: all commits below it are seen, and no other"},
+};
+static const struct shape shape_instants = SHAPE("StockSnapshot", struct page, instants_fields);
+
+static void stock_snapshot(struct request *request) {
+    const snapshot_body *body = request_body(request);
+    int64_t *available =
+        body == NULL ? NULL : request_take(request, body->line_count, sizeof *available);
+    if (available == NULL) {
+        return;
+    }
+    struct page page = {.items = available, .count = body->line_count};
+    cellar_status status =
+        cellar_stock_snapshot(request->server->store, body->lines, body->line_count, available,
+                              &page.next, &request->refusal);
+    if (status != CELLAR_OK) {
+        problem_status(request, status, &request->refusal);
+        return;
+    }
+    /* All below the instant is to be on disk, which is nothing in a store without a commit. */
+    request->sync_lsn = page.next == 0 ? 0 : page.next - 1;
+    request_answer(request, 200, &shape_instants, &page);
+}
+
+#define CHANGE_ROUTE(label, at, operation, text)                                                   \
     {                                                                                              \
         .name = (label), .method = "POST", .path = (at), .role = ROLE_ADMIN,                       \
-        .flags = ROUTE_WRITES | ROUTE_KEYED | ROUTE_CREATES, .body = &shape_change,                \
-        .answer = &shape_made, .handle = (function), .summary = (text)                             \
+        .flags = ROUTE_WRITES | ROUTE_KEYED | ROUTE_CREATES, .variant = (operation),               \
+        .body = &shape_stock_change, .answer = &shape_made, .handle = stock_change,                \
+        .summary = (text)                                                                          \
     }
 
 static const struct route routes[] = {
@@ -352,7 +315,7 @@ static const struct route routes[] = {
      .path = "/v1/products/{sku}/stock/count",
      .role = ROLE_ADMIN,
      .flags = ROUTE_WRITES | ROUTE_CONDITIONAL | ROUTE_TAGGED,
-     .body = &shape_set,
+     .body = &shape_count,
      .answer = &shape_made,
      .handle = stock_count,
      .summary = "Sets what is available to what was counted, if it is still what the caller saw"},
@@ -361,16 +324,26 @@ static const struct route routes[] = {
      .path = "/v1/products/{sku}/stock/safety",
      .role = ROLE_ADMIN,
      .flags = ROUTE_WRITES | ROUTE_CONDITIONAL | ROUTE_TAGGED,
-     .body = &shape_set,
+     .body = &shape_safety,
      .answer = &shape_made,
      .handle = stock_safety,
-     .summary = "Sets the units that sales leave"},
-    CHANGE("stock.receive", "/v1/stock/receipts", stock_receive, "Goods come in"),
-    CHANGE("stock.adjust", "/v1/stock/adjustments", stock_adjust, "Corrections, of either sign"),
-    CHANGE("stock.set_aside", "/v1/stock/set-asides", stock_set_aside,
-           "Pieces turn out damaged (quantity > 0) or good again (< 0)"),
-    CHANGE("stock.announce", "/v1/stock/announcements", stock_announce,
-           "Deliveries are announced, or called off"),
+     .summary = "Sets the units that sales leave, or, below zero, those that may be back-ordered"},
+    {.name = "stock.snapshot",
+     .method = "POST",
+     .path = "/v1/stock/snapshot",
+     .role = ROLE_READ,
+     .body = &shape_snapshot,
+     .answer = &shape_instants,
+     .handle = stock_snapshot,
+     .summary = "What is available of many products and locations, all at one instant"},
+    CHANGE_ROUTE("stock.receive", "/v1/stock/receipts", CELLAR_OPERATION_STOCK_RECEIVE,
+                 "Goods come in"),
+    CHANGE_ROUTE("stock.adjust", "/v1/stock/adjustments", CELLAR_OPERATION_STOCK_ADJUST,
+                 "Corrections, of either sign"),
+    CHANGE_ROUTE("stock.set_aside", "/v1/stock/set-asides", CELLAR_OPERATION_STOCK_SET_ASIDE,
+                 "Pieces turn out damaged (quantity > 0) or good again (< 0)"),
+    CHANGE_ROUTE("stock.announce", "/v1/stock/announcements", CELLAR_OPERATION_STOCK_ANNOUNCE,
+                 "Deliveries are announced, or called off"),
     {.name = "stock.take",
      .method = "POST",
      .path = "/v1/stock/takes",

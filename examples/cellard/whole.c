@@ -26,6 +26,7 @@ static const struct field audit_fields[] = {
     TOTAL_NUMBER("orders_paid", orders[CELLAR_ORDER_PAID]),
     TOTAL_NUMBER("orders_fulfilled", orders[CELLAR_ORDER_FULFILLED]),
     TOTAL_NUMBER("orders_cancelled", orders[CELLAR_ORDER_CANCELLED]),
+    TOTAL_NUMBER("orders_expired", orders[CELLAR_ORDER_EXPIRED]),
     TOTAL_NUMBER("returns", orders[CELLAR_ORDER_RETURNED]),
     TOTAL_NUMBER("order_lines", order_lines),
     TOTAL_NUMBER("return_lines", return_lines),
@@ -43,11 +44,14 @@ static const struct field audit_fields[] = {
     TOTAL(balances),
     TOTAL(credited),
     TOTAL(debited),
+    TOTAL_NUMBER("account_holds", account_holds),
+    TOTAL(held),
+    TOTAL(unsettled),
+    TOTAL_NUMBER("leases", leases),
 };
 static const struct shape shape_audit = SHAPE("Audit", cellar_audit, audit_fields);
 
-/* Takes a serving thread as long as it lasts: seconds in a large store. Its route has a limit of
- * one at a time unless the operator says otherwise; so one thread is lost, not all. */
+/* Takes a serving thread as long as it lasts: seconds in a large store. */
 static void whole_audit(struct request *request) {
     cellar_audit audit;
     cellar_status status = cellar_audit_run(request->server->store, &audit);
@@ -63,6 +67,7 @@ static const struct route routes[] = {
      .method = "POST",
      .path = "/v1/audit",
      .role = ROLE_ADMIN,
+     .limit = 1, /* so that one serving thread is lost to it, not all */
      .body = &shape_nothing,
      .answer = &shape_audit,
      .handle = whole_audit,

@@ -6,7 +6,7 @@ import uuid
 
 KNOWN = {"type", "properties", "required", "additionalProperties", "items", "enum", "pattern",
          "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "format", "$ref",
-         "description"}
+         "minProperties", "maxProperties", "description"}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
 
 
@@ -68,6 +68,9 @@ def check(description, schema, value, at="", closed=False):
             check(description, schema["items"], entry, f"{at}/{number}", closed)
     elif kind == "object":
         properties = schema.get("properties", {})
+        count = len(value)
+        require(schema.get("minProperties", 0) <= count <= schema.get("maxProperties", count), at,
+                f"{count} fields")
         for name in schema.get("required", []):
             require(name in value, at, f"{name} is missing")
         for name, entry in value.items():

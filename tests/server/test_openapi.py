@@ -36,6 +36,7 @@ def check_answer(operation, answer):
 
 # What each operation is to be called with: path parameters and body.
 ID = [str(uuid.UUID(int=number + (1 << 100))) for number in range(8)]
+HOLD = str(uuid.UUID(int=9 + (1 << 100)))
 LINES = {"lines": [{"sku": "tea", "quantity": 5}]}
 CALLS = [
     ("products.put", {"sku": "tea"}, {"name": "Tea", "category": "drinks", "unit_price": 450,
@@ -51,6 +52,7 @@ CALLS = [
     ("stock.get", {"sku": "tea"}, None),
     ("stock.count", {"sku": "tea"}, {"quantity": 500, "location": 0}),
     ("stock.safety", {"sku": "tea"}, {"quantity": 2}),
+    ("stock.snapshot", {}, {"lines": [{"sku": "tea"}, {"product": "1", "location": 1}]}),
     ("stock.movements", {"sku": "tea"}, None),
     ("accounts.open", {}, {"id": "7", "floor": -100}),
     ("accounts.open", {}, {"id": "8"}),
@@ -58,6 +60,25 @@ CALLS = [
     ("accounts.debit", {"account": "7"}, {"amount": 1}),
     ("accounts.floor", {"account": "7"}, {"floor": -50}),
     ("accounts.get", {"account": "7"}, None),
+    ("accounts.open", {}, {"id": "9", "currency": 0, "collecting": True}),
+    ("accounts.settle", {"account": "9"}, {}),
+    ("accounts.journal", {"account": "7"}, None),
+    ("accounts.past", {"account": "7"}, None),
+    ("holds.make", {}, {"id": ID[7], "account": "7", "amount": 9,
+                        "deadline": "2099-01-01T00:00:00Z"}),
+    ("holds.get", {"hold": ID[7]}, None),
+    ("holds.post", {"hold": ID[7]}, {"amount": 4, "to": "8"}),
+    ("holds.void", {"hold": ID[7]}, {}),
+    ("holds.make", {}, {"id": HOLD, "account": "7", "amount": 9}),
+    ("holds.void", {"hold": HOLD}, {}),
+    ("leases.acquire", {"lease": "job"}, {"holder": "1", "ttl_ms": 60000}),
+    ("leases.get", {"lease": "job"}, None),
+    ("leases.renew", {"lease": "job"}, {"token": "64", "ttl_ms": 60000}),
+    ("leases.release", {"lease": "job"}, {"token": "64"}),
+    ("transactions.make", {}, {"operations": [{"receive": LINES}, {"credit": {
+        "account": "7", "amount": 5}}], "reference": "both"}),
+    ("bulk.operations", {}, {"operations": [{"receive": LINES}, {"debit": {
+        "account": "7", "amount": 5}}]}),
     ("transfers.make", {}, {"from": "7", "to": "8", "amount": 3}),
     ("orders.quote", {}, order("tea", 1)),
     ("orders.place", {}, {"id": ID[0], "customer": "7", "reference": "r", "account": "7",
@@ -67,8 +88,13 @@ CALLS = [
     ("orders.place", {}, {**order("tea", 2), "id": ID[1]}),
     ("orders.place", {}, {**order("tea", 2), "id": ID[1]}),
     ("orders.place", {}, {**order("tea", 10**6), "id": ID[2]}),
+    ("orders.place", {}, {**order("tea", 1), "id": ID[5], "hold_until": "2099-01-01T00:00:00Z",
+                          "locations": [1, 0], "split": True}),
     ("orders.pay", {"order": ID[1]}, {"account": "7"}),
+    ("orders.extend", {"order": ID[5]}, {"hold_until": "2100-01-01T00:00:00Z"}),
     ("orders.fulfil", {"order": ID[0]}, None),
+    ("orders.return", {"order": ID[0]}, {"id": ID[6], "parts": [{"line": 0, "quantity": 1}],
+                                         "damaged": True}),
     ("orders.cancel", {"order": ID[1]}, {}),
     ("orders.cancel", {"order": ID[0]}, {}),
     ("returns.make", {}, {**order("tea", 1), "id": ID[3], "damaged": True, "account": "8"}),
@@ -87,7 +113,8 @@ CALLS = [
     ("health", {}, None),
     ("metrics", {}, None),
 ]
-QUERIES = {"orders.list": "?customer=7&lines=true&limit=10"}
+QUERIES = {"orders.list": "?customer=7&lines=true&limit=10",
+           "accounts.past": "?time=2100-01-01T00:00:00Z"}
 
 
 def find(name):
@@ -130,6 +157,8 @@ def test_every_operation_answers_as_described():
         if body is not None:
             described = operation["requestBody"]["content"]["application/json"]["schema"]
             schema.check(description, described, body)
+        if name in ("leases.renew", "leases.release"):
+            body = {**body, "token": server.get("/v1/leases/job").json()["token"]}
         answer = server.call(method.upper(), fill(path, values) + QUERIES.get(name, ""), body,
                              headers_for(operation))
         try:
@@ -171,7 +200,8 @@ def test_every_query_parameter_is_known():
     for path, method, operation in operations():
         if operation["x-role"] == "none" or method != "get":
             continue
-        at = fill(path, {"sku": "tea", "account": "7", "order": ID[0], "name": "x"})
+        at = fill(path, {"sku": "tea", "account": "7", "order": ID[0], "name": "x", "hold": HOLD,
+                         "lease": "job"})
         queries = [entry for entry in operation["parameters"] if entry["in"] == "query"]
         for entry in queries:
             answer = server.get(f"{at}?{entry['name']}=%ff")
@@ -185,7 +215,8 @@ def test_nothing_else_is_served():
                  "/index.html", "/../etc/passwd", "//livez", "/v1/products/tea/stock/none"):
         expect(server.get(path).status, 404, path)
     for path, methods in description["paths"].items():
-        at = fill(path, {"sku": "tea", "account": "7", "order": ID[0], "name": "bad-field"})
+        at = fill(path, {"sku": "tea", "account": "7", "order": ID[0], "name": "bad-field", "hold": HOLD,
+                         "lease": "job"})
         for method in {"get", "put", "post", "delete", "patch"} - set(methods):
             answer = server.call(method.upper(), at)
             # A path with a variable may match another's literal path; then that one answers.
