@@ -76,9 +76,12 @@ static bool coupon_make_room(cellar *engine, struct coupon_room *room,
     }
     room->bytes = count * (sizeof *request->bought + sizeof *request->lines);
     room->allocated = memory_allocate(engine->memory, MEMORY_SCRATCH, room->bytes);
+    if (room->allocated == NULL) {
+        return false;
+    }
     request->lines = room->allocated;
     request->bought = (struct plan_bought *)(request->lines + count);
-    return room->allocated != NULL;
+    return true;
 }
 
 static cellar_status coupon_redeem(cellar *engine, const cellar_call *call, struct plan *plan,
