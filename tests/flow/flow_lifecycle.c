@@ -161,9 +161,15 @@ static void call_place(struct flow *flow) {
         number, lines, again ? old->line_count : 1 + below(flow, LIFECYCLE_LINES));
     for (uint32_t i = 0; i < request.line_count; i++) {
         const struct lifecycle_line *line = &old->lines[i];
-        lines[i] = again ? shop_line(lifecycle_sku(line->sku), 0, line->quantity, line->unit_price)
-                         : shop_line(lifecycle_sku((uint32_t)below(flow, LIFECYCLE_SKUS)), 0,
-                                     1 + (int64_t)below(flow, 7), (int64_t)below(flow, 90));
+        if (again) {
+            lines[i] = shop_line(lifecycle_sku(line->sku), 0, line->quantity, line->unit_price);
+            continue;
+        }
+        /* One after the other: compilers evaluate the arguments of a call in different orders. */
+        int64_t unit_price = (int64_t)below(flow, 90);
+        int64_t quantity = 1 + (int64_t)below(flow, 7);
+        uint32_t sku = (uint32_t)below(flow, LIFECYCLE_SKUS);
+        lines[i] = shop_line(lifecycle_sku(sku), 0, quantity, unit_price);
     }
     request.state = (cellar_order_state)(again ? (int)old->placed_as : (int)below(flow, 3));
     if (!again && one_in(flow, 10)) {

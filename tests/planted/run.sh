@@ -71,6 +71,15 @@ programs_of() {
     done
 }
 
+# The same for one bug: those of the layer it is planted in come first, being likely to notice it.
+programs_for() {
+    local layer=${1%%-*} programs
+    programs=$(programs_of "$2" "$3")
+    [ "$layer" != store ] || layer=engine
+    grep "_$layer" <<<"$programs"
+    grep -v "_$layer" <<<"$programs"
+}
+
 # Builds the program in the copy; a bug that does not build is no bug.
 build() {
     nice -n 10 make -C "$tree" --no-print-directory -j "$jobs" "$1" >"$tree/../build.log" 2>&1 ||
@@ -107,7 +116,7 @@ try() {
     for gate in ${gates:-$gates_default}; do
         variant=${gate%%:*}
         kind=${gate##*:}
-        for program in $(programs_of "$variant" "$kind"); do
+        for program in $(programs_for "$name" "$variant" "$kind"); do
             build "$program" || return 1
             if ! passes "$program" "$kind"; then
                 caught_by="$variant:$kind/$(basename "$program")"

@@ -311,9 +311,9 @@ static void test_older_config(void **unused) {
     cellar *store;
     (void)unused;
     shop_prepare(&shop);
-    cellar_config *older = calloc(1, offsetof(cellar_config, clock));
-    memcpy(older, &shop.config, offsetof(cellar_config, clock));
-    older->size = offsetof(cellar_config, clock);
+    shop.config.size = offsetof(cellar_config, clock);
+    cellar_config *older = calloc(1, shop.config.size);
+    memcpy(older, &shop.config, shop.config.size);
     assert_int_equal(engine_open(older, &shop.options, &store, NULL), CELLAR_OK);
     assert_int_equal(store->config.products_max, shop.config.products_max);
     assert_int_equal(cellar_close(store), CELLAR_OK);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "support/commit_gate.h"
 #include "support/shop.h"
 
 #include "base/clock.h"
@@ -255,6 +256,10 @@ static void test_too_large_for_the_ring(void **unused) {
 
 /* ---- A log that failed ---- */
 
+static void fail_writes(void *disk) {
+    memory_disk_fail_after(disk, MEMORY_PWRITE, 0, EIO, true);
+}
+
 static void test_failed_log(void **unused) {
     struct shop shop;
     cellar_call durable = {.durability = CELLAR_DURABLE};
@@ -268,8 +273,14 @@ static void test_failed_log(void **unused) {
     shop_order(&shop, 1, "a", 1, CELLAR_ORDER_PLACED);
     shop_settle(&shop);
     uint64_t good = shop_stock(&shop, "a", 0).version;
-    memory_disk_fail_after(shop.disk, MEMORY_PWRITE, 0, EIO, true);
+    /* From when the record has its place: sooner, the log might fail by a write of its own, and
+     * nothing would be committed. */
+    commit_gate_reset();
+    commit_gate_name(1);
+    commit_gate_call(1, "commit-publish", fail_writes, shop.disk);
     assert_int_equal(receive(&shop, &durable, &ticket, NULL), CELLAR_OUTCOME_UNKNOWN);
+    commit_gate_name(0);
+    commit_gate_remove();
     assert_int_equal(cellar_wait(shop.store, ticket.lsn, -1), CELLAR_OUTCOME_UNKNOWN);
     assert_int_equal(cellar_wait(shop.store, good, -1), CELLAR_OK);
     assert_int_equal(cellar_wait_listed(shop.store, ticket.lsn, -1), CELLAR_FAILED);
