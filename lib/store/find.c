@@ -3,6 +3,7 @@
 #include "store/store.h"
 
 #include "base/assert.h"
+#include "base/probe.h"
 
 #include <string.h>
 
@@ -61,11 +62,19 @@ uint32_t store_find_stock(struct store *store, const struct store_product *produ
 }
 
 int64_t store_available(const struct store *store, uint32_t stock) {
-    int64_t sellable =
-        commit_read(store->commit, store_stock_cell(stock, STORE_STOCK_SELLABLE)).value;
-    int64_t safety =
-        commit_read(store->commit, store_stock_cell(stock, STORE_STOCK_SAFETY_CELL)).value;
-    return store_stock_unblocked(sellable) + safety;
+    uint32_t cell = store_stock_cell(stock, STORE_STOCK_SELLABLE);
+    struct cell_content sellable = commit_read(store->commit, cell);
+    struct cell_content before;
+    int64_t safety;
+    /* Both as of one instant: whoever changes the safety stock changes the sellable cell with it.
+     * Another round means that somebody else has changed the stock. */
+    do {
+        before = sellable;
+        PROBE("stock-available", stock);
+        safety = commit_read(store->commit, store_stock_cell(stock, STORE_STOCK_SAFETY_CELL)).value;
+        sellable = commit_read(store->commit, cell);
+    } while (sellable.version != before.version);
+    return store_stock_unblocked(sellable.value) + safety;
 }
 
 struct store_account *store_find_account(struct store *store, uint64_t id) {

@@ -1,6 +1,7 @@
 #include "store/plan.h"
 
 #include "base/assert.h"
+#include "base/probe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,10 +73,10 @@ static bool plan_grow(struct plan *plan, void **array, const void *inline_array,
     return true;
 }
 
-/* The change that an earlier step makes to the cell. A step that is not the first is mostly short,
- * and so is what comes before the longest one. */
-static struct commit_change *plan_pending(const struct plan *plan, uint32_t cell) {
-    for (uint32_t i = 0; i < plan->step_first; i++) {
+/* Among the first `count` changes: that of the cell. */
+static struct commit_change *plan_change_of(const struct plan *plan, uint32_t cell,
+                                            uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
         if (plan->changes[i].cell == cell) {
             return &plan->changes[i];
         }
@@ -83,8 +84,18 @@ static struct commit_change *plan_pending(const struct plan *plan, uint32_t cell
     return NULL;
 }
 
+/* The change that an earlier step makes to the cell. A step that is not the first is mostly short,
+ * and so is what comes before the longest one. */
+static struct commit_change *plan_pending(const struct plan *plan, uint32_t cell) {
+    return plan_change_of(plan, cell, plan->step_first);
+}
+
 bool plan_is_pending(const struct plan *plan, uint32_t cell) {
     return plan_pending(plan, cell) != NULL;
+}
+
+bool plan_is_changed(const struct plan *plan, uint32_t cell) {
+    return plan_change_of(plan, cell, plan->change_count) != NULL;
 }
 
 struct cell_content plan_read(struct plan *plan, uint32_t cell) {
@@ -476,5 +487,6 @@ enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerp
         return PLAN_WAIT;
     }
     *slot_out = order->slot;
+    PROBE("document-absent", order->slot);
     return plan_write(plan, cell, content, state) ? PLAN_COMMIT : PLAN_NO_MEMORY;
 }

@@ -103,6 +103,8 @@ void plan_sort(struct plan *plan);
 
 /* Is the cell to be changed by an earlier step of this plan? */
 bool plan_is_pending(const struct plan *plan, uint32_t cell);
+/* Is it changed by this plan, by whichever step? */
+bool plan_is_changed(const struct plan *plan, uint32_t cell);
 
 /* Whether a refusal may be told. A plan whose document was to be made, or to make a step, says
  * nothing when the document has changed since: perhaps the same request, in flight twice, has just

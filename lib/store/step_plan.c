@@ -2,6 +2,8 @@
 #include "store/plan_coupon.h"
 #include "store/step.h"
 
+#include "base/probe.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -274,8 +276,10 @@ static enum plan_result step_check_covered(struct step_plan *made, uint32_t sour
     if (uncovered >= 0 && pieces <= left - uncovered) {
         return PLAN_COMMIT;
     }
-    /* A refusal is not checked by a commit: has a stock changed while its queue was looked at? */
-    if (uncovered < 0 || !plan_changes_stand(plan, STORE_CELLS_STOCK, STORE_CELLS_STOCK)) {
+    /* A refusal is not checked by a commit: has a stock changed while its queue was looked at? It
+     * has, too, when it is not guarded, for then nothing was missing of it. */
+    if (uncovered < 0 || !plan_is_changed(plan, cell) ||
+        !plan_changes_stand(plan, STORE_CELLS_STOCK, STORE_CELLS_STOCK)) {
         plan->wait_lsn = 0;
         return PLAN_WAIT;
     }
@@ -292,6 +296,7 @@ static enum plan_result step_check_leaving(struct step_plan *made) {
     for (uint32_t i = 0; result == PLAN_COMMIT && i < made->plan->line_count; i++) {
         result = step_guard_stock(made, made->plan->lines[i].stock);
     }
+    PROBE("step-guarded", made->order->slot);
     while (result == PLAN_COMMIT && content_walk_line(&walk, &line)) {
         struct content_walk open = walk;
         uint32_t stock;

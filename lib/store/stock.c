@@ -2,6 +2,7 @@
 #include "store/plan.h"
 
 #include "base/assert.h"
+#include "base/probe.h"
 
 #include <string.h>
 
@@ -23,6 +24,7 @@ static struct stock_view stock_view(struct plan *plan, uint32_t slot) {
      * Another round means that the safety stock was changed meanwhile; sales do not disturb. */
     do {
         before = safety;
+        PROBE("stock-cells", slot);
         view.sellable = plan_read(plan, store_stock_cell(slot, STORE_STOCK_SELLABLE));
         safety = plan_read(plan, safety_cell);
     } while (safety.version != before.version);

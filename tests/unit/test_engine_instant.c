@@ -1,0 +1,193 @@
+/* Does a call answer as of one instant when somebody else commits between two of its looks at the
+ * store? Each test stops the call at the one point where it matters. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/commit_gate.h"
+#include "support/orders.h"
+
+#include <pthread.h>
+
+#define CALLER 1
+
+/* What another thread does, once, while the caller stands at the point. */
+struct rival {
+    struct shop *shop;
+    void (*act)(struct shop *shop);
+    bool done;
+};
+
+static void *rival_run(void *context) {
+    struct rival *rival = context;
+    rival->act(rival->shop);
+    return NULL;
+}
+
+static void rival_let(void *context) {
+    struct rival *rival = context;
+    pthread_t thread;
+    if (rival->done) {
+        return;
+    }
+    rival->done = true;
+    assert_int_equal(pthread_create(&thread, NULL, rival_run, rival), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void rival_await(struct rival *rival, struct shop *shop, const char *point,
+                        void (*act)(struct shop *shop)) {
+    *rival = (struct rival){.shop = shop, .act = act};
+    commit_gate_reset();
+    commit_gate_name(CALLER);
+    commit_gate_call(CALLER, point, rival_let, rival);
+}
+
+static void rival_has_come(const struct rival *rival) {
+    commit_gate_name(0);
+    commit_gate_remove();
+    assert_true(rival->done);
+}
+
+/* ---- The same order twice ---- */
+
+static void place_first(struct shop *shop) {
+    (void)shop_order(shop, 1, "a", 1, CELLAR_ORDER_PAID);
+}
+
+/* The last unit went to the same order, sent twice: it is not out of stock, it is placed. */
+static void test_refused_by_itself(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    shop_goods(shop, "a", 1);
+    rival_await(&rival, shop, "document-absent", place_first);
+    cellar_ticket ticket = shop_order(shop, 1, "a", 1, CELLAR_ORDER_PAID);
+    rival_has_come(&rival);
+    assert_true(ticket.repeated);
+    assert_int_equal(ticket.lsn, shop_order_get(shop, 1).placed_lsn);
+    assert_int_equal(shop_available(shop, "a", 0), 0);
+}
+
+/* ---- Sellable and safety stock ---- */
+
+static void protect_eight(struct shop *shop) {
+    orders_safety(shop, "a", 8);
+}
+
+static void check_protected(struct shop *shop, int64_t available) {
+    cellar_stock stock = shop_stock(shop, "a", 0);
+    assert_int_equal(stock.available, available);
+    assert_int_equal(stock.safety, 8);
+}
+
+/* All ten are available before and after the safety stock is set. */
+static void test_adjusted_while_the_safety_stock_grows(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    cellar_line line = shop_line("a", 0, -5, 0);
+    cellar_stock_change change = {.lines = &line, .line_count = 1};
+    shop_goods(shop, "a", 10);
+    rival_await(&rival, shop, "stock-cells", protect_eight);
+    assert_int_equal(cellar_stock_adjust(shop->store, NULL, &change, NULL, NULL), CELLAR_OK);
+    rival_has_come(&rival);
+    check_protected(shop, 5);
+}
+
+static void test_counted_while_the_safety_stock_grows(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    cellar_line line = shop_line("a", 0, 9, 0);
+    cellar_ticket ticket;
+    shop_goods(shop, "a", 10);
+    rival_await(&rival, shop, "stock-cells", protect_eight);
+    assert_int_equal(
+        cellar_stock_count(shop->store, NULL, &line, CELLAR_VERSION_ANY, &ticket, NULL), CELLAR_OK);
+    rival_has_come(&rival);
+    assert_int_equal(ticket.remaining, 9);
+    check_protected(shop, 9);
+}
+
+static void lower_limit(struct shop *shop) {
+    orders_safety(shop, "a", -10);
+}
+
+/* Five of five units are missing before and after the limit changes. */
+static void test_read_while_the_limit_changes(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    shop_product(shop, "a");
+    orders_safety(shop, "a", -20);
+    (void)shop_order(shop, 1, "a", 5, CELLAR_ORDER_PAID);
+    shop_settle(shop);
+    rival_await(&rival, shop, "stock-available", lower_limit);
+    assert_int_equal(orders_line(shop, 1, 0).uncovered, 5);
+    rival_has_come(&rival);
+}
+
+/* ---- Leaving ---- */
+
+static void sell_five_more(struct shop *shop) {
+    (void)shop_order(shop, 2, "a", 5, CELLAR_ORDER_PAID);
+}
+
+/* The first order's units are here, and stay its own when others are sold that are not: it may have
+ * to wait until the log tells who came first, but is not refused. */
+static void test_leaving_while_others_are_sold_ahead(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    cellar_call at_once = {.wait_ms = -1};
+    cellar_order_change change = orders_change(CELLAR_EVENT_FULFIL, 1, 0, NULL, 0);
+    shop_goods(shop, "a", 5);
+    orders_safety(shop, "a", -20);
+    (void)shop_order(shop, 1, "a", 5, CELLAR_ORDER_PAID);
+    shop_settle(shop);
+    memory_disk_hold_writes(shop->disk, true);
+    rival_await(&rival, shop, "step-guarded", sell_five_more);
+    cellar_status status = cellar_order_step(shop->store, &at_once, &change, NULL, NULL);
+    memory_disk_hold_writes(shop->disk, false);
+    rival_has_come(&rival);
+    assert_int_equal(status, CELLAR_BUSY);
+    assert_int_equal(shop_available(shop, "a", 0), -5);
+    shop_settle(shop);
+    orders_whole(shop, CELLAR_EVENT_FULFIL, 1);
+    cellar_refusal refusal;
+    assert_int_equal(orders_try_whole(shop, CELLAR_EVENT_FULFIL, 2, &refusal), CELLAR_OUT_OF_STOCK);
+}
+
+/* ---- Balance and floor ---- */
+
+static void lend_hundred(struct shop *shop) {
+    assert_int_equal(
+        cellar_account_set_floor(shop->store, NULL, 1, -100, CELLAR_VERSION_ANY, NULL, NULL),
+        CELLAR_OK);
+}
+
+/* There is room for ten before and after the floor changes. */
+static void test_credited_while_the_floor_falls(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    cellar_ticket ticket;
+    shop_account(shop, 1, 0, CELLAR_AMOUNT_MAX - 10);
+    rival_await(&rival, shop, "account-cells", lend_hundred);
+    assert_int_equal(
+        cellar_account_credit(shop->store, NULL, (cellar_id){0, 0}, 1, 10, &ticket, NULL),
+        CELLAR_OK);
+    rival_has_come(&rival);
+    assert_int_equal(ticket.remaining, CELLAR_AMOUNT_MAX);
+    assert_int_equal(shop_balance(shop, 1), CELLAR_AMOUNT_MAX);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SHOP_TEST(test_refused_by_itself),
+        SHOP_TEST(test_adjusted_while_the_safety_stock_grows),
+        SHOP_TEST(test_counted_while_the_safety_stock_grows),
+        SHOP_TEST(test_read_while_the_limit_changes),
+        SHOP_TEST(test_leaving_while_others_are_sold_ahead),
+        SHOP_TEST(test_credited_while_the_floor_falls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
