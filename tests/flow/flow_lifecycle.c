@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define ROUNDS 24
+#define ROUNDS_MORE 10 /* times as many at most, until all was met */
 #define CALLS 600
 /* Models as they were after each of the latest changes, for a power cut in the middle of them. */
 #define PASTS 16
@@ -412,6 +413,33 @@ static void call_any(struct flow *flow) {
     }
 }
 
+/* Every answer that is worth asking for. */
+static const struct answer_wanted {
+    int event;
+    cellar_status status;
+} answers_wanted[] = {
+    {0, CELLAR_OK},        {0, CELLAR_OUT_OF_STOCK},       {0, CELLAR_ID_REUSED},
+    {0, CELLAR_NOT_FOUND}, {0, CELLAR_INSUFFICIENT_FUNDS}, {0, CELLAR_HOLD_EXPIRED},
+    {1, CELLAR_OK},        {1, CELLAR_ILLEGAL_STEP},       {1, CELLAR_HOLD_EXPIRED},
+    {1, CELLAR_NOT_FOUND}, {1, CELLAR_INSUFFICIENT_FUNDS}, {1, CELLAR_NOTHING_LEFT},
+    {2, CELLAR_OK},        {2, CELLAR_OUT_OF_STOCK},       {2, CELLAR_NOTHING_LEFT},
+    {3, CELLAR_OK},        {3, CELLAR_ID_REUSED},          {3, CELLAR_NOTHING_LEFT},
+    {4, CELLAR_OK},        {4, CELLAR_NOTHING_LEFT},       {4, CELLAR_ILLEGAL_STEP},
+    {5, CELLAR_OK},        {5, CELLAR_ILLEGAL_STEP},       {5, CELLAR_HOLD_EXPIRED},
+    {3, OTHER_STATUS},     {3, CELLAR_INSUFFICIENT_FUNDS}, {4, CELLAR_INSUFFICIENT_FUNDS},
+    {1, OTHER_STATUS},
+};
+
+/* The first that was not given; NULL: all were. */
+static const struct answer_wanted *answer_missing(void) {
+    for (size_t i = 0; i < sizeof answers_wanted / sizeof *answers_wanted; i++) {
+        if (counts[answers_wanted[i].event][answers_wanted[i].status] == 0) {
+            return &answers_wanted[i];
+        }
+    }
+    return NULL;
+}
+
 static void test_lives_of_orders(void **unused) {
     static struct flow flow;
     const char *stress = getenv("STRESS");
@@ -420,7 +448,10 @@ static void test_lives_of_orders(void **unused) {
     flow.random.state = seed;
     flow.pasts = calloc(PASTS, sizeof *flow.pasts);
     assert_non_null(flow.pasts);
-    for (uint64_t round = 0; round < rounds; round++) {
+    /* What a power cut takes back depends on the log's threads, so that a rare answer may need more
+     * rounds. */
+    for (uint64_t round = 0;
+         round < rounds || (answer_missing() != NULL && round < rounds * ROUNDS_MORE); round++) {
         flow.expires = round % 2 == 0;
         begin(&flow);
         stop_expiry(&flow);
@@ -441,29 +472,11 @@ static void test_lives_of_orders(void **unused) {
                   flow.made, openings, lost_changes, expired);
 }
 
-/* Every answer that is worth asking for was given. */
 static void test_all_was_met(void **unused) {
-    static const struct {
-        int event;
-        cellar_status status;
-    } rows[] = {
-        {0, CELLAR_OK},        {0, CELLAR_OUT_OF_STOCK},       {0, CELLAR_ID_REUSED},
-        {0, CELLAR_NOT_FOUND}, {0, CELLAR_INSUFFICIENT_FUNDS}, {0, CELLAR_HOLD_EXPIRED},
-        {1, CELLAR_OK},        {1, CELLAR_ILLEGAL_STEP},       {1, CELLAR_HOLD_EXPIRED},
-        {1, CELLAR_NOT_FOUND}, {1, CELLAR_INSUFFICIENT_FUNDS}, {1, CELLAR_NOTHING_LEFT},
-        {2, CELLAR_OK},        {2, CELLAR_OUT_OF_STOCK},       {2, CELLAR_NOTHING_LEFT},
-        {3, CELLAR_OK},        {3, CELLAR_ID_REUSED},          {3, CELLAR_NOTHING_LEFT},
-        {4, CELLAR_OK},        {4, CELLAR_NOTHING_LEFT},       {4, CELLAR_ILLEGAL_STEP},
-        {5, CELLAR_OK},        {5, CELLAR_ILLEGAL_STEP},       {5, CELLAR_HOLD_EXPIRED},
-        {3, OTHER_STATUS},     {3, CELLAR_INSUFFICIENT_FUNDS}, {4, CELLAR_INSUFFICIENT_FUNDS},
-        {1, OTHER_STATUS},
-    };
+    const struct answer_wanted *missing = answer_missing();
     (void)unused;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (counts[rows[i].event][rows[i].status] == 0) {
-            fail_msg("event %d never answered %s", rows[i].event,
-                     cellar_status_name(rows[i].status));
-        }
+    if (missing != NULL) {
+        fail_msg("event %d never answered %s", missing->event, cellar_status_name(missing->status));
     }
     assert_true(lost_changes > 0);
     assert_true(expired > 0);
