@@ -6,33 +6,41 @@
 #include "base/futex.h"
 #include "base/probe.h"
 
+/* Does what the owner has not done yet; the state word then. Only this may meet other records, so
+ * only this needs a section: the one at `lsn` stays until the caller lets `written` pass it. */
+static uint64_t decide_finish(struct commit *commit, uint64_t lsn) {
+    commit_enter();
+    uint64_t word = ATOMIC_LOAD(ring_state(commit, lsn), acquire);
+    if (ring_state_kind(word) == COMMIT_OPEN) {
+        ATOMIC_ADD(&commit->helped, 1, relaxed);
+        resolve_record(commit, lsn);
+        word = ATOMIC_LOAD(ring_state(commit, lsn), acquire);
+    } else {
+        resolve_finish(commit, lsn);
+    }
+    commit_leave();
+    return word;
+}
+
 enum commit_decision commit_decide(struct commit *commit, uint64_t lsn,
                                    const struct record_header **record_out, uint64_t *space_out) {
     /* Acquire: pairs with the reservation. */
     if (lsn == ATOMIC_LOAD(&commit->reserved.lsn, acquire)) {
         return COMMIT_NOTHING;
     }
-    commit_enter();
     /* Acquire: pairs with the owner's publishing; the record's bytes come with it. */
     uint64_t word = ATOMIC_LOAD(ring_state(commit, lsn), acquire);
     if (ring_state_lsn(word) != lsn) {
-        commit_leave();
         return COMMIT_UNPUBLISHED;
     }
     ASSERT(ring_state_kind(word) != COMMIT_DEAD);
-    if (ring_state_kind(word) == COMMIT_OPEN) {
-        ATOMIC_ADD(&commit->helped, 1, relaxed);
-        resolve_record(commit, lsn);
-        word = ATOMIC_LOAD(ring_state(commit, lsn), acquire);
-    } else if ((word & COMMIT_FINISHED) == 0) {
-        resolve_finish(commit, lsn);
+    if ((word & COMMIT_FINISHED) == 0) {
+        word = decide_finish(commit, lsn);
     }
     const struct record_header *record = ring_record(commit, lsn);
     *space_out = record_space(record->bytes);
     *record_out = record;
-    enum commit_state kind = ring_state_kind(word);
-    commit_leave();
-    return kind == COMMIT_COMMITTED ? COMMIT_TAKE : COMMIT_PAD;
+    return ring_state_kind(word) == COMMIT_COMMITTED ? COMMIT_TAKE : COMMIT_PAD;
 }
 
 uint64_t commit_pass_over(struct commit *commit, uint64_t lsn) {
