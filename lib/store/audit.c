@@ -128,7 +128,8 @@ static void audit_orders(struct audit *audit) {
     }
     const cellar_totals *totals = &audit->out->totals;
     for (uint32_t i = 1; i < STORE_STATE_COUNT; i++) {
-        uint64_t counted = totals->orders[i == STORE_STATE_OTHER ? 0 : i];
+        uint32_t at = i == STORE_STATE_OTHER ? 0 : i;
+        uint64_t counted = totals->orders[at] - totals->retired[at];
         if (states[i] != counted || index_count(audit->store->orders_by_state[i]) != counted) {
             audit_violation(audit, "orders in state %u: %llu cells, %llu counted, %llu listed", i,
                             (unsigned long long)states[i], (unsigned long long)counted,

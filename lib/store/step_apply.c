@@ -217,5 +217,8 @@ enum store_apply_result step_apply(struct store *store, const struct store_part 
     order_apply_money(store, payload->account, payload_step_payee(payload),
                       payload->event == CELLAR_EVENT_PAY ? payload->amount : -payload->amount);
     step_apply_state(store, order, key, payload, detail);
+    if (store_state_is_closed(payload->to)) {
+        closed_add(store, order);
+    }
     return STORE_APPLIED;
 }

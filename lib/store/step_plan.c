@@ -160,8 +160,12 @@ static enum plan_result step_find_content(struct step_plan *made) {
                    ? plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE)
                    : PLAN_WAIT;
     }
+    /* Another order may have come by this id since, and even by the slot. */
+    uint64_t placed_lsn = ATOMIC_LOAD(&made->order->placed_lsn, relaxed);
     const struct payload_document *document =
-        part_find_order(made->request->placed, made->order->slot, &parts);
+        made->request->placed->lsn != placed_lsn
+            ? NULL
+            : part_find_order(made->request->placed, made->order->slot, &parts);
     if (document == NULL) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
     }
