@@ -23,7 +23,8 @@ static struct store *store;
 static uint64_t next_lsn;
 
 static int set_up(void **unused) {
-    const struct store_limits limits = {LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}};
+    const struct store_limits limits = {
+        LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}, 0};
     struct commit_config config = {.ring_bytes = COMMIT_RING_BYTES_MIN, .followed = true};
     (void)unused;
     memory = memory_create();
@@ -284,6 +285,9 @@ static void test_short_records(void **unused) {
         {STORE_ACCOUNT_FLOOR, 0, 2, false},
         {STORE_RETIRE, 0, 1, true},
         {STORE_RETIRE, 0, 0, false},
+        {STORE_RETIRE, 0, 2, false},
+        {STORE_RETIRE, sizeof(struct payload_retire), 1, true},
+        {STORE_RETIRE, sizeof(struct payload_retire) - 8, 1, false},
         {STORE_COMPOSED, 0, 1, false},
         {STORE_COMPOSED, sizeof(struct payload_composed), 1, false},
         {STORE_COMPOSED | STORE_KIND_NOTED, sizeof(struct payload_composed), 1, false},
