@@ -154,8 +154,8 @@ static void order_apply_queue(struct store *store, const struct store_part *part
         int64_t safety = store->stocks[source.stock].safety;
         bool waits = update != NULL && store_stock_unblocked(update->new_value) + safety < 0;
         if (waits || content->hold_until_ms != 0) {
-            detail->queued =
-                queue_add(store, document->slot, i, source.stock, source.quantity, detail->queued);
+            detail->queued = queue_add(store, document->slot, i, source.stock, source.quantity,
+                                       waits, detail->queued);
         }
     }
 }
