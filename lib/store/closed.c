@@ -1,9 +1,10 @@
 /* Retiring closed documents: they are listed by when something last happened to them; whoever has
  * been closed for long enough is retired by a commit of his own, after which his id is unknown. His
  * records stay in the log. */
-#include "store/store.h"
+#include "store/closed.h"
 
 #include "base/assert.h"
+#include "store/store.h"
 
 /* ---- The list ---- */
 

@@ -296,9 +296,13 @@ static void await_expired(struct flow *flow) {
     lifecycle_expire(&flow->now);
     expired += flow->now.totals.orders[CELLAR_ORDER_EXPIRED] - before;
     for (uint32_t i = 1; i <= flow->now.order_count; i++) {
-        const struct lifecycle_order *order = &flow->now.orders[i];
+        struct lifecycle_order *order = &flow->now.orders[i];
         if (order->state == CELLAR_ORDER_EXPIRED && order->version == 0) {
             orders_await(&flow->shop, i, CELLAR_ORDER_EXPIRED);
+            if (flow->forgets) {
+                /* Later it may be gone; it is made durable before anything else happens. */
+                order->version = shop_order_get(&flow->shop, i).version;
+            }
         }
     }
 }
