@@ -105,6 +105,7 @@ static cellar_status past_begin(struct past *past) {
     order->customer = document->customer;
     order->account = placed_as == CELLAR_ORDER_PLACED ? 0 : document->account;
     order->total = is_return ? -document->total : document->total;
+    order->payee = past->content.payee;
     order->cursor = past->placed->lsn + parts.next.ordinal;
     order->line_count = document->line_count;
     order_copy_reference(order, past->content.reference, past->content.reference_bytes);
