@@ -352,25 +352,6 @@ static bool keep_some(void *context, uint64_t item) {
     return random_below(context, 2) == 0;
 }
 
-/* Until nothing that is in the store is overdue, whatever that is. */
-static void await_none_overdue(struct flow *flow) {
-    static cellar_order page[LIFECYCLE_ORDERS];
-    const cellar_order_query query = {.state = CELLAR_ORDER_PLACED};
-    size_t overdue = 1;
-    for (int tries = 0; tries < 5000 && overdue != 0; tries++) {
-        size_t count = 0;
-        overdue = 0;
-        assert_int_equal(
-            cellar_order_list(flow->shop.store, &query, page, LIFECYCLE_ORDERS, &count, NULL, 0),
-            CELLAR_OK);
-        for (size_t i = 0; i < count; i++) {
-            overdue += page[i].hold_until_ns != 0 && page[i].hold_until_ns <= flow->now.now_ns;
-        }
-        clock_sleep_ns(overdue == 0 ? 0 : ORDERS_MS);
-    }
-    assert_int_equal(overdue, 0);
-}
-
 /* The power is cut while the latest changes are on their way: what must be there is what all of
  * them left, or all but the last ones, as long as those were not known to be durable. */
 static void cut_power(struct flow *flow) {
@@ -384,7 +365,7 @@ static void cut_power(struct flow *flow) {
     shop->disk = cut;
     shop->options.io = memory_disk_io(cut);
     shop_open(shop);
-    await_none_overdue(flow);
+    orders_await_none_overdue(shop);
     await_retired(flow);
     shop_settle(shop);
     int64_t now_ns = flow->now.now_ns;

@@ -25,6 +25,7 @@ static void open_shop(struct shop *shop) {
     shop_goods(shop, "a", 1000000);
     shop_goods(shop, "b", 1000);
     shop_account(shop, 1, 0, 100000);
+    shop_account(shop, 2, 0, 100000);
 }
 
 static uint64_t retired_in_all(struct shop *shop) {
@@ -187,6 +188,7 @@ static void test_as_it_stood_after_each_step(void **unused) {
     cellar_line ordered[] = {shop_line("a", 0, 3, 10), shop_line("b", 0, 2, 7)};
     cellar_order_request request = shop_order_request(1, ordered, 2);
     request.customer = 4;
+    request.payee = 2;
     request.reference = "ref";
     request.hold_until_ns = orders_deadline(&shop, 500);
     cellar_order_change changes[] = {
