@@ -332,6 +332,33 @@ static void test_pages_go_on_while_orders_leave(void **unused) {
     shop_finish(&shop);
 }
 
+/* Whatever memory fails behind a read of the log, it says so; and behind a retirement, it is done
+ * later. */
+static void test_no_memory(void **unused) {
+    struct shop shop;
+    cellar_order order;
+    (void)unused;
+    open_shop(&shop);
+    uint64_t lsn = place(&shop, 1, 1, CELLAR_ORDER_FULFILLED).lsn;
+    shop_settle(&shop);
+    cellar_status status = CELLAR_OUT_OF_MEMORY;
+    int64_t failed = 0;
+    for (; status != CELLAR_OK; failed++) {
+        memory_fail_after(shop.store->memory, failed, 0);
+        status = cellar_order_at(shop.store, shop_id(1), lsn, &order, NULL, 0);
+        memory_fail_after(shop.store->memory, -1, 0);
+        assert_true(status == CELLAR_OK || status == CELLAR_OUT_OF_MEMORY);
+    }
+    assert_true(failed > 3);
+    memory_fail_after(shop.store->memory, 0, 1);
+    orders_pass(&shop, REMEMBERED_MS);
+    give_it_time();
+    assert_int_equal(get(&shop, 1), CELLAR_NOT_FOUND);
+    memory_fail_after(shop.store->memory, -1, 0);
+    await_retired(&shop, 1);
+    shop_finish(&shop);
+}
+
 /* ---- Memory ---- */
 
 static int64_t memory_of_all(struct shop *shop) {
@@ -453,6 +480,7 @@ int main(void) {
         cmocka_unit_test(test_as_it_stood_after_each_step),
         cmocka_unit_test(test_what_is_not_there),
         cmocka_unit_test(test_pages_go_on_while_orders_leave),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_memory_stays_flat),
         cmocka_unit_test(test_as_many_customers_as_configured),
         cmocka_unit_test(test_overdue_when_opened),
