@@ -88,6 +88,8 @@ extern "C" {
 #define CELLAR_STOCKS_MAX ((1u << 26) - 1)
 #define CELLAR_ACCOUNTS_MAX ((1u << 26) - 1)
 #define CELLAR_ORDERS_MAX (1u << 27)
+#define CELLAR_CUSTOMERS_MAX (1u << 27)
+#define CELLAR_REMEMBER_NS_MAX INT64_C(3155760000000000000) /* 100 years */
 #define CELLAR_CATEGORIES_MAX 65535
 #define CELLAR_CODE_BYTES_MAX 64
 #define CELLAR_CAMPAIGNS_MAX ((1u << 22) - 1)
@@ -203,8 +205,8 @@ typedef struct cellar_config {
     uint32_t stocks_max;   /* pairs of product and location, at least products_max [2,097,152, or
                               products_max if that is more] */
     uint32_t accounts_max; /* [16,777,216] */
-    uint32_t orders_max;   /* orders, returns, and stock changes and transfers that have an id
-                              [16,777,216] */
+    uint32_t orders_max;   /* orders, returns, and whatever else has an id, at a time: see
+                              remember_closed_ns [16,777,216] */
     cellar_durability durability;    /* [CELLAR_DURABLE] */
     int64_t (*clock)(void *context); /* wall clock in nanoseconds since the epoch [the system's];
                                         must be thread-safe */
@@ -221,6 +223,19 @@ typedef struct cellar_config {
     uint32_t grants_max;    /* coupons claimed, of all campaigns together [16,777,216] */
     uint32_t codes_max;     /* [1,048,576] */
     uint32_t leases_max;    /* names of leases, ever [65,536] */
+    uint32_t customers_max; /* customers with an order or return, ever [16,777,216, or orders_max if
+                               that is more] */
+    /* How long an order, or anything else that has an id, is remembered after the last thing that
+     * happened to it, once it is closed: an order that is cancelled, expired or fulfilled, a
+     * return, a hold of money that was posted, voided or has expired, and at once a step, stock
+     * change, transfer, claim, redemption or transaction with an id. Then it leaves memory (is
+     * retired), by a commit of the store's own, within about a second. From then on its id is
+     * unknown: reads, and steps of the order, answer NOT_FOUND, the same request again is a new
+     * one. Its records stay in the log: see cellar_order_at() and the list of a customer. May
+     * differ from one opening to the next; what is overdue then is retired after opening. Longer
+     * than any client tries again, and than goods may come back by line. Up to
+     * CELLAR_REMEMBER_NS_MAX [0: for ever] */
+    int64_t remember_closed_ns;
 } cellar_config;
 
 /* Says what went wrong where, for a person. */
@@ -831,6 +846,9 @@ typedef struct cellar_order {
     int64_t cancelled_value; /* part of the total that was cancelled or has expired */
     int64_t returned_value;  /* part of the total that has come back */
     int64_t hold_until_ns;   /* while it is placed; 0: without end */
+    uint64_t cursor;         /* for cellar_order_query */
+    uint64_t retired_lsn;    /* 0: it is in memory; else it was read from the log, as it stood when
+                                this commit retired it */
     uint32_t line_count;
     char reference[CELLAR_REFERENCE_BYTES_MAX + 1];
 } cellar_order;
@@ -932,12 +950,29 @@ typedef struct cellar_order_query {
     uint64_t customer; /* not 0: the orders and returns of this customer, whatever their state */
     cellar_order_state state; /* used when customer is 0 */
     cellar_id before; /* {0, 0}: from the newest on; else: older than the order with this id */
+    /* The `cursor` of that order: the list goes on behind it even if it has been retired since. 0:
+     * not known. */
+    uint64_t cursor;
 } cellar_order_query;
+
+/* The order as it stood after the commit at `lsn`, which placed it, or returned, or was a step of
+ * it (a ticket, or cellar_order.version). Read from the log: it does not matter what has become of
+ * the order since, or whether its id is still remembered. version is then `lsn`; uncovered of the
+ * lines is 0. Costs two reads of the log for each step up to then. NOT_FOUND: this commit did
+ * nothing to such an order; IO_ERROR, CORRUPT. */
+CELLAR_API cellar_status cellar_order_at(cellar *store, cellar_id id, uint64_t lsn,
+                                         cellar_order *order_out, cellar_order_line *lines_out,
+                                         size_t capacity);
 
 /* A page, newest placed first, up to `capacity` (1 to 1000). When lines_out is not NULL it takes
  * the lines of all orders of the page one after the other, up to lines_capacity; the page ends
- * before the first order (but the very first) whose lines do not fit. NOT_FOUND: `before` is no
- * order here. IO_ERROR, CORRUPT. */
+ * before the first order (but the very first) whose lines do not fit.
+ *
+ * The list of a state has orders that are in memory. That of a customer goes on with those that
+ * have left it, the one that was retired last first, read from the log (some reads each); one that
+ * is retired while pages are read may come a second time then. NOT_FOUND: `before` is no order
+ * here, and no cursor is given; INVALID_ARGUMENT: the cursor is none of this list. IO_ERROR,
+ * CORRUPT. */
 CELLAR_API cellar_status cellar_order_list(cellar *store, const cellar_order_query *query,
                                            cellar_order *page_out, size_t capacity,
                                            size_t *count_out, cellar_order_line *lines_out,
@@ -1285,9 +1320,9 @@ typedef struct cellar_totals {
     uint64_t products;
     uint64_t stocks; /* pairs of product and location */
     uint64_t accounts;
-    uint64_t customers;   /* with at least one order or return */
-    uint64_t orders[7];   /* by cellar_order_state, now; [0] counts other documents that have an id:
-                             stock changes, transfers, steps, transactions */
+    uint64_t customers; /* with at least one order or return */
+    uint64_t orders[7]; /* by cellar_order_state, retired ones included; [0] counts other documents
+                           that have an id: stock changes, transfers, steps, transactions */
     uint64_t order_lines; /* of all orders ever placed, cancelled ones included */
     uint64_t return_lines;
     int64_t units_ordered; /* without those that were cancelled or have expired */
@@ -1318,7 +1353,8 @@ typedef struct cellar_totals {
     uint64_t account_holds;
     int64_t held;
     int64_t unsettled;
-    uint64_t leases; /* names */
+    uint64_t leases;     /* names */
+    uint64_t retired[7]; /* of `orders`: those that have left memory (remember_closed_ns) */
 } cellar_totals;
 
 typedef struct cellar_audit {

@@ -55,12 +55,16 @@ static cellar_status expiry_result(cellar_status status) {
 
 /* OK: it is not held any more, by this call or before it. */
 static cellar_status expiry_expire(cellar *engine, uint32_t slot) {
+    cellar_id id = {0, 0};
     commit_enter();
     int64_t value = commit_read(engine->commit, store_order_cell(slot)).value;
-    cellar_id id = engine->store->orders[slot].id;
-    commit_leave();
     int64_t deadline_ms = store_document_deadline_ms(value);
     uint32_t state = store_document_state(value);
+    if (state == CELLAR_ORDER_PLACED) {
+        /* Else the slot may be free by now, or being taken. */
+        id = engine->store->orders[slot].id;
+    }
+    commit_leave();
     if (deadline_ms == 0 || deadline_ms > expiry_now_ms(engine)) {
         return CELLAR_OK;
     }

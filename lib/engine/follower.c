@@ -1,6 +1,7 @@
 /* The follower: the one thread that applies decided records to derived state, in LSN order; also
- * sweeps, and runs audits between two records. It never waits for disk. A follower that lags holds
- * up the reuse of the ring, and so the committers (never the other way). */
+ * sweeps, retires what is closed, and runs audits between two records. It never waits for disk. A
+ * follower that lags holds up the reuse of the ring, and so the committers (never the other way).
+ */
 #include "engine/engine.h"
 
 #include "base/assert.h"
@@ -14,6 +15,10 @@
 /* Records taken at once, and how many times so before `projected` is published. */
 #define FOLLOWER_BATCH 16
 #define FOLLOWER_BATCHES 16
+/* Closed documents retired in a round, and beside them as many as records were applied in it: what
+ * is due keeps up with what is made, and a store that is opened after years does not hold up sales.
+ */
+#define FOLLOWER_RETIRE_MIN 512
 /* Records between the second hint and the applying. */
 #define FOLLOWER_AHEAD 3
 
@@ -53,7 +58,7 @@ static bool follower_apply(cellar *engine, const struct record_header *record) {
 
 /* Takes up to FOLLOWER_BATCH records from `*lsn_in_out` on, asks for the memory that each needs,
  * then applies them and moves on. False when it had to give up. */
-static bool follower_batch(cellar *engine, uint64_t *lsn_in_out, uint64_t end) {
+static bool follower_batch(cellar *engine, uint64_t *lsn_in_out, uint64_t end, uint32_t *applied) {
     const struct record_header *records[FOLLOWER_BATCH];
     uint64_t lsn = *lsn_in_out;
     uint32_t count = 0;
@@ -74,6 +79,7 @@ static bool follower_batch(cellar *engine, uint64_t *lsn_in_out, uint64_t end) {
         }
     }
     *lsn_in_out = lsn;
+    *applied += count;
     return true;
 }
 
@@ -99,9 +105,10 @@ static void *follower_run(void *argument) {
         bool stopping = ATOMIC_LOAD(&engine->follower_stopping, acquire) != 0;
         /* Written, not decided: what the writer only pads over is settled by then. */
         uint64_t end = ATOMIC_LOAD(&commit->written.lsn, acquire);
+        uint32_t applied = 0;
         while (lsn < end) {
             for (uint32_t i = 0; i < FOLLOWER_BATCHES && lsn < end; i++) {
-                if (!follower_batch(engine, &lsn, end)) {
+                if (!follower_batch(engine, &lsn, end, &applied)) {
                     return NULL;
                 }
             }
@@ -112,6 +119,7 @@ static void *follower_run(void *argument) {
             return NULL;
         }
         store_sweep(engine->store, engine_now(engine));
+        closed_retire(engine->store, engine_now(engine), FOLLOWER_RETIRE_MIN + applied);
         expiry_feed(engine);
         commit_follower_sleep(commit, end, FOLLOWER_IDLE_NS);
     }

@@ -45,13 +45,15 @@ static void open_set_defaults(cellar_config *config) {
         }
     }
     uint32_t given_stocks = config->stocks_max;
+    uint32_t given_customers = config->customers_max;
     uint32_t *const limits[] = {
-        &config->products_max,  &config->stocks_max, &config->accounts_max, &config->orders_max,
-        &config->campaigns_max, &config->grants_max, &config->codes_max,    &config->leases_max};
-    static const uint32_t defaults[] = {ENGINE_PRODUCTS_DEFAULT,  ENGINE_STOCKS_DEFAULT,
-                                        ENGINE_ACCOUNTS_DEFAULT,  ENGINE_ORDERS_DEFAULT,
-                                        ENGINE_CAMPAIGNS_DEFAULT, ENGINE_GRANTS_DEFAULT,
-                                        ENGINE_CODES_DEFAULT,     ENGINE_LEASES_DEFAULT};
+        &config->products_max, &config->stocks_max,    &config->accounts_max,
+        &config->orders_max,   &config->campaigns_max, &config->grants_max,
+        &config->codes_max,    &config->leases_max,    &config->customers_max};
+    static const uint32_t defaults[] = {
+        ENGINE_PRODUCTS_DEFAULT, ENGINE_STOCKS_DEFAULT,    ENGINE_ACCOUNTS_DEFAULT,
+        ENGINE_ORDERS_DEFAULT,   ENGINE_CAMPAIGNS_DEFAULT, ENGINE_GRANTS_DEFAULT,
+        ENGINE_CODES_DEFAULT,    ENGINE_LEASES_DEFAULT,    ENGINE_CUSTOMERS_DEFAULT};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (*limits[i] == 0) {
             *limits[i] = defaults[i];
@@ -59,6 +61,9 @@ static void open_set_defaults(cellar_config *config) {
     }
     if (given_stocks == 0 && config->stocks_max < config->products_max) {
         config->stocks_max = config->products_max;
+    }
+    if (given_customers == 0 && config->customers_max < config->orders_max) {
+        config->customers_max = config->orders_max;
     }
     if (config->durability == CELLAR_DURABILITY_DEFAULT) {
         config->durability = CELLAR_DURABLE;
@@ -114,6 +119,12 @@ static const char *open_check_config(const cellar_config *config) {
     if (config->leases_max > CELLAR_LEASES_MAX) {
         return "leases_max: at most CELLAR_LEASES_MAX";
     }
+    if (config->customers_max > CELLAR_CUSTOMERS_MAX) {
+        return "customers_max: at most CELLAR_CUSTOMERS_MAX";
+    }
+    if (config->remember_closed_ns < 0 || config->remember_closed_ns > CELLAR_REMEMBER_NS_MAX) {
+        return "remember_closed_ns: 0 to CELLAR_REMEMBER_NS_MAX";
+    }
     if (config->durability != CELLAR_DURABLE && config->durability != CELLAR_RELAXED) {
         return "durability: CELLAR_DURABLE or CELLAR_RELAXED";
     }
@@ -131,7 +142,9 @@ static cellar_status open_create_commit(cellar *engine, const struct engine_opti
                                         .coupons = {.campaigns = config->campaigns_max,
                                                     .grants = config->grants_max,
                                                     .codes = config->codes_max},
-                                        .leases = config->leases_max};
+                                        .customers = config->customers_max,
+                                        .leases = config->leases_max,
+                                        .remember_closed_ns = config->remember_closed_ns};
     struct commit_config commit = {.ring_bytes = config->ring_bytes,
                                    .oracle = options->oracle,
                                    .followed = true,
@@ -171,9 +184,10 @@ static cellar_status open_visit(void *context, const struct record_header *recor
     case STORE_APPLY_NO_MEMORY:
         return open_refuse(problem, CELLAR_OUT_OF_MEMORY, "while replaying the log");
     case STORE_APPLY_LIMIT:
-        return open_refuse(problem, CELLAR_CONFIG_MISMATCH,
-                           "the log holds more products, stocks, accounts, orders, campaigns, "
-                           "coupons, codes or leases than the configuration allows");
+        return open_refuse(
+            problem, CELLAR_CONFIG_MISMATCH,
+            "the log holds more products, stocks, accounts, orders, customers, campaigns, "
+            "coupons, codes or leases than the configuration allows");
     default:
         problem->status = CELLAR_CORRUPT;
         snprintf(problem->text, sizeof problem->text,

@@ -95,12 +95,13 @@ struct hold_step {
 };
 
 /* The hold's content, which follows the log. */
-static enum plan_result hold_read(struct plan *plan, struct store_order *entry,
-                                  struct hold_step *step) {
-    if (entry == NULL) {
+static enum plan_result hold_read(struct plan *plan, uint32_t slot, struct hold_step *step) {
+    if (slot == 0) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
     }
-    uint32_t cell = store_order_cell(entry->slot);
+    /* Before the entry: the slot may be anyone's by now. */
+    uint32_t cell = store_order_cell(slot);
+    struct store_order *entry = &plan->store->orders[slot];
     step->entry = entry;
     step->content = plan_read(plan, cell);
     if (!store_state_is_account_hold(store_document_state(step->content.value))) {
@@ -197,7 +198,8 @@ enum plan_result plan_account_hold_step(struct plan *plan, void *argument) {
     struct hold_step step = {.state = request->state,
                              .posted = posts ? request->amount : 0,
                              .to = posts ? request->to : 0};
-    enum plan_result result = hold_read(plan, store_find_order(plan->store, request->id), &step);
+    const struct store_order *entry = store_find_order(plan->store, request->id);
+    enum plan_result result = hold_read(plan, entry == NULL ? 0 : entry->slot, &step);
     if (result != PLAN_COMMIT) {
         return result;
     }
@@ -221,7 +223,7 @@ enum plan_result plan_account_expire(struct plan *plan, void *argument) {
     if (request->slot == 0 || request->slot >= slots_end(&plan->store->order_slots)) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
     }
-    enum plan_result result = hold_read(plan, &plan->store->orders[request->slot], &step);
+    enum plan_result result = hold_read(plan, request->slot, &step);
     if (result != PLAN_COMMIT) {
         return result;
     }
@@ -243,7 +245,8 @@ static enum store_apply_result hold_apply_begin(struct store *store,
     if (!deadlines_reserve(&store->deadlines)) {
         return STORE_APPLY_NO_MEMORY;
     }
-    enum store_apply_result result = order_apply_entry(store, payload->id, payload->slot, &entry);
+    enum store_apply_result result =
+        order_apply_entry(store, part->record, payload->id, payload->slot, &entry);
     if (result != STORE_APPLIED) {
         return result;
     }
@@ -277,6 +280,7 @@ static enum store_apply_result hold_apply_end(struct store *store, const struct 
     ATOMIC_STORE(&entry->posted, payload->posted, relaxed);
     ATOMIC_STORE(&entry->account, payload->to, relaxed);
     ATOMIC_STORE(&entry->changed_ns, payload->time_ns, relaxed);
+    closed_add(store, entry);
     store->totals.account_holds--;
     store_sum(&store->totals.held, -payload->held);
     account_apply_payment(store, payload->account, payload->to, payload->posted);

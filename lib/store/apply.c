@@ -41,6 +41,7 @@ static enum store_apply_result apply_part(struct store *store, const struct stor
     case STORE_CODE_ADD:
         return coupon_apply(store, part);
     case STORE_RETIRE:
+        return closed_apply(store, part);
     case RECORD_MARK:
         return STORE_APPLIED;
     default:
@@ -258,8 +259,9 @@ static bool apply_check_part(const struct store *store, const struct store_part 
     case STORE_STOCK_TAKE:
     case STORE_STOCK_COUNT:
     case STORE_STOCK_SAFETY:
-    case STORE_RETIRE:
         return part->whole && part->bytes == 0 && part->record->cell_count >= 1;
+    case STORE_RETIRE:
+        return closed_check_part(part);
     default:
         return false;
     }
@@ -282,6 +284,7 @@ bool store_record_check(const struct store *store, const struct record_header *r
 }
 
 void store_recovered(struct store *store) {
+    store->recovering = false;
     for (uint32_t slot = 1; slot < slots_end(&store->order_slots); slot++) {
         int64_t state = cell_load(&store->commit->cells[store_order_cell(slot)]).value;
         if (state <= 0) {

@@ -15,9 +15,10 @@ struct audit {
     struct store *store;
     uint64_t snapshot;
     cellar_audit *out;
-    int64_t *reserved; /* by stock slot, summed up from the orders */
-    int64_t *held;     /* by account slot, summed up from the holds of money */
-    uint64_t holds;    /* these, the open ones */
+    int64_t *reserved;     /* by stock slot, summed up from the orders */
+    int64_t *held;         /* by account slot, summed up from the holds of money */
+    uint64_t holds;        /* these, the open ones */
+    uint64_t of_customers; /* orders that have a customer */
 };
 
 __attribute__((format(printf, 2, 3))) static void audit_violation(struct audit *audit,
@@ -104,6 +105,7 @@ static void audit_order(struct audit *audit, uint32_t slot,
         return;
     }
     states_out[state]++;
+    audit->of_customers += store_state_is_order(state) && order->customer != 0;
     uint64_t key = store_order_key_at(order, ATOMIC_LOAD(&order->placed_lsn, relaxed));
     for (uint32_t i = 0; i < STORE_STATE_COUNT; i++) {
         if (index_contains(store->orders_by_state[i], key) != (i == state)) {
@@ -119,6 +121,34 @@ static void audit_order(struct audit *audit, uint32_t slot,
     }
 }
 
+/* Every order in memory that has a customer is in his list, which is in order. */
+static void audit_customers(struct audit *audit) {
+    struct store *store = audit->store;
+    uint64_t listed = 0;
+    uint32_t end = slots_end(&store->customer_slots);
+    for (uint32_t slot = 1; slot < end; slot++) {
+        const struct store_customer *customer = &store->customers[slot];
+        uint32_t newer = 0;
+        uint32_t at = ATOMIC_LOAD(&customer->newest, relaxed);
+        while (at != 0 && listed <= audit->of_customers) {
+            const struct store_order *order = &store->orders[at];
+            if (order->customer != customer->id || order->newer_of_customer != newer) {
+                audit_violation(audit, "customer %llu: order slot %u is in his list wrongly",
+                                (unsigned long long)customer->id, at);
+            }
+            listed++;
+            newer = at;
+            at = ATOMIC_LOAD(&order->older_of_customer, relaxed);
+            audit_breathe((uint32_t)listed);
+        }
+        audit_breathe(slot);
+    }
+    if (listed != audit->of_customers) {
+        audit_violation(audit, "orders of customers: %llu, but %llu listed",
+                        (unsigned long long)audit->of_customers, (unsigned long long)listed);
+    }
+}
+
 static void audit_orders(struct audit *audit) {
     uint64_t states[STORE_STATE_COUNT] = {0};
     uint32_t end = slots_end(&audit->store->order_slots);
@@ -128,7 +158,8 @@ static void audit_orders(struct audit *audit) {
     }
     const cellar_totals *totals = &audit->out->totals;
     for (uint32_t i = 1; i < STORE_STATE_COUNT; i++) {
-        uint64_t counted = totals->orders[i == STORE_STATE_OTHER ? 0 : i];
+        uint32_t at = i == STORE_STATE_OTHER ? 0 : i;
+        uint64_t counted = totals->orders[at] - totals->retired[at];
         if (states[i] != counted || index_count(audit->store->orders_by_state[i]) != counted) {
             audit_violation(audit, "orders in state %u: %llu cells, %llu counted, %llu listed", i,
                             (unsigned long long)states[i], (unsigned long long)counted,
@@ -350,6 +381,7 @@ void store_audit(struct store *store, uint64_t snapshot, cellar_audit *audit_out
     }
     commit_enter();
     audit_orders(&audit);
+    audit_customers(&audit);
     audit_stocks(&audit);
     audit_accounts(&audit);
     audit_leases(&audit);

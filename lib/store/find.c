@@ -181,7 +181,10 @@ struct store_account *store_ensure_account(struct store *store, uint64_t id) {
 static void find_reset_order(struct store *store, struct store_order *order, uint32_t slot,
                              cellar_id id) {
     order->id = id;
-    order->slot = slot;
+    if (order->slot != slot) {
+        /* Only before its first use: hints of deadlines may still name the slot. */
+        order->slot = slot;
+    }
     /* Nobody else knows the slot, so its cell does not move. */
     int64_t value = cell_load(&store->commit->cells[store_order_cell(slot)]).value;
     ASSERT(value <= 0);

@@ -284,6 +284,14 @@ static enum plan_result order_plan_money(struct plan *plan, const cellar_order_r
                              : plan_account_exists(plan, order->payee, CELLAR_NO_LINE);
 }
 
+/* A new customer takes up a place for good. As far as the log was followed: those that it does not
+ * tell yet are allowed for. */
+static enum plan_result order_check_customer(struct plan *plan, uint64_t customer) {
+    bool refused = customer != 0 && ATOMIC_LOAD(&plan->store->customers_full, relaxed) &&
+                   store_find_customer(plan->store, customer) == NULL;
+    return refused ? plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE) : PLAN_COMMIT;
+}
+
 enum plan_result plan_order_place(struct plan *plan, void *argument) {
     const struct plan_order_request *request = argument;
     const cellar_order_request *order = request->order;
@@ -302,6 +310,9 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
     if (result == PLAN_COMMIT && order->hold_until_ns != 0 &&
         until_ms <= plan->now_ns / NANOSECONDS_PER_MILLISECOND) {
         return plan_refuse(plan, CELLAR_HOLD_EXPIRED, CELLAR_NO_LINE);
+    }
+    if (result == PLAN_COMMIT) {
+        result = order_check_customer(plan, order->customer);
     }
     if (result == PLAN_COMMIT) {
         result = order_plan_payload(plan, request, (uint8_t)state, slot);
@@ -341,6 +352,9 @@ enum plan_result plan_order_return(struct plan *plan, void *argument) {
     uint32_t start = plan->payload_bytes;
     enum plan_result result =
         plan_document(plan, order->id, request->fingerprint, CELLAR_ORDER_RETURNED, &slot);
+    if (result == PLAN_COMMIT) {
+        result = order_check_customer(plan, order->customer);
+    }
     if (result == PLAN_COMMIT) {
         result = plan_order_account(plan, order->account, order->payee, -request->total);
     }

@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-enum store_apply_result order_apply_entry(struct store *store, cellar_id id, uint32_t slot,
+enum store_apply_result order_apply_entry(struct store *store, const struct record_header *record,
+                                          cellar_id id, uint32_t slot,
                                           struct store_order **order_out) {
     if (!slots_raise(&store->order_slots, slot)) {
         return STORE_APPLY_LIMIT;
@@ -16,11 +17,14 @@ enum store_apply_result order_apply_entry(struct store *store, cellar_id id, uin
     if (order->slot != 0 && order->id.high == id.high && order->id.low == id.low) {
         return STORE_APPLIED;
     }
-    if (order->slot != 0) {
+    const struct record_update *created = record_find(record, store_order_cell(slot));
+    if (order->slot != 0 || created == NULL || created->old_value > 0) {
         return STORE_APPLY_BROKEN;
     }
     order->id = id;
     order->slot = slot;
+    order->generation = (uint32_t)-created->old_value;
+    ATOMIC_STORE(&order->flags, STORE_ORDER_LINKED, relaxed);
     const struct store_order_key key = {store, id};
     uint32_t found = table_add(&store->order_table, store_hash_id(store, id), &key, slot);
     return found == slot ? STORE_APPLIED : STORE_APPLY_BROKEN;
@@ -30,6 +34,8 @@ enum store_apply_result order_apply_entry(struct store *store, cellar_id id, uin
 static struct store_customer *order_ensure_customer(struct store *store, uint64_t id) {
     struct store_customer *customer = store_find_customer(store, id);
     if (customer == NULL) {
+        ATOMIC_STORE(&store->customers_full, store->totals.customers + 1 >= store->customers_max,
+                     relaxed);
         uint32_t slot = slots_take(&store->customer_slots);
         if (slot == 0) {
             return NULL;
@@ -44,17 +50,13 @@ static struct store_customer *order_ensure_customer(struct store *store, uint64_
 
 /* Makes the order's content known, and adds it to its customer's, which are linked through the
  * orders, newest first. */
-static void order_publish(struct store_order *order, struct store_customer *customer,
-                          uint64_t placed_lsn) {
-    if (customer != NULL) {
-        order->older_of_customer = ATOMIC_LOAD(&customer->newest, relaxed);
-    }
+static void order_publish(struct store *store, struct store_order *order,
+                          struct store_customer *customer, uint64_t placed_lsn) {
     /* Release: pairs with the acquire of whoever meets the order; all that was written to it
-     * before, the link included, comes with it. */
+     * before comes with it. */
     ATOMIC_STORE(&order->placed_lsn, placed_lsn, release);
     if (customer != NULL) {
-        /* Release: pairs with the acquire of whoever lists; the order's content comes first. */
-        ATOMIC_STORE(&customer->newest, order->slot, release);
+        customer_link(store, customer, order);
     }
 }
 
@@ -89,7 +91,8 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
         return STORE_APPLIED;
     }
     struct store_order *order;
-    enum store_apply_result result = order_apply_entry(store, document->id, document->slot, &order);
+    enum store_apply_result result =
+        order_apply_entry(store, part->record, document->id, document->slot, &order);
     if (result != STORE_APPLIED) {
         return result;
     }
@@ -120,12 +123,15 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
     order->fingerprint = document->fingerprint;
     order->customer = document->customer;
     order->total = document->total;
-    order->line_count = document->line_count;
+    order->line_count = (uint16_t)document->line_count;
     ATOMIC_STORE(&order->changed_ns, document->time_ns, relaxed);
     ATOMIC_STORE(&order->account, state == CELLAR_ORDER_PLACED ? 0 : document->account, relaxed);
     ATOMIC_STORE(&order->detail, detail, release);
     ATOMIC_STORE(&order->progress, NULL, relaxed);
-    order_publish(order, customer, part->record->lsn);
+    order_publish(store, order, customer, part->record->lsn);
+    if (store_state_is_closed(state)) {
+        closed_add(store, order);
+    }
     store->totals.orders[state == STORE_STATE_OTHER ? 0 : state]++;
     return STORE_APPLIED;
 }
@@ -148,8 +154,8 @@ static void order_apply_queue(struct store *store, const struct store_part *part
         int64_t safety = store->stocks[source.stock].safety;
         bool waits = update != NULL && store_stock_unblocked(update->new_value) + safety < 0;
         if (waits || content->hold_until_ms != 0) {
-            detail->queued =
-                queue_add(store, document->slot, i, source.stock, source.quantity, detail->queued);
+            detail->queued = queue_add(store, document->slot, i, source.stock, source.quantity,
+                                       waits, detail->queued);
         }
     }
 }

@@ -11,6 +11,14 @@
 /* Steps of one transaction. */
 #define STORE_PARTS_MAX CELLAR_STEPS_MAX
 
+/* What applying a record, or a part of it, to derived state came to. */
+enum store_apply_result {
+    STORE_APPLIED,
+    STORE_APPLY_NO_MEMORY, /* nothing changed; may be called again */
+    STORE_APPLY_BROKEN,    /* recovery only: the record contradicts the store */
+    STORE_APPLY_LIMIT      /* recovery only: more objects than the configuration allows */
+};
+
 struct store_part {
     const struct record_header *record;
     const void *payload;

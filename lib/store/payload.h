@@ -22,8 +22,10 @@ enum store_record_kind {
     STORE_ORDER_PLACE = 25,   /* payload_document with lines; `type` is the state it is placed in */
     STORE_ORDER_STEP = 26,    /* payload_step */
     STORE_ORDER_RETURN =
-        27,              /* payload_document with lines; `type` is 1 when the goods are damaged */
-    STORE_RETIRE = 28,   /* none: an order's cell whose creation was refused is free again */
+        27,            /* payload_document with lines; `type` is 1 when the goods are damaged */
+    STORE_RETIRE = 28, /* a document's cell is free again: its creation was refused, or nothing has
+                          happened to it for long enough. payload_retire of an order with a
+                          customer, else none */
     STORE_COMPOSED = 29, /* payload_composed, then its parts */
 
     STORE_ACCOUNT_HOLD = 40,      /* payload_hold */
@@ -298,6 +300,13 @@ static inline uint64_t payload_step_payee(const struct payload_step *step) {
     const struct payload_identity *identity = payload_step_identity(step);
     return step->has_payee == 0 ? 0 : *(const uint64_t *)(identity + (step->slot != 0));
 }
+
+/* The order is one of those of the customer that have left memory, linked through the log. */
+struct payload_retire {
+    uint64_t customer;
+    uint64_t previous_lsn; /* of the record that retired the one before; 0: it is the first */
+};
+_Static_assert(sizeof(struct payload_retire) == 16, "on-disk layout");
 
 static inline const struct payload_line *payload_lines(const struct payload_document *document) {
     return (const struct payload_line *)(document + 1);

@@ -24,7 +24,7 @@ static void queue_change_end(struct queue *queue, int64_t pieces) {
 }
 
 uint32_t queue_add(struct store *store, uint32_t order, uint32_t source, uint32_t stock,
-                   int64_t left, uint32_t next) {
+                   int64_t left, bool waited, uint32_t next) {
     uint32_t slot = slots_take(&store->queue_slots);
     if (slot == 0) {
         return next;
@@ -32,6 +32,7 @@ uint32_t queue_add(struct store *store, uint32_t order, uint32_t source, uint32_
     struct queue *queue = &store->stocks[stock].queue;
     struct queue_place *place = &store->places[slot];
     uint32_t newest = ATOMIC_LOAD(&queue->newest, relaxed);
+    place->waited = waited;
     queue_change_begin(queue);
     ATOMIC_STORE(&place->order, order, release);
     ATOMIC_STORE(&place->stock, stock, release);
@@ -66,6 +67,23 @@ void queue_remove(struct store *store, uint32_t first) {
         slots_give(&store->queue_slots, first);
         first = next;
     }
+}
+
+uint32_t queue_keep_waiting(struct store *store, uint32_t first) {
+    uint32_t kept = 0;
+    while (first != 0) {
+        struct queue_place *place = &store->places[first];
+        uint32_t next = ATOMIC_LOAD(&place->next, relaxed);
+        if (place->waited) {
+            ATOMIC_STORE(&place->next, kept, relaxed);
+            kept = first;
+        } else {
+            queue_unlink(store, place);
+            slots_give(&store->queue_slots, first);
+        }
+        first = next;
+    }
+    return kept;
 }
 
 void queue_shrink(struct store *store, uint32_t first, uint32_t source, int64_t pieces) {

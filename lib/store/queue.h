@@ -34,12 +34,16 @@ struct queue_place {
     _Atomic uint32_t next; /* of the same order */
     _Atomic uint32_t source;
     _Atomic int64_t left; /* pieces that are still reserved */
+    bool waited;          /* the following thread's: not all was here when it was sold */
 };
 
 /* Puts a source at the end of its stock's queue, and before `next` in its order's chain; returns
  * its place, or `next` when there is none. */
 uint32_t queue_add(struct store *store, uint32_t order, uint32_t source, uint32_t stock,
-                   int64_t left, uint32_t next);
+                   int64_t left, bool waited, uint32_t next);
+/* The order cannot run out any more: takes the places of a chain out that were here when they were
+ * sold, and returns the first of those that stay. */
+uint32_t queue_keep_waiting(struct store *store, uint32_t first);
 /* Takes all places of a chain out. */
 void queue_remove(struct store *store, uint32_t first);
 /* Some pieces of a source are not reserved any more. */

@@ -148,20 +148,22 @@ static enum plan_result step_find_content(struct step_plan *made) {
     /* Acquire: pairs with the release in order_apply_document(); gone only once the order is
      * closed, which our commit on its cell would notice. */
     const struct store_detail *detail = ATOMIC_LOAD(&made->order->detail, acquire);
-    struct store_part whole;
     struct store_parts parts;
     if (detail != NULL) {
         (void)detail_read(&made->content, detail);
         return PLAN_COMMIT;
     }
-    if (made->request->placed == NULL || !part_whole(made->request->placed, &whole, NULL)) {
+    if (made->request->placed == NULL) {
         plan->wait_lsn = 0;
         return made->request->event == CELLAR_EVENT_RETURN
                    ? plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE)
                    : PLAN_WAIT;
     }
+    /* Another order may have come by this id since, and even by the slot. */
+    const struct record_header *placed = made->request->placed;
+    bool same = placed->lsn == ATOMIC_LOAD(&made->order->placed_lsn, relaxed);
     const struct payload_document *document =
-        part_find_order(made->request->placed, made->order->slot, &parts);
+        same ? part_find_order(placed, made->order->slot, &parts) : NULL;
     if (document == NULL) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
     }

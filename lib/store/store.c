@@ -8,6 +8,10 @@
 /* Products whose block is being replaced hold two numbers until the old block's grace period is
  * over. */
 #define STORE_BLOCKS_SPARE 65536
+/* Customers that may be in flight when the limit is reached: an order has a record, or a part of
+ * one, of so many bytes of the ring at least, and calls that have not reserved yet come on top. */
+#define STORE_ORDER_RECORD_BYTES_MIN 128
+#define STORE_CUSTOMERS_SPARE 65536
 /* New categories that may be in flight when the limit is reached. */
 #define STORE_CATEGORIES_SPARE 4096
 
@@ -74,7 +78,9 @@ static bool store_create_slots(struct store *store, const struct store_limits *l
                         sizeof(struct store_lease) + 2 * cell) &&
            slots_create(&store->order_slots, memory, MEMORY_ORDERS, limits->orders,
                         sizeof(struct store_order) + cell) &&
-           slots_create(&store->customer_slots, memory, MEMORY_ORDERS, limits->orders,
+           slots_create(&store->customer_slots, memory, MEMORY_ORDERS,
+                        limits->customers + STORE_CUSTOMERS_SPARE +
+                            (uint32_t)(store->commit->ring_bytes / STORE_ORDER_RECORD_BYTES_MIN),
                         sizeof(struct store_customer)) &&
            slots_create(&store->queue_slots, memory, MEMORY_ORDERS, limits->orders,
                         sizeof(struct queue_place)) &&
@@ -154,6 +160,9 @@ cellar_status store_create(struct store **store_out, struct commit *commit, stru
     store->memory = memory;
     store->seed = hash_random_seed();
     store->deadlines.memory = memory;
+    store->remember_closed_ns = limits->remember_closed_ns;
+    store->customers_max = limits->customers;
+    store->recovering = true;
     if (!store_create_slots(store, limits) || !store_create_arrays(store) ||
         !store_create_tables(store) || !store_create_indexes(store) ||
         !coupons_create(store, &limits->coupons)) {
@@ -217,6 +226,7 @@ void store_destroy(struct store *store) {
     store_destroy_objects(store);
     store_destroy_indexes(store);
     deadlines_destroy(&store->deadlines);
+    sweep_destroy(store);
     store_unmap(&store->queue_slots, sizeof *store->places, store->places);
     coupons_destroy(store);
     store_unmap(&store->product_slots, sizeof *store->products, store->products);

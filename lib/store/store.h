@@ -12,8 +12,10 @@
 #include "base/memory.h"
 #include "cellar.h"
 #include "commit/commit.h"
+#include "store/closed.h"
 #include "store/content.h"
 #include "store/deadlines.h"
+#include "store/document.h"
 #include "store/coupons.h"
 #include "store/index.h"
 #include "store/part.h"
@@ -62,39 +64,6 @@ enum store_stock_cell {
 #define STORE_STOCK_BLOCK (INT64_C(1) << 61)
 #define STORE_STOCK_KIT (INT64_C(1) << 60)
 _Static_assert(STORE_STOCK_KIT / 2 > 4 * CELLAR_AMOUNT_MAX, "flags are told from any sum");
-
-/* State of a document that is no order and has no life of its own: a stock change, transfer, step
- * or transaction that has an id. The states of orders come before it. */
-#define STORE_STATE_OTHER 7
-#define STORE_STATE_COUNT 8
-_Static_assert(CELLAR_ORDER_EXPIRED < STORE_STATE_OTHER, "states of orders come first");
-
-/* A document's cell has its state and, above it, the deadline until which that state may be left by
- * the host (0: none): a rule and what it guards. */
-static inline int64_t store_document_value(uint32_t state, int64_t deadline_ms) {
-    return deadline_ms * 256 + state;
-}
-
-/* 0: there is no document. */
-static inline uint32_t store_document_state(int64_t value) {
-    return value <= 0 ? 0 : (uint32_t)(value & 255);
-}
-
-static inline int64_t store_document_deadline_ms(int64_t value) {
-    return value <= 0 ? 0 : value >> 8;
-}
-
-static inline bool store_state_is_order(uint32_t state) {
-    return state >= CELLAR_ORDER_PLACED && state <= CELLAR_ORDER_EXPIRED;
-}
-
-static inline bool store_state_is_open(uint32_t state) {
-    return state == CELLAR_ORDER_PLACED || state == CELLAR_ORDER_PAID;
-}
-
-static inline bool store_state_is_account_hold(uint32_t state) {
-    return state >= CELLAR_ACCOUNT_HOLD_HELD && state <= CELLAR_ACCOUNT_HOLD_EXPIRED;
-}
 
 struct store_attributes {
     struct commit_deferred deferred;
@@ -190,7 +159,7 @@ struct store_progress {
 };
 
 #define STORE_ORDER_SUSPECT 1u /* in the queue of refused creations */
-#define STORE_ORDER_LINKED 2u  /* in the table, by a call and not by recovery; not retired */
+#define STORE_ORDER_LINKED 2u  /* in the table, and not retired */
 
 /* Two cache lines: what a look-up needs, and the content. */
 struct store_order {
@@ -199,7 +168,9 @@ struct store_order {
     uint32_t slot;
     uint32_t generation;           /* minus the cell's value while it does not exist */
     _Atomic uint32_t next_suspect; /* queue of creations that were refused */
-    _Atomic uint32_t flags;        /* STORE_ORDER_* */
+    _Atomic uint8_t flags;         /* STORE_ORDER_* */
+    uint8_t ordinal;               /* derived: among what its commit has made */
+    uint16_t line_count;           /* derived */
     /* Derived; valid once placed_lsn is not 0. */
     _Atomic uint64_t placed_lsn;
     int64_t placed_ns;
@@ -212,19 +183,25 @@ struct store_order {
     _Atomic(struct store_progress *) progress; /* NULL: what the state says of all lines */
     union {
         struct {
-            uint32_t older_of_customer;
-            uint32_t line_count;
+            _Atomic uint32_t older_of_customer;
+            uint32_t newer_of_customer;
         };
         _Atomic int64_t posted; /* of a hold of money: how much was paid */
     };
-    uint32_t ordinal; /* among what its commit has made */
+    /* Its neighbours in store.closed; the following thread's. */
+    uint32_t closed_before;
+    uint32_t closed_after;
 };
 _Static_assert(sizeof(struct store_order) == 2 * CACHE_LINE_BYTES, "as said above");
+_Static_assert(CELLAR_LINES_MAX <= UINT16_MAX, "a count of lines fits");
 
 struct store_customer {
     struct table_link link;
     uint64_t id;
-    _Atomic uint32_t newest;
+    _Atomic uint32_t newest; /* of his orders in memory */
+    /* The record that retired one of his orders last: those that have left memory are linked
+     * through such records. 0: none has. */
+    _Atomic uint64_t retired_lsn;
 };
 
 struct store_category {
@@ -260,6 +237,13 @@ struct store {
     struct index *orders_by_state[STORE_STATE_COUNT];
     _Atomic uint32_t suspects; /* head of the queue of refused creations */
 
+    int64_t remember_closed_ns; /* 0: for ever, and `closed` is not kept */
+    struct closed closed;       /* derived */
+    struct sweep_batch *freed;  /* slots to be used again after a grace period; NULL: none so far */
+    uint32_t customers_max;
+    _Atomic bool customers_full; /* derived: there are as many as that */
+    bool recovering;             /* nobody else looks at anything */
+
     struct slots queue_slots;
     struct queue_place *places;
     struct deadlines deadlines; /* derived: orders that are held until then */
@@ -271,8 +255,9 @@ struct store {
 };
 
 struct store_limits {
-    uint32_t products, stocks, accounts, orders, leases;
+    uint32_t products, stocks, accounts, orders, customers, leases;
     struct coupon_limits coupons;
+    int64_t remember_closed_ns; /* how long after its last step; 0: for ever */
 };
 
 /* The slots of each class of cells that these limits ask for. */
@@ -284,12 +269,6 @@ void store_destroy(struct store *store);
 
 /* ---- Derived state: one thread ---- */
 
-enum store_apply_result {
-    STORE_APPLIED,
-    STORE_APPLY_NO_MEMORY, /* nothing changed; may be called again */
-    STORE_APPLY_BROKEN,    /* recovery only: the record contradicts the store */
-    STORE_APPLY_LIMIT      /* recovery only: more objects than the configuration allows */
-};
 /* Whether the payload is well formed: sizes, counts, ranges of slots. Recovery asks before it
  * applies. */
 bool store_record_check(const struct store *store, const struct record_header *record);
@@ -303,11 +282,6 @@ void store_fetch(const struct store *store, const struct record_header *record, 
 void store_fetch_more(const struct store *store, const struct record_header *record);
 /* After the last record of recovery: makes the lists of free slots. */
 void store_recovered(struct store *store);
-/* Any thread: the order's entry was linked by a call that was then refused. */
-void store_suspect(struct store *store, uint32_t slot);
-/* The following thread: retires a bounded number of refused creations. */
-void store_sweep(struct store *store, int64_t now_ns);
-
 /* The following thread, between two records: checks every invariant as of all commits below
  * `snapshot`. */
 void store_audit(struct store *store, uint64_t snapshot, cellar_audit *audit_out);
@@ -477,7 +451,8 @@ bool lease_check_part(const struct store *store, const struct store_part *part);
  * it, and sums up what a collecting account collects. */
 void account_apply_payment(struct store *store, uint64_t from, uint64_t to, int64_t amount);
 /* Recovery: the entry with the slot of the record's cell. Live: it is there. */
-enum store_apply_result order_apply_entry(struct store *store, cellar_id id, uint32_t slot,
+enum store_apply_result order_apply_entry(struct store *store, const struct record_header *record,
+                                          cellar_id id, uint32_t slot,
                                           struct store_order **order_out);
 /* The document's entry for a part whose id is not {0, 0}; `state` is what its cell says. */
 enum store_apply_result order_apply_document(struct store *store, const struct store_part *part,

@@ -14,6 +14,53 @@ struct sweep_batch {
     uint32_t slots[SWEEP_BATCH];
 };
 
+/* ---- Slots that are to be used again ---- */
+
+static void sweep_release(struct commit_deferred *deferred, struct memory *memory) {
+    struct sweep_batch *batch = (struct sweep_batch *)(void *)deferred;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        slots_give(&batch->store->order_slots, batch->slots[i]);
+    }
+    memory_release(memory, MEMORY_ORDERS, batch, sizeof *batch);
+}
+
+bool sweep_reserve(struct store *store) {
+    if (store->freed == NULL) {
+        struct sweep_batch *batch = memory_allocate(store->memory, MEMORY_ORDERS, sizeof *batch);
+        if (batch == NULL) {
+            return false;
+        }
+        batch->store = store;
+        batch->count = 0;
+        batch->deferred.release = sweep_release;
+        store->freed = batch;
+    }
+    return true;
+}
+
+void sweep_flush(struct store *store) {
+    struct sweep_batch *batch = store->freed;
+    if (batch != NULL) {
+        store->freed = NULL;
+        commit_defer(store->commit, &batch->deferred);
+    }
+}
+
+void sweep_give(struct store *store, uint32_t slot) {
+    struct sweep_batch *batch = store->freed;
+    ASSERT(batch != NULL);
+    batch->slots[batch->count++] = slot;
+    if (batch->count == SWEEP_BATCH) {
+        sweep_flush(store);
+    }
+}
+
+void sweep_destroy(struct store *store) {
+    memory_release(store->memory, MEMORY_ORDERS, store->freed, sizeof *store->freed);
+}
+
+/* ---- Refused creations ---- */
+
 void store_suspect(struct store *store, uint32_t slot) {
     struct store_order *order = &store->orders[slot];
     if ((ATOMIC_OR(&order->flags, STORE_ORDER_SUSPECT, relaxed) & STORE_ORDER_SUSPECT) != 0) {
@@ -26,12 +73,19 @@ void store_suspect(struct store *store, uint32_t slot) {
     } while (!ATOMIC_CAS(&store->suspects, &head, slot, release, relaxed));
 }
 
-static void sweep_release(struct commit_deferred *deferred, struct memory *memory) {
-    struct sweep_batch *batch = (struct sweep_batch *)(void *)deferred;
-    for (uint32_t i = 0; i < batch->count; i++) {
-        slots_give(&batch->store->order_slots, batch->slots[i]);
-    }
-    memory_release(memory, MEMORY_ORDERS, batch, sizeof *batch);
+bool sweep_commit(struct store *store, const struct store_order *order, struct cell_content content,
+                  const struct payload_retire *payload, int64_t now_ns, uint64_t *lsn_out) {
+    struct commit_change change = {.cell = store_order_cell(order->slot),
+                                   .update = {.expected = content.version,
+                                              .old_value = content.value,
+                                              .new_value = store_retired_value(order->generation)}};
+    struct commit_request request = {.changes = &change,
+                                     .change_count = 1,
+                                     .kind = STORE_RETIRE,
+                                     .payload = payload,
+                                     .payload_bytes = payload == NULL ? 0 : sizeof *payload,
+                                     .time_ns = now_ns};
+    return commit_try(store->commit, &request, lsn_out) == COMMIT_DONE;
 }
 
 /* True when the entry was retired and unlinked. */
@@ -43,19 +97,12 @@ static bool sweep_retire(struct store *store, uint32_t slot, int64_t now_ns) {
     if ((ATOMIC_LOAD(&order->flags, acquire) & STORE_ORDER_LINKED) == 0) {
         return false;
     }
-    uint32_t cell = store_order_cell(slot);
-    struct cell_content content = commit_read_settled(store->commit, cell);
+    struct cell_content content = commit_read_settled(store->commit, store_order_cell(slot));
     if (content.value > 0 || -content.value != (int64_t)order->generation) {
         return false;
     }
-    struct commit_change change = {.cell = cell,
-                                   .update = {.expected = content.version,
-                                              .old_value = content.value,
-                                              .new_value = content.value - 1}};
-    struct commit_request request = {
-        .changes = &change, .change_count = 1, .kind = STORE_RETIRE, .time_ns = now_ns};
     uint64_t lsn;
-    if (commit_try(store->commit, &request, &lsn) != COMMIT_DONE) {
+    if (!sweep_commit(store, order, content, NULL, now_ns, &lsn)) {
         store_suspect(store, slot);
         return false;
     }
@@ -80,30 +127,16 @@ static uint32_t sweep_pop(struct store *store) {
 }
 
 void store_sweep(struct store *store, int64_t now_ns) {
-    if (ATOMIC_LOAD(&store->suspects, relaxed) == 0) {
-        return;
-    }
-    struct sweep_batch *batch = memory_allocate(store->memory, MEMORY_ORDERS, sizeof *batch);
-    if (batch == NULL) {
-        return;
-    }
-    batch->store = store;
-    batch->count = 0;
-    batch->deferred.release = sweep_release;
     for (uint32_t i = 0; i < SWEEP_BATCH; i++) {
-        uint32_t slot = sweep_pop(store);
-        if (slot == 0) {
+        if (ATOMIC_LOAD(&store->suspects, relaxed) == 0 || !sweep_reserve(store)) {
             break;
         }
+        uint32_t slot = sweep_pop(store);
         commit_enter();
         if (sweep_retire(store, slot, now_ns)) {
-            batch->slots[batch->count++] = slot;
+            sweep_give(store, slot);
         }
         commit_leave();
     }
-    if (batch->count == 0) {
-        memory_release(store->memory, MEMORY_ORDERS, batch, sizeof *batch);
-        return;
-    }
-    commit_defer(store->commit, &batch->deferred);
+    sweep_flush(store);
 }

@@ -3,8 +3,8 @@
  * it all there when the store is closed or loses its power in the middle?
  *
  * In half of the rounds the thread that expires orders is stopped, so that only callers who lack
- * units run what is overdue. SEED= repeats the random choices, STRESS=n makes n times as many
- * rounds. */
+ * units run what is overdue. In half of the others what is closed is forgotten after a while. SEED=
+ * repeats the random choices, STRESS=n makes n times as many rounds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +26,7 @@
 #define ROUNDS 24
 #define ROUNDS_MORE 10 /* times as many at most, until all was met */
 #define CALLS 600
+#define REMEMBERED_MS 50
 /* Models as they were after each of the latest changes, for a power cut in the middle of them. */
 #define PASTS 16
 
@@ -33,7 +34,7 @@ static uint64_t seed;
 /* By event (0: place) and status; statuses that are no refusals count as one. */
 #define OTHER_STATUS 23
 static uint64_t counts[6][OTHER_STATUS + 1];
-static uint64_t openings, lost_changes, expired;
+static uint64_t openings, lost_changes, expired, forgotten;
 
 struct flow {
     struct shop shop;
@@ -41,7 +42,8 @@ struct flow {
     struct lifecycle now;
     struct lifecycle *pasts; /* PASTS of them; [0] is the oldest */
     uint32_t past_count;
-    bool expires;  /* by itself */
+    bool expires; /* by itself */
+    bool forgets;
     uint64_t made; /* calls */
 };
 
@@ -62,6 +64,8 @@ static void begin(struct flow *flow) {
     shop_prepare(&flow->shop);
     flow->shop.config.ring_bytes = UINT64_C(1) << 19;
     ATOMIC_STORE(&flow->shop.tick_ns, 0, relaxed);
+    model->remember_ns = flow->forgets ? REMEMBERED_MS * ORDERS_MS : 0;
+    flow->shop.config.remember_closed_ns = model->remember_ns;
     shop_open(&flow->shop);
     model->now_ns = SHOP_NOW;
     for (uint32_t i = 0; i < LIFECYCLE_SKUS; i++) {
@@ -155,7 +159,7 @@ static void call_place(struct flow *flow) {
     uint64_t number = again ? 1 + below(flow, model->order_count) : model->order_count + 1;
     cellar_line lines[LIFECYCLE_LINES] = {0};
     const struct lifecycle_order *old = &model->orders[number];
-    if (number > LIFECYCLE_ORDERS) {
+    if (number > LIFECYCLE_ORDERS || (again && old->retired)) {
         return;
     }
     cellar_order_request request = shop_order_request(
@@ -233,8 +237,9 @@ static cellar_order_change draw_change(struct flow *flow,
     change.parts = change.part_count == 0 ? NULL : parts;
     if (change.part_count != 0 || event == CELLAR_EVENT_RETURN || one_in(flow, 4)) {
         change.id = shop_id(LIFECYCLE_ORDERS + model->step_count + 1);
-        if (one_in(flow, 20) && model->order_count > 0) {
-            change.id = shop_id(1 + below(flow, model->order_count));
+        uint64_t taken = 1 + below(flow, model->order_count);
+        if (one_in(flow, 20) && !model->orders[taken].retired) {
+            change.id = shop_id(taken);
         }
     }
     if (event == CELLAR_EVENT_EXTEND) {
@@ -291,10 +296,23 @@ static void await_expired(struct flow *flow) {
     lifecycle_expire(&flow->now);
     expired += flow->now.totals.orders[CELLAR_ORDER_EXPIRED] - before;
     for (uint32_t i = 1; i <= flow->now.order_count; i++) {
-        const struct lifecycle_order *order = &flow->now.orders[i];
+        struct lifecycle_order *order = &flow->now.orders[i];
         if (order->state == CELLAR_ORDER_EXPIRED && order->version == 0) {
             orders_await(&flow->shop, i, CELLAR_ORDER_EXPIRED);
+            if (flow->forgets) {
+                /* Later it may be gone; it is made durable before anything else happens. */
+                order->version = shop_order_get(&flow->shop, i).version;
+            }
         }
+    }
+}
+
+/* The thread that retires does so after each audit: two later, all is retired that was due. */
+static void await_retired(struct flow *flow) {
+    lifecycle_forget(&flow->now);
+    for (int i = 0; flow->forgets && i < 3; i++) {
+        shop_settle(&flow->shop);
+        (void)shop_audit(&flow->shop);
     }
 }
 
@@ -306,6 +324,7 @@ static void pass_time(struct flow *flow) {
     if (flow->expires) {
         commit_follower_kick(flow->shop.store->commit);
         await_expired(flow);
+        await_retired(flow);
     }
 }
 
@@ -323,6 +342,7 @@ static void reopen(struct flow *flow) {
     shop_close(&flow->shop);
     shop_open(&flow->shop);
     await_expired(flow);
+    await_retired(flow);
     compare(flow);
     stop_expiry(flow);
 }
@@ -330,25 +350,6 @@ static void reopen(struct flow *flow) {
 static bool keep_some(void *context, uint64_t item) {
     (void)item;
     return random_below(context, 2) == 0;
-}
-
-/* Until nothing that is in the store is overdue, whatever that is. */
-static void await_none_overdue(struct flow *flow) {
-    static cellar_order page[LIFECYCLE_ORDERS];
-    const cellar_order_query query = {.state = CELLAR_ORDER_PLACED};
-    size_t overdue = 1;
-    for (int tries = 0; tries < 5000 && overdue != 0; tries++) {
-        size_t count = 0;
-        overdue = 0;
-        assert_int_equal(
-            cellar_order_list(flow->shop.store, &query, page, LIFECYCLE_ORDERS, &count, NULL, 0),
-            CELLAR_OK);
-        for (size_t i = 0; i < count; i++) {
-            overdue += page[i].hold_until_ns != 0 && page[i].hold_until_ns <= flow->now.now_ns;
-        }
-        clock_sleep_ns(overdue == 0 ? 0 : ORDERS_MS);
-    }
-    assert_int_equal(overdue, 0);
 }
 
 /* The power is cut while the latest changes are on their way: what must be there is what all of
@@ -364,7 +365,8 @@ static void cut_power(struct flow *flow) {
     shop->disk = cut;
     shop->options.io = memory_disk_io(cut);
     shop_open(shop);
-    await_none_overdue(flow);
+    orders_await_none_overdue(shop);
+    await_retired(flow);
     shop_settle(shop);
     int64_t now_ns = flow->now.now_ns;
     uint64_t lost = UINT64_MAX;
@@ -374,6 +376,7 @@ static void cut_power(struct flow *flow) {
         tried.now_ns = now_ns;
         lost = tried.last_lsn;
         lifecycle_expire(&tried);
+        lifecycle_forget(&tried);
         wrong = lifecycle_compare(&tried, shop->store);
         if (wrong == NULL) {
             lost_changes += flow->past_count - i;
@@ -453,6 +456,7 @@ static void test_lives_of_orders(void **unused) {
     for (uint64_t round = 0;
          round < rounds || (answer_missing() != NULL && round < rounds * ROUNDS_MORE); round++) {
         flow.expires = round % 2 == 0;
+        flow.forgets = round % 4 == 0;
         begin(&flow);
         stop_expiry(&flow);
         for (int i = 0; i < CALLS; i++) {
@@ -464,6 +468,7 @@ static void test_lives_of_orders(void **unused) {
         commit_follower_kick(flow.shop.store->commit);
         await_expired(&flow);
         compare(&flow);
+        forgotten += flow.now.totals.retired[CELLAR_ORDER_FULFILLED];
         shop_finish(&flow.shop);
     }
     free(flow.pasts);
@@ -480,6 +485,7 @@ static void test_all_was_met(void **unused) {
     }
     assert_true(lost_changes > 0);
     assert_true(expired > 0);
+    assert_true(forgotten > 0);
 }
 
 int main(void) {

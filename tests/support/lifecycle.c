@@ -77,6 +77,7 @@ void lifecycle_enter(struct lifecycle *model, struct lifecycle_order *order,
     model->totals.orders[state]++;
     order->state = state;
     order->version = lsn;
+    order->changed_ns = model->now_ns;
     if (state != CELLAR_ORDER_PLACED) {
         order->deadline_ms = 0;
     }
@@ -133,6 +134,26 @@ static bool expire_some(struct lifecycle *model, uint32_t sku, int64_t *retry_ns
     }
     *retry_ns = next_ms * MS;
     return found != 0;
+}
+
+void lifecycle_forget(struct lifecycle *model) {
+    int64_t latest_ns = model->now_ns - model->remember_ns;
+    if (model->remember_ns == 0) {
+        return;
+    }
+    for (uint32_t i = 1; i <= model->order_count; i++) {
+        struct lifecycle_order *order = &model->orders[i];
+        if (!is_open(order) && !order->retired && order->changed_ns <= latest_ns) {
+            order->retired = true;
+            model->totals.retired[order->state]++;
+        }
+    }
+    for (uint32_t i = 1; i <= model->step_count; i++) {
+        if (model->steps[i].lsn != 0 && model->steps[i].made_ns <= latest_ns) {
+            model->steps[i].lsn = 0;
+            model->totals.retired[0]++;
+        }
+    }
 }
 
 int64_t lifecycle_uncovered(const struct lifecycle *model, uint32_t number, uint32_t index) {
@@ -256,7 +277,8 @@ static void place(struct lifecycle *model, struct lifecycle_order *order, uint64
     }
     for (uint32_t i = 0; i < order->line_count; i++) {
         struct lifecycle_line *line = &order->lines[i];
-        line->queued = !leaves && (order->deadline_ms != 0 || model->available[line->sku] < 0);
+        line->waited = model->available[line->sku] < 0;
+        line->queued = !leaves && (order->deadline_ms != 0 || line->waited);
     }
     model->totals.order_lines += order->line_count;
     model->totals.revenue += order->total;
@@ -331,9 +353,16 @@ static const char *compare_order(struct lifecycle *model, cellar *store, uint32_
     struct lifecycle_order *order = &model->orders[number];
     cellar_order got;
     cellar_order_line lines[LIFECYCLE_LINES];
-    cellar_status status =
-        cellar_order_get(store, (cellar_id){0x5a, number}, &got, lines, LIFECYCLE_LINES);
-    SAME("order: status", number, status, CELLAR_OK)
+    const cellar_id id = {0x5a, number};
+    cellar_status status = cellar_order_get(store, id, &got, lines, LIFECYCLE_LINES);
+    SAME("order: status", number, status, order->retired ? CELLAR_NOT_FOUND : CELLAR_OK)
+    if (order->retired && order->version == 0) {
+        return NULL;
+    }
+    if (order->retired) {
+        status = cellar_order_at(store, id, order->version, &got, lines, LIFECYCLE_LINES);
+        SAME("retired order: status", number, status, CELLAR_OK)
+    }
     SAME("order: state", number, got.state, order->state)
     if (order->version == 0) {
         order->version = got.version;
@@ -371,6 +400,7 @@ static const char *compare_totals(const struct lifecycle *model, cellar *store) 
     const cellar_totals *expected = &model->totals;
     for (uint32_t i = 0; i < 7; i++) {
         SAME("total: orders", i, is->orders[i], expected->orders[i])
+        SAME("total: retired", i, is->retired[i], expected->retired[i])
     }
     SAME("total: order lines", 0, is->order_lines, expected->order_lines)
     SAME("total: ordered", 0, is->units_ordered, expected->units_ordered)

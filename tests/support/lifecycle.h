@@ -28,6 +28,7 @@ struct lifecycle_line {
     int64_t quantity, unit_price;
     int64_t cancelled, fulfilled, returned;
     bool queued;
+    bool waited; /* it was sold before it was here */
 };
 
 struct lifecycle_order {
@@ -43,16 +44,20 @@ struct lifecycle_order {
     int64_t total, cancelled_value, returned_value;
     uint64_t placed_lsn;
     uint64_t version; /* 0: not known, it expired by itself */
+    int64_t changed_ns;
+    bool retired;
 };
 
 struct lifecycle_step {
     cellar_order_change change;
     cellar_order_part parts[LIFECYCLE_LINES];
-    uint64_t lsn; /* 0: it was never made */
+    uint64_t lsn; /* 0: it was never made, or is forgotten */
+    int64_t made_ns;
 };
 
 struct lifecycle {
     int64_t now_ns;
+    int64_t remember_ns; /* how long what is closed is remembered; 0: for ever */
     int64_t available[LIFECYCLE_SKUS], safety[LIFECYCLE_SKUS], unsellable[LIFECYCLE_SKUS];
     int64_t reserved[LIFECYCLE_SKUS];
     int64_t balance[LIFECYCLE_ACCOUNTS], floor[LIFECYCLE_ACCOUNTS];
@@ -84,6 +89,8 @@ struct lifecycle_answer lifecycle_change(struct lifecycle *model, const cellar_o
 void lifecycle_receive(struct lifecycle *model, uint32_t sku, int64_t quantity, uint64_t lsn);
 /* Every hold that has run out. */
 void lifecycle_expire(struct lifecycle *model);
+/* Everything that has been closed for long enough. */
+void lifecycle_forget(struct lifecycle *model);
 /* Pieces of a line that are not here yet. */
 int64_t lifecycle_uncovered(const struct lifecycle *model, uint32_t order, uint32_t line);
 /* NULL, or what differs in the store: settled, and nothing overdue in it. Learns versions of what

@@ -182,6 +182,9 @@ static void make(struct lifecycle *model, struct lifecycle_order *order,
     if (change->event == CELLAR_EVENT_PAY) {
         order->account = change->account;
         lifecycle_move_money(model, order->account, order->payee, amount);
+        for (uint32_t i = 0; i < order->line_count; i++) {
+            order->lines[i].queued = order->lines[i].waited;
+        }
     } else if (change->event != CELLAR_EVENT_FULFIL && order->state != CELLAR_ORDER_PLACED) {
         lifecycle_move_money(model, order->account, order->payee, -amount);
     }
@@ -223,7 +226,7 @@ static struct lifecycle_answer try_change(struct lifecycle *model,
 struct lifecycle_answer lifecycle_change(struct lifecycle *model, const cellar_order_change *change,
                                          uint64_t lsn) {
     const struct lifecycle_order *order = &model->orders[change->order.low];
-    if (order->state == 0) {
+    if (order->state == 0 || order->retired) {
         return lifecycle_answer(CELLAR_NOT_FOUND);
     }
     if (change->id.low == 0) {
@@ -241,11 +244,13 @@ struct lifecycle_answer lifecycle_change(struct lifecycle *model, const cellar_o
     }
     struct lifecycle_answer told = try_change(model, change, lsn);
     if (told.status == CELLAR_OK) {
-        *step = (struct lifecycle_step){.change = *change, .lsn = lsn};
+        *step = (struct lifecycle_step){.change = *change, .lsn = lsn, .made_ns = model->now_ns};
         for (size_t i = 0; i < change->part_count; i++) {
             step->parts[i] = change->parts[i];
         }
-        model->step_count++;
+        if (step == &model->steps[model->step_count + 1]) {
+            model->step_count++;
+        }
         model->totals.orders[0]++;
     }
     return told;

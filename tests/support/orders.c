@@ -82,6 +82,25 @@ void orders_await(struct shop *shop, uint64_t id, cellar_order_state state) {
     assert_int_equal(shop_order_get(shop, id).state, state);
 }
 
+void orders_await_none_overdue(struct shop *shop) {
+    static cellar_order page[CELLAR_PAGE_MAX];
+    const cellar_order_query query = {.state = CELLAR_ORDER_PLACED};
+    int64_t now_ns = ATOMIC_LOAD(&shop->now_ns, relaxed);
+    size_t overdue = 1;
+    for (int tries = 0; tries < AWAIT_MS && overdue != 0; tries++) {
+        size_t count = 0;
+        overdue = 0;
+        assert_int_equal(
+            cellar_order_list(shop->store, &query, page, CELLAR_PAGE_MAX, &count, NULL, 0),
+            CELLAR_OK);
+        for (size_t i = 0; i < count; i++) {
+            overdue += page[i].hold_until_ns != 0 && page[i].hold_until_ns <= now_ns;
+        }
+        clock_sleep_ns(overdue == 0 ? 0 : ORDERS_MS);
+    }
+    assert_int_equal(overdue, 0);
+}
+
 void orders_stop_expiry(struct shop *shop) {
     expiry_stop(shop->store);
 }

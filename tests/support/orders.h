@@ -32,6 +32,9 @@ cellar_order_line orders_line(struct shop *shop, uint64_t id, uint32_t line);
 /* Looks until the order is in that state, for 20 seconds at most. */
 void orders_await(struct shop *shop, uint64_t id, cellar_order_state state);
 
+/* The same until no hold in the store is overdue, of up to 1000. */
+void orders_await_none_overdue(struct shop *shop);
+
 /* While it is stopped, what is overdue is expired by callers only. */
 void orders_stop_expiry(struct shop *shop);
 void orders_start_expiry(struct shop *shop);

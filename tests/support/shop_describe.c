@@ -148,15 +148,19 @@ static void describe_orders(struct describer *to, cellar_order_query query, bool
     static cellar_order_line lines[CELLAR_LINES_MAX];
     size_t count = 1;
     uint64_t before = UINT64_MAX;
+    bool retired = false;
     while (count > 0) {
         assert_int_equal(
             cellar_order_list(to->store, &query, page, 8, &count, lines, CELLAR_LINES_MAX),
             CELLAR_OK);
         size_t line = 0;
         for (size_t i = 0; i < count; i++) {
-            assert_true(page[i].placed_lsn < before);
-            before = page[i].placed_lsn;
+            uint64_t at = page[i].retired_lsn == 0 ? page[i].placed_lsn : page[i].retired_lsn;
+            assert_true(at < before || (page[i].retired_lsn != 0 && !retired));
+            retired = page[i].retired_lsn != 0;
+            before = at;
             query.before = page[i].id;
+            query.cursor = page[i].cursor;
             if (in_full) {
                 describe_order(to, &page[i], lines + line);
             } else {

@@ -269,8 +269,36 @@ static void test_the_limit_is_taken_away(void **state) {
     assert_int_equal(try_order(shop, 2, 1, CELLAR_ORDER_PAID, NULL), CELLAR_OK);
 }
 
+/* More paid orders than a caller looks at stand before a hold that has run out: they were held
+ * once, and are not in the way. */
+static void test_paid_orders_leave_the_queue(void **state) {
+    struct shop *shop = *state;
+    cellar_refusal refusal;
+    enum {
+        PAID = 300
+    };
+    shop_goods(shop, "a", PAID + 1);
+    ATOMIC_STORE(&shop->tick_ns, 0, relaxed);
+    for (uint64_t id = 1; id <= PAID; id++) {
+        orders_hold(shop, id, "a", 1, 1000);
+        orders_whole(shop, CELLAR_EVENT_PAY, id);
+    }
+    orders_hold(shop, PAID + 1, "a", 1, 2000);
+    orders_stop_expiry(shop);
+    shop_settle(shop);
+    cellar_line line = shop_line("a", 0, 1, 100);
+    cellar_order_request request = shop_order_request(PAID + 2, &line, 1);
+    assert_int_equal(cellar_order_place(shop->store, NULL, &request, NULL, &refusal),
+                     CELLAR_OUT_OF_STOCK);
+    assert_int_equal(refusal.retry_ns, shop_order_get(shop, PAID + 1).hold_until_ns);
+    orders_pass(shop, 2000);
+    assert_int_equal(cellar_order_place(shop->store, NULL, &request, NULL, &refusal), CELLAR_OK);
+    orders_start_expiry(shop);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        SHOP_TEST(test_paid_orders_leave_the_queue),
         SHOP_TEST(test_down_to_the_limit),
         SHOP_TEST(test_what_leaves_at_once_must_be_here),
         SHOP_TEST(test_first_come_first_served),

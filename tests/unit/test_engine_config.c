@@ -57,6 +57,8 @@ enum member {
     GRANTS,
     CODES,
     LEASES,
+    CUSTOMERS,
+    REMEMBER,
     DURABILITY
 };
 
@@ -94,6 +96,12 @@ static void set(cellar_config *config, enum member member, uint64_t value) {
         break;
     case LEASES:
         config->leases_max = (uint32_t)value;
+        break;
+    case CUSTOMERS:
+        config->customers_max = (uint32_t)value;
+        break;
+    case REMEMBER:
+        config->remember_closed_ns = (int64_t)value;
         break;
     case DURABILITY:
         config->durability = (cellar_durability)value;
@@ -139,6 +147,10 @@ static void test_beyond_the_limits(void **unused) {
         {"codes_max", CODES, UINT32_MAX},
         {"leases_max", LEASES, CELLAR_LEASES_MAX + 1},
         {"leases_max", LEASES, UINT32_MAX},
+        {"customers_max", CUSTOMERS, CELLAR_CUSTOMERS_MAX + 1},
+        {"customers_max", CUSTOMERS, UINT32_MAX},
+        {"remember_closed_ns", REMEMBER, (uint64_t)CELLAR_REMEMBER_NS_MAX + 1},
+        {"remember_closed_ns", REMEMBER, UINT64_MAX},
         {"durability", DURABILITY, 3},
         {"durability", DURABILITY, UINT32_MAX},
     };
@@ -178,6 +190,11 @@ static void test_at_the_limits(void **unused) {
         {CODES, 1},
         {CODES, CELLAR_CODES_MAX},
         {LEASES, 1},
+        {CUSTOMERS, 1},
+        {CUSTOMERS, CELLAR_CUSTOMERS_MAX},
+        {REMEMBER, 0},
+        {REMEMBER, 1},
+        {REMEMBER, (uint64_t)CELLAR_REMEMBER_NS_MAX},
         {DURABILITY, CELLAR_DURABILITY_DEFAULT},
         {DURABILITY, CELLAR_DURABLE},
         {DURABILITY, CELLAR_RELAXED},
@@ -204,6 +221,7 @@ static void test_largest_limits(void **unused) {
     (void)unused;
     config.products_max = CELLAR_PRODUCTS_MAX;
     config.stocks_max = CELLAR_STOCKS_MAX;
+    config.customers_max = CELLAR_CUSTOMERS_MAX;
     config.accounts_max = CELLAR_ACCOUNTS_MAX;
     config.orders_max = CELLAR_ORDERS_MAX;
     config.campaigns_max = CELLAR_CAMPAIGNS_MAX;

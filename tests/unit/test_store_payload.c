@@ -23,7 +23,8 @@ static struct store *store;
 static uint64_t next_lsn;
 
 static int set_up(void **unused) {
-    const struct store_limits limits = {LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}};
+    const struct store_limits limits = {
+        LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}, 0};
     struct commit_config config = {.ring_bytes = COMMIT_RING_BYTES_MIN, .followed = true};
     (void)unused;
     memory = memory_create();
@@ -284,6 +285,9 @@ static void test_short_records(void **unused) {
         {STORE_ACCOUNT_FLOOR, 0, 2, false},
         {STORE_RETIRE, 0, 1, true},
         {STORE_RETIRE, 0, 0, false},
+        {STORE_RETIRE, 0, 2, false},
+        {STORE_RETIRE, sizeof(struct payload_retire), 1, true},
+        {STORE_RETIRE, sizeof(struct payload_retire) - 8, 1, false},
         {STORE_COMPOSED, 0, 1, false},
         {STORE_COMPOSED, sizeof(struct payload_composed), 1, false},
         {STORE_COMPOSED | STORE_KIND_NOTED, sizeof(struct payload_composed), 1, false},
@@ -298,11 +302,19 @@ static void test_short_records(void **unused) {
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (uint32_t cell = 0; cell < rows[i].cells; cell++) {
-            change(store_stock_cell(1, (enum store_stock_cell)cell), 1);
+            change(rows[i].kind == STORE_RETIRE ? store_order_cell(1 + cell)
+                                                : store_stock_cell(1, (enum store_stock_cell)cell),
+                   1);
         }
         const struct record_header *record = finish(rows[i].kind, zeros, rows[i].bytes);
         assert_int_equal(store_record_check(store, record), rows[i].right);
     }
+}
+
+static void test_only_documents_are_retired(void **unused) {
+    (void)unused;
+    change(store_stock_cell(1, STORE_STOCK_SELLABLE), 1);
+    assert_false(store_record_check(store, finish(STORE_RETIRE, NULL, 0)));
 }
 
 /* ---- Contradictions ---- */
@@ -475,6 +487,7 @@ int main(void) {
         TEST(test_products),
         TEST(test_documents),
         TEST(test_short_records),
+        TEST(test_only_documents_are_retired),
         TEST(test_products_that_contradict),
         TEST(test_cells_of_nothing),
         TEST(test_limits),

@@ -20,8 +20,12 @@ static struct store *store;
 static uint64_t next_lsn;
 
 static int set_up(void **unused) {
-    const struct store_limits limits = {
-        .products = LIMIT, .stocks = LIMIT, .accounts = LIMIT, .orders = LIMIT, .leases = LIMIT};
+    const struct store_limits limits = {.products = LIMIT,
+                                        .stocks = LIMIT,
+                                        .accounts = LIMIT,
+                                        .orders = LIMIT,
+                                        .customers = LIMIT,
+                                        .leases = LIMIT};
     struct commit_config config = {.ring_bytes = COMMIT_RING_BYTES_MIN, .followed = true};
     (void)unused;
     memory = memory_create();

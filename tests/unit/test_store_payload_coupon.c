@@ -21,7 +21,8 @@ static struct store *store;
 static uint64_t next_lsn;
 
 static int set_up(void **unused) {
-    const struct store_limits limits = {LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}};
+    const struct store_limits limits = {
+        LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}, 0};
     struct commit_config config = {.ring_bytes = COMMIT_RING_BYTES_MIN, .followed = true};
     (void)unused;
     memory = memory_create();
