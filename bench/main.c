@@ -35,7 +35,7 @@ static const struct bench_case cases[] = {
     {"lag", "one customer who waits for the disk among busy threads", lag_run},
     {"recovery", "opening a store of 2,000,000 orders", recovery_run},
     {"start", "opening and closing an empty store", start_run},
-    {"memory", "bytes a product and an order", memory_run},
+    {"memory", "bytes a product, an order and an account", memory_run},
 };
 #define CASE_COUNT (sizeof cases / sizeof *cases)
 
