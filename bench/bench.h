@@ -84,6 +84,8 @@ bool hot_take_run(const struct bench_options *options, struct bench_result *resu
 bool cells3_run(const struct bench_options *options, struct bench_result *result);
 bool order_run(const struct bench_options *options, struct bench_result *result);
 bool paid_run(const struct bench_options *options, struct bench_result *result);
+bool claim_run(const struct bench_options *options, struct bench_result *result);
+bool claim_sold_out_run(const struct bench_options *options, struct bench_result *result);
 bool lag_run(const struct bench_options *options, struct bench_result *result);
 bool recovery_run(const struct bench_options *options, struct bench_result *result);
 bool start_run(const struct bench_options *options, struct bench_result *result);

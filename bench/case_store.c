@@ -277,7 +277,7 @@ static void memory_figures(const struct shop *shop, const struct memory_state *b
 
 static bool memory_measure(struct shop *shop, const struct bench_options *options,
                            struct bench_result *result) {
-    struct memory_state states[3] = {0};
+    struct memory_state states[4] = {0};
     struct crew_round round = {0};
     uint64_t bound = shop_orders_max(options->lines);
     bool ok = memory_state(shop, &states[0]) && shop_stock(shop, SHOP_UNITS, result) &&
@@ -286,12 +286,15 @@ static bool memory_measure(struct shop *shop, const struct bench_options *option
               fill(shop, options->threads, bound < MEMORY_ORDERS ? bound : MEMORY_ORDERS, &round,
                    result) &&
               cellar_wait_listed(shop->store, round.last_lsn, -1) == CELLAR_OK &&
-              memory_state(shop, &states[2]);
+              memory_state(shop, &states[2]) && shop_accounts(shop, result) &&
+              cellar_wait_listed(shop->store, shop->stocked_lsn, -1) == CELLAR_OK &&
+              memory_state(shop, &states[3]);
     if (!ok) {
         return bench_fail(result, "the store could not be filled");
     }
     memory_figures(shop, &states[0], &states[1], shop->skus, " product", result);
     memory_figures(shop, &states[1], &states[2], (double)round.done, "n order", result);
+    memory_figures(shop, &states[2], &states[3], SHOP_CUSTOMERS, "n account", result);
     return true;
 }
 

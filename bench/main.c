@@ -30,10 +30,12 @@ static const struct bench_case cases[] = {
     {"cells3", "three of 100,000 cells a commit, the log written", cells3_run},
     {"order", "cellar_order_place(), each thread in a loop", order_run},
     {"paid", "the same, paid from accounts; beside mutexes, SQLite and LMDB", paid_run},
+    {"claim", "cellar_coupon_claim() on one campaign, each by another customer", claim_run},
+    {"claim-sold-out", "the same when every place is taken", claim_sold_out_run},
     {"lag", "one customer who waits for the disk among busy threads", lag_run},
     {"recovery", "opening a store of 2,000,000 orders", recovery_run},
     {"start", "opening and closing an empty store", start_run},
-    {"memory", "bytes a product and an order", memory_run},
+    {"memory", "bytes a product, an order and an account", memory_run},
 };
 #define CASE_COUNT (sizeof cases / sizeof *cases)
 
@@ -88,6 +90,11 @@ static const struct row {
     {"paid", 1, true, NULL, 0, 0.0},
     {"paid", 16, true, NULL, 0, 0.0},
     {"paid", 300, true, NULL, 0, 0.0},
+    {"claim", 1, false, NULL, 0, 0.0},
+    {"claim", 2, false, NULL, 0, 0.0},
+    {"claim", 16, false, NULL, 0, 0.0},
+    {"claim", 64, false, NULL, 0, 0.0},
+    {"claim-sold-out", 2, false, NULL, 0, 0.0},
     {"lag", 64, false, "durable lag p99 under 20 ms", 0, 0.0},
     {"recovery", 2, false, "above 2 M records a second", 0, 0.0},
     {"start", 1, false, "open and close together under 50 ms", 0, 0.0},
@@ -172,7 +179,7 @@ static void usage(FILE *stream) {
     fprintf(stream, "usage: cellar-bench [CASE] [options]\n"
                     "Without CASE: the whole table, about two minutes.\n\n");
     for (size_t i = 0; i < CASE_COUNT; i++) {
-        fprintf(stream, "  %-12s %s\n", cases[i].name, cases[i].what);
+        fprintf(stream, "  %-14s %s\n", cases[i].name, cases[i].what);
     }
     fprintf(stream,
             "\n"

@@ -299,6 +299,7 @@ bool shop_accounts(struct shop *shop, struct bench_result *result) {
                                            SHOP_FUNDS, &ticket, NULL);
         }
     }
+    shop->stocked_lsn = ticket.lsn;
     shop->paid = true;
     return status == CELLAR_OK || bench_fail(result, "accounts: %s", cellar_status_name(status));
 }
