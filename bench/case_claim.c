@@ -54,7 +54,7 @@ static bool put_campaign(struct claims *claims, int64_t quota, struct bench_resu
     return status == CELLAR_OK || bench_fail(result, "campaign: %s", cellar_status_name(status));
 }
 
-/* Every claim that was answered OK is counted once, and no place was given twice. */
+/* Every claim that was answered OK is counted once. */
 static bool check_claims(const struct claims *claims, const struct crew *crew,
                          struct bench_result *result) {
     cellar_campaign campaign;

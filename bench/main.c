@@ -31,7 +31,7 @@ static const struct bench_case cases[] = {
     {"order", "cellar_order_place(), each thread in a loop", order_run},
     {"paid", "the same, paid from accounts; beside mutexes, SQLite and LMDB", paid_run},
     {"claim", "cellar_coupon_claim() on one campaign, each by another customer", claim_run},
-    {"claim-sold-out", "the same when every place is taken", claim_sold_out_run},
+    {"claim-sold-out", "the same on a campaign without places, each refused", claim_sold_out_run},
     {"lag", "one customer who waits for the disk among busy threads", lag_run},
     {"recovery", "opening a store of 2,000,000 orders", recovery_run},
     {"start", "opening and closing an empty store", start_run},
