@@ -1,26 +1,12 @@
 /* /v1/bulk: many operations, a commit each, one wait for the disk at the end. */
+#include "bulk.h"
+
 #include "order_shapes.h"
 #include "problem.h"
 #include "shapes.h"
 #include "server.h"
 
 #include <string.h>
-
-enum {
-    BULK_MAX = 1000,
-    BULK_WAIT_MS = 250 /* for space in the ring: a thousand commits may fill it */
-};
-
-/* What became of one entry. */
-typedef struct bulk_entry {
-    char outcome[48]; /* "ok", or the name of a problem */
-    uint64_t lsn;
-    uint64_t product;
-    cellar_id id;
-    bool repeated;
-    uint32_t line_number; /* of the line at fault, from 1 on; 0: none */
-    int64_t available;
-} bulk_entry;
 
 #define ENTRY(member) offsetof(bulk_entry, member)
 static const struct field entry_fields[] = {
@@ -44,12 +30,6 @@ static const struct field entry_fields[] = {
 };
 static const struct shape shape_entry = SHAPE("BulkEntry", bulk_entry, entry_fields);
 
-typedef struct bulk_answer {
-    const bulk_entry *results;
-    size_t count;
-    uint32_t done;
-} bulk_answer;
-
 static const struct field answer_fields[] = {
     {.name = "done",
      .kind = FIELD_COUNT,
@@ -62,10 +42,10 @@ static const struct field answer_fields[] = {
      .count_offset = offsetof(bulk_answer, count),
      .about = "one for each entry of the request, in its order"},
 };
-static const struct shape shape_answer = SHAPE("BulkResult", bulk_answer, answer_fields);
+const struct shape shape_bulk_answer = SHAPE("BulkResult", bulk_answer, answer_fields);
 
-static void entry_set(struct request *request, bulk_entry *entry, bulk_answer *answer,
-                      cellar_status status, const cellar_ticket *ticket) {
+void bulk_entry_set(struct request *request, bulk_entry *entry, bulk_answer *answer,
+                    cellar_status status, const cellar_ticket *ticket) {
     entry->available = FIELD_ABSENT;
     if (status != CELLAR_OK) {
         problem_name(status, entry->outcome, sizeof entry->outcome);
@@ -146,9 +126,9 @@ static void bulk_put_products(struct request *request) {
             .attributes_bytes = put->attributes == NULL ? 0 : (uint32_t)strlen(put->attributes)};
         cellar_status status = cellar_product_put(request->server->store, &request->call, &product,
                                                   CELLAR_VERSION_ANY, &ticket, NULL);
-        entry_set(request, &entries[i], &answer, status, &ticket);
+        bulk_entry_set(request, &entries[i], &answer, status, &ticket);
     }
-    request_answer(request, 200, &shape_answer, &answer);
+    request_answer(request, 200, &shape_bulk_answer, &answer);
 }
 
 /* ---- Orders ---- */
@@ -175,10 +155,10 @@ static void bulk_place_order(struct request *request, const order_body *body, bu
     const cellar_order_request order = order_request(body);
     cellar_status status =
         cellar_order_place(request->server->store, &request->call, &order, &ticket, &refusal);
-    entry_set(request, entry, answer, status, &ticket);
+    bulk_entry_set(request, entry, answer, status, &ticket);
     entry->id = body->id;
     if (status == CELLAR_OK && !ticket.repeated) {
-        order_note(request, body);
+        order_note(request, body, order_total(request, body));
     }
     if (status != CELLAR_OK && refusal.line != CELLAR_NO_LINE) {
         entry->line_number = refusal.line + 1;
@@ -197,7 +177,7 @@ static void bulk_place_orders(struct request *request) {
     for (size_t i = 0; i < body->count; i++) {
         bulk_place_order(request, &body->orders[i], &entries[i], &answer);
     }
-    request_answer(request, 200, &shape_answer, &answer);
+    request_answer(request, 200, &shape_bulk_answer, &answer);
 }
 
 static const struct route routes[] = {
@@ -207,7 +187,7 @@ static const struct route routes[] = {
      .role = ROLE_ADMIN,
      .flags = ROUTE_WRITES | ROUTE_LARGE,
      .body = &shape_products,
-     .answer = &shape_answer,
+     .answer = &shape_bulk_answer,
      .handle = bulk_put_products,
      .summary = "Creates or replaces up to 1,000 products, whatever their version"},
     {.name = "bulk.orders",
@@ -216,7 +196,7 @@ static const struct route routes[] = {
      .role = ROLE_SELL,
      .flags = ROUTE_WRITES | ROUTE_LARGE,
      .body = &shape_orders,
-     .answer = &shape_answer,
+     .answer = &shape_bulk_answer,
      .handle = bulk_place_orders,
      .summary = "Places up to 1,000 orders; a refusal of one does not stop the others"},
 };

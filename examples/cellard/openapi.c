@@ -2,6 +2,7 @@
 
 #include "route.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Shapes that have been met, so that each is described once. */
@@ -67,7 +68,11 @@ static void write_shapes(struct text *out) {
              "\"line\":{\"type\":\"integer\",\"description\":\"the line at fault, from 0 on\"},"
              "\"available\":{\"type\":\"integer\"},\"needed\":{\"type\":\"integer\"},"
              "\"version\":{\"type\":\"string\",\"description\":\"the version now\"},"
-             "\"state\":{\"type\":\"string\"}}}");
+             "\"state\":{\"type\":\"string\"},"
+             "\"rank\":{\"type\":\"string\",\"description\":\"the number of the claim\"},"
+             "\"waiting\":{\"type\":\"boolean\"},"
+             "\"retry\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":"
+             "\"when it may be otherwise\"}}}");
     for (size_t i = 0; i < in.count; i++) {
         text_put(out, ",");
         write_shape(out, in.shapes[i], true);
@@ -95,14 +100,16 @@ static void write_path_parameter(struct text *out, const char **before, const ch
     if (brace == NULL) {
         return;
     }
-    bool sku = strncmp(brace, "{sku}", 5) == 0;
     bool order = strncmp(brace, "{order}", 7) == 0;
-    bool account = strncmp(brace, "{account}", 9) == 0;
-    const char *name = sku ? "sku" : order ? "order" : account ? "account" : "name";
+    bool number = strncmp(brace, "{account}", 9) == 0 || strncmp(brace, "{campaign}", 10) == 0;
+    bool coupon = strncmp(brace, "{coupon}", 8) == 0;
+    char name[16];
+    (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(brace + 1, "}"), brace + 1);
     write_parameter(out, before, name, "path", true,
-                    order     ? "a UUID"
-                    : account ? "a decimal number of up to 64 bits"
-                              : "percent-encoded UTF-8");
+                    order    ? "a UUID"
+                    : number ? "a decimal number of up to 64 bits"
+                    : coupon ? "CAMPAIGN.CUSTOMER.ORDINAL"
+                             : "percent-encoded UTF-8");
 }
 
 static void write_headers(struct text *out, const char **before, unsigned flags) {

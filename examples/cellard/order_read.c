@@ -18,6 +18,10 @@ static const struct field ledger_fields[] = {
     {.name = "unit_price",
      .kind = FIELD_INTEGER,
      .offset = offsetof(cellar_order_line, unit_price)},
+    {.name = "discount",
+     .kind = FIELD_INTEGER,
+     .offset = offsetof(cellar_order_line, discount),
+     .about = "off the whole line"},
 };
 static const struct shape shape_ledger_line = SHAPE("LedgerLine", cellar_order_line, ledger_fields);
 

@@ -12,6 +12,8 @@ typedef struct order_body {
     int state;
     uint64_t account;
     int64_t business_time_ns;
+    uint64_t campaign; /* of a coupon to be redeemed */
+    const char *code;
     const char *reference;
     bool damaged; /* of a return */
 } order_body;
@@ -22,9 +24,10 @@ extern const struct shape shape_order_place;
 extern const char *const order_states[];
 
 cellar_order_request order_request(const order_body *body);
-/* The sum of quantity times price. Only of an order that was accepted: then it fits. */
-int64_t order_total(const order_body *body);
+/* Only of an order that was accepted. The sum of quantity times price; with a coupon or code, what
+ * the library made of it. */
+int64_t order_total(struct request *request, const order_body *body);
 /* Counts what was sold, for /metrics and the live page. */
-void order_note(struct request *request, const order_body *body);
+void order_note(struct request *request, const order_body *body, int64_t total);
 
 #endif

@@ -48,6 +48,11 @@ static const struct field place_fields[] = {
      .offset = ORDER(state),
      .choices = placed_states,
      .about = "placed when it is not given; or paid or fulfilled in one step"},
+    {.name = "campaign",
+     .kind = FIELD_NUMBER,
+     .offset = ORDER(campaign),
+     .about = "the customer's first coupon of it that can be redeemed is, in the same commit"},
+    CODE_FIELD(order_body, code, 0),
 };
 const struct shape shape_order_place = SHAPE("OrderPlace", order_body, place_fields);
 
@@ -69,10 +74,12 @@ cellar_order_request order_request(const order_body *body) {
                                   .state = (cellar_order_state)body->state,
                                   .account = body->account,
                                   .business_time_ns = body->business_time_ns,
-                                  .reference = body->reference};
+                                  .reference = body->reference,
+                                  .coupon_campaign = body->campaign,
+                                  .code = body->code};
 }
 
-int64_t order_total(const order_body *body) {
+static int64_t order_sum(const order_body *body) {
     int64_t total = 0;
     for (size_t i = 0; i < body->line_count; i++) {
         total += body->lines[i].quantity * body->lines[i].unit_price;
@@ -80,7 +87,17 @@ int64_t order_total(const order_body *body) {
     return total;
 }
 
-void order_note(struct request *request, const order_body *body) {
+int64_t order_total(struct request *request, const order_body *body) {
+    cellar_order order;
+    if (body->campaign == 0 && body->code == NULL) {
+        return order_sum(body);
+    }
+    return cellar_order_get(request->server->store, body->id, &order, NULL, 0) == CELLAR_OK
+               ? order.total
+               : FIELD_ABSENT;
+}
+
+void order_note(struct request *request, const order_body *body, int64_t total) {
     struct metrics *metrics = &request->server->metrics;
     uint64_t units = 0;
     for (size_t i = 0; i < body->line_count; i++) {
@@ -88,7 +105,10 @@ void order_note(struct request *request, const order_body *body) {
     }
     metrics_add(metrics, METRICS_ORDERS_PLACED, 1);
     metrics_add(metrics, METRICS_UNITS_SOLD, units);
-    metrics_add(metrics, METRICS_REVENUE, (uint64_t)order_total(body));
+    metrics_add(metrics, METRICS_REVENUE, total == FIELD_ABSENT ? 0 : (uint64_t)total);
+    if (body->campaign != 0 || body->code != NULL) {
+        metrics_add(metrics, METRICS_COUPONS_REDEEMED, 1);
+    }
     if (body->state >= CELLAR_ORDER_PAID) {
         metrics_add(metrics, METRICS_ORDERS_PAID, 1);
     }
@@ -162,10 +182,10 @@ static void order_place(struct request *request) {
     const cellar_order_request order = order_request(body);
     cellar_status status =
         cellar_order_place(request->server->store, &request->call, &order, &ticket, &refusal);
+    int64_t total = status == CELLAR_OK ? order_total(request, body) : 0;
     if (status == CELLAR_OK && !ticket.repeated) {
-        order_note(request, body);
+        order_note(request, body, total);
     }
-    int64_t total = status == CELLAR_OK ? order_total(body) : 0;
     order_answer(request, status, body->id, total, &ticket, &refusal);
 }
 
@@ -182,7 +202,7 @@ static void order_return(struct request *request) {
     if (status == CELLAR_OK && !ticket.repeated) {
         metrics_add(&request->server->metrics, METRICS_RETURNS, 1);
     }
-    int64_t total = status == CELLAR_OK ? -order_total(body) : 0;
+    int64_t total = status == CELLAR_OK ? -order_sum(body) : 0;
     order_answer(request, status, body->id, total, &ticket, &refusal);
 }
 
@@ -190,10 +210,17 @@ static void order_return(struct request *request) {
 
 struct quote {
     int64_t total;
+    int64_t discount;
 };
 
 static const struct field quote_fields[] = {
-    {.name = "total", .kind = FIELD_INTEGER, .offset = offsetof(struct quote, total)}};
+    {.name = "total", .kind = FIELD_INTEGER, .offset = offsetof(struct quote, total)},
+    {.name = "discount",
+     .kind = FIELD_INTEGER,
+     .flags = FIELD_OPTIONAL,
+     .offset = offsetof(struct quote, discount),
+     .about = "what coupon or code take off; in the total already"},
+};
 static const struct shape shape_quote = SHAPE("Quote", struct quote, quote_fields);
 
 static void order_quote(struct request *request) {
@@ -212,6 +239,8 @@ static void order_quote(struct request *request) {
         problem_status(request, status, &refusal);
         return;
     }
+    bool is_reduced = body->campaign != 0 || body->code != NULL;
+    quote.discount = is_reduced ? order_sum(body) - quote.total : FIELD_ABSENT;
     request_answer(request, 200, &shape_quote, &quote);
 }
 

@@ -125,16 +125,19 @@ static bool check_variable(struct request *request, route_variable variable) {
     bool good = parse_percent(variable.start, variable.bytes, text, sizeof text);
     if (strncmp(braces, "{account}", 9) == 0) {
         good = good && parse_unsigned(text, &request->account) && request->account != 0;
+    } else if (strncmp(braces, "{campaign}", 10) == 0) {
+        good = good && parse_unsigned(text, &request->campaign) && request->campaign != 0;
     } else if (strncmp(braces, "{order}", 7) == 0) {
         good = good && parse_uuid(text, &request->order);
     } else if (strncmp(braces, "{sku}", 5) == 0) {
         memcpy(request->sku, text, sizeof text);
     } else {
         good = good && strlen(text) < sizeof request->name;
-        (void)snprintf(request->name, sizeof request->name, "%.63s", text);
+        (void)snprintf(request->name, sizeof request->name, "%s", text);
     }
     if (!good) {
-        problem_answer(request, PROBLEM_BAD_REQUEST, "the path names no SKU, account or id");
+        problem_answer(request, PROBLEM_BAD_REQUEST,
+                       "the path names no SKU, account, campaign or id");
     }
     return good;
 }

@@ -32,8 +32,9 @@ struct request {
 
     /* From the path. */
     char sku[CELLAR_SKU_BYTES_MAX + 1];
-    char name[64];
+    char name[CELLAR_CODE_BYTES_MAX + 1]; /* of a problem, coupon or code */
     uint64_t account;
+    uint64_t campaign;
     cellar_id order;
 
     /* From headers and query. */

@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const route_area *const areas[] = {&area_products, &area_stock,       &area_accounts,
-                                          &area_orders,   &area_order_reads, &area_bulk,
-                                          &area_whole,    &area_live,        &area_service};
+static const route_area *const areas[] = {&area_products,  &area_stock,       &area_accounts,
+                                          &area_orders,    &area_order_reads, &area_bulk,
+                                          &area_campaigns, &area_coupons,     &area_redemptions,
+                                          &area_whole,     &area_live,        &area_service};
 
 static const struct route *table[ROUTES_MAX];
 static const char *titles[ROUTES_MAX];

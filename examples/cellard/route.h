@@ -31,7 +31,7 @@ enum {
 struct route {
     const char *name; /* in metrics, limits and as operationId */
     const char *method;
-    const char *path; /* {sku}, {account}, {order} or {name} stands for one segment */
+    const char *path; /* a name in braces stands for one segment: check_variable() */
     route_role role;
     unsigned flags;
     const struct shape *query;
@@ -75,7 +75,7 @@ typedef struct route_area {
 } route_area;
 
 extern const route_area area_products, area_stock, area_accounts, area_orders, area_order_reads,
-    area_bulk, area_whole, area_live, area_service;
+    area_bulk, area_campaigns, area_coupons, area_redemptions, area_whole, area_live, area_service;
 
 /* Not part of the shop: the page, probes, numbers. */
 bool route_is_service(size_t number);

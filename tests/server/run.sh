@@ -8,8 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-tests=(api openapi strict admission durable disk page docs rules)
-asan_tests=(api openapi strict)
+tests=(api coupons openapi strict admission durable disk page docs rules)
+asan_tests=(api coupons openapi strict)
 seconds_max=120
 status=0
 
