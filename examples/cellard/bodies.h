@@ -2,7 +2,7 @@
 #ifndef CELLARD_BODIES_H
 #define CELLARD_BODIES_H
 
-#include "field.h"
+#include "request.h"
 
 typedef struct product_body {
     const char *sku;
@@ -25,8 +25,9 @@ typedef struct order_body {
 
 extern const struct shape shape_order_place;
 extern const struct shape shape_return;
-/* The sum of quantity times price. Only of an order that was accepted: then it fits. */
-int64_t order_total(const cellar_order_request *order);
+/* Only of an order that was accepted: then it fits. The sum of quantity times price; with a coupon
+ * or code, what the library made of it, FIELD_ABSENT when that cannot be told. */
+int64_t order_total(struct request *request, const cellar_order_request *order);
 
 extern const struct shape shape_order_step;    /* cellar_order_change, of any order and event */
 extern const struct shape shape_stock_change;  /* cellar_stock_change */

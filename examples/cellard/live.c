@@ -1,5 +1,6 @@
 /* /v1/live: what the live page draws, in one small answer. Totals since the start; the page makes
  * rates of them. */
+#include "coupon_shapes.h"
 #include "health.h"
 #include "server.h"
 #include "shapes.h"
@@ -7,7 +8,8 @@
 #include <string.h>
 
 enum {
-    HOT_SHOWN = 8
+    HOT_SHOWN = 8,
+    CAMPAIGNS_SHOWN = 8
 };
 
 typedef struct live_bucket {
@@ -40,11 +42,29 @@ static const struct field hot_fields[] = {
 };
 static const struct shape shape_hot = SHAPE("HotProduct", live_hot, hot_fields);
 
+typedef struct live_campaign {
+    uint64_t id;
+    char name[CELLAR_NAME_BYTES_MAX + 1];
+    int64_t quota;
+    int64_t left;
+} live_campaign;
+
+#define SHOWN(member) offsetof(live_campaign, member)
+static const struct field campaign_fields[] = {
+    {.name = "id", .kind = FIELD_NUMBER, .offset = SHOWN(id)},
+    {.name = "name", .kind = FIELD_CHARS, .offset = SHOWN(name)},
+    {.name = "quota", .kind = FIELD_INTEGER, .offset = SHOWN(quota)},
+    {.name = "left", .kind = FIELD_INTEGER, .offset = SHOWN(left), .about = "places nobody has"},
+};
+static const struct shape shape_live_campaign =
+    SHAPE("LiveCampaign", live_campaign, campaign_fields);
+
 struct live {
     int level;
     int64_t uptime_ms;
     int64_t requests, errors, refusals, shed, limited;
     int64_t orders, payments, cancelled, units, revenue;
+    int64_t coupons, coupons_refused;
     int64_t commits, syncs, sync_us_p50, sync_us_p99, lag_us_p50, lag_us_p99, group_p50, group_p99;
     uint64_t durable_lsn;
     int64_t not_durable_bytes, ring_percent, disk_percent, memory_bytes;
@@ -53,6 +73,8 @@ struct live {
     size_t latency_count;
     const live_hot *hot;
     size_t hot_count;
+    const live_campaign *campaigns;
+    size_t campaign_count;
 };
 
 #define LIVE(member)                                                                               \
@@ -73,6 +95,8 @@ static const struct field live_fields[] = {
     LIVE(cancelled),
     LIVE(units),
     {.name = "revenue", .kind = FIELD_SUM, .offset = offsetof(struct live, revenue)},
+    LIVE(coupons),
+    LIVE(coupons_refused),
     LIVE(commits),
     LIVE(syncs),
     LIVE(sync_us_p50),
@@ -100,6 +124,12 @@ static const struct field live_fields[] = {
      .shape = &shape_hot,
      .count_offset = offsetof(struct live, hot_count),
      .about = "the products that sell most, most first"},
+    {.name = "campaigns",
+     .kind = FIELD_LIST,
+     .offset = offsetof(struct live, campaigns),
+     .shape = &shape_live_campaign,
+     .count_offset = offsetof(struct live, campaign_count),
+     .about = "the newest ones"},
 };
 static const struct shape shape_live = SHAPE("Live", struct live, live_fields);
 
@@ -148,6 +178,19 @@ static size_t live_hottest(struct server *server, live_hot *shown) {
     return count;
 }
 
+static size_t live_campaigns(struct server *server, live_campaign *shown) {
+    cellar_campaign_summary found[CAMPAIGNS_SHOWN];
+    size_t count = 0;
+    (void)cellar_campaign_list(server->store, 0, found, CAMPAIGNS_SHOWN, &count);
+    for (size_t i = 0; i < count; i++) {
+        shown[i] = (live_campaign){.id = found[i].id,
+                                   .quota = found[i].quota,
+                                   .left = coupon_places_left(found[i].admitted, found[i].claimed)};
+        memcpy(shown[i].name, found[i].name, sizeof shown[i].name);
+    }
+    return count;
+}
+
 static void live_store(struct server *server, struct live *live) {
     enum {
         NANOSECONDS = 1000
@@ -174,6 +217,7 @@ static void live_get(struct request *request) {
     struct metrics *metrics = &server->metrics;
     live_bucket buckets[METRICS_BUCKETS] = {{.count = 0}};
     live_hot shown[HOT_SHOWN] = {{.units = 0}};
+    live_campaign campaigns[CAMPAIGNS_SHOWN];
     struct health health = {.level = HEALTH_UP};
     health_look(server, &health);
     struct live live = {.level = health.level,
@@ -186,15 +230,19 @@ static void live_get(struct request *request) {
                         .cancelled = (int64_t)metrics_get(metrics, METRICS_ORDERS_CANCELLED),
                         .units = (int64_t)metrics_get(metrics, METRICS_UNITS_SOLD),
                         .revenue = (int64_t)metrics_get(metrics, METRICS_REVENUE),
+                        .coupons = (int64_t)metrics_get(metrics, METRICS_COUPONS_ISSUED),
+                        .coupons_refused = (int64_t)metrics_get(metrics, METRICS_COUPONS_REFUSED),
                         .disk_percent = health_disk_level(server),
                         .connections = atomic_load(&server->peers.count),
                         .connections_percent = peers_level(&server->peers),
                         .waiting = (int64_t)atomic_load(&server->waiter.waiting),
                         .latency = buckets,
                         .latency_count = METRICS_BUCKETS,
-                        .hot = shown};
+                        .hot = shown,
+                        .campaigns = campaigns};
     live_requests(metrics, &live, buckets);
     live_store(server, &live);
+    live.campaign_count = live_campaigns(server, campaigns);
     live.hot_count = live_hottest(server, shown);
     request_answer(request, 200, &shape_live, &live);
 }

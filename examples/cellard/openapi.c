@@ -70,7 +70,10 @@ static void write_shapes(struct text *out) {
         "\"available\":{\"type\":\"integer\"},\"needed\":{\"type\":\"integer\"},"
         "\"version\":{\"type\":\"string\",\"description\":\"the version now\"},"
         "\"step\":{\"type\":\"integer\",\"description\":\"the operation at fault, from 0 on\"},"
-        "\"retry_at\":{\"type\":\"string\",\"format\":\"date-time\"},"
+        "\"retry_at\":{\"type\":\"string\",\"format\":\"date-time\",\"description\":"
+        "\"when it may be otherwise\"},"
+        "\"rank\":{\"type\":\"string\",\"description\":\"the number of the claim\"},"
+        "\"waiting\":{\"type\":\"boolean\"},"
         "\"state\":{\"type\":\"string\"}}}");
     for (size_t i = 0; i < in.count; i++) {
         text_put(out, ",");

@@ -5,13 +5,17 @@
 
 static void note_order(struct request *request, const cellar_order_request *order) {
     struct metrics *metrics = &request->server->metrics;
+    int64_t total = order_total(request, order);
     uint64_t units = 0;
     for (size_t i = 0; i < order->line_count; i++) {
         units += (uint64_t)order->lines[i].quantity;
     }
     metrics_add(metrics, METRICS_ORDERS_PLACED, 1);
     metrics_add(metrics, METRICS_UNITS_SOLD, units);
-    metrics_add(metrics, METRICS_REVENUE, (uint64_t)order_total(order));
+    metrics_add(metrics, METRICS_REVENUE, total == FIELD_ABSENT ? 0 : (uint64_t)total);
+    if (order->coupon_campaign != 0 || order->code != NULL) {
+        metrics_add(metrics, METRICS_COUPONS_REDEEMED, 1);
+    }
     if (order->state >= CELLAR_ORDER_PAID) {
         metrics_add(metrics, METRICS_ORDERS_PAID, 1);
     }

@@ -65,6 +65,11 @@ static const struct field place_fields[] = {
      .kind = FIELD_BOOLEAN,
      .offset = ORDER(split),
      .about = "with locations: a line may come from several"},
+    {.name = "campaign",
+     .kind = FIELD_NUMBER,
+     .offset = ORDER(coupon_campaign),
+     .about = "the customer's first coupon of it that can be redeemed is, in the same commit"},
+    CODE_FIELD(order_body, request.code, 0),
 };
 const struct shape shape_order_place = SHAPE("OrderPlace", order_body, place_fields);
 
@@ -77,12 +82,26 @@ static const struct field return_fields[] = {
 };
 const struct shape shape_return = SHAPE("ReturnMake", order_body, return_fields);
 
-int64_t order_total(const cellar_order_request *order) {
+static bool order_is_reduced(const cellar_order_request *order) {
+    return order->coupon_campaign != 0 || order->code != NULL;
+}
+
+static int64_t order_sum(const cellar_order_request *order) {
     int64_t total = 0;
     for (size_t i = 0; i < order->line_count; i++) {
         total += order->lines[i].quantity * order->lines[i].unit_price;
     }
     return total;
+}
+
+int64_t order_total(struct request *request, const cellar_order_request *order) {
+    cellar_order placed;
+    if (!order_is_reduced(order)) {
+        return order_sum(order);
+    }
+    return cellar_order_get(request->server->store, order->id, &placed, NULL, 0) == CELLAR_OK
+               ? placed.total
+               : FIELD_ABSENT;
 }
 
 /* The variant is the kind of operation. */
@@ -96,18 +115,28 @@ static void order_make(struct request *request) {
                                         .order = &body->request,
                                         .damaged = body->damaged};
     cellar_status status = operation_run(request, &operation);
-    int64_t total = status == CELLAR_OK ? order_total(&body->request) : 0;
-    request_changed(request, status, comes_back ? -total : total);
+    int64_t total = 0;
+    if (status == CELLAR_OK) {
+        total = comes_back ? -order_sum(&body->request) : order_total(request, &body->request);
+    }
+    request_changed(request, status, total);
 }
 
 /* ---- Quote ---- */
 
 struct quote {
     int64_t total;
+    int64_t discount;
 };
 
 static const struct field quote_fields[] = {
-    {.name = "total", .kind = FIELD_INTEGER, .offset = offsetof(struct quote, total)}};
+    {.name = "total", .kind = FIELD_INTEGER, .offset = offsetof(struct quote, total)},
+    {.name = "discount",
+     .kind = FIELD_INTEGER,
+     .flags = FIELD_OPTIONAL,
+     .offset = offsetof(struct quote, discount),
+     .about = "what coupon or code take off; in the total already"},
+};
 static const struct shape shape_quote = SHAPE("Quote", struct quote, quote_fields);
 
 static void order_quote(struct request *request) {
@@ -124,6 +153,8 @@ static void order_quote(struct request *request) {
         problem_status(request, status, &request->refusal);
         return;
     }
+    quote.discount =
+        order_is_reduced(&body->request) ? order_sum(&body->request) - quote.total : FIELD_ABSENT;
     request_answer(request, 200, &shape_quote, &quote);
 }
 

@@ -7,6 +7,9 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
+
+#define SECOND_NS INT64_C(1000000000)
 
 typedef struct problem_row {
     const char *name;
@@ -105,10 +108,46 @@ static const char *state_name(uint32_t state) {
     return known ? order_states[state] : "none";
 }
 
-/* Refusals that tell how much there is, and how much was asked for. */
-static bool has_amounts(cellar_status status) {
-    return status == CELLAR_OUT_OF_STOCK || status == CELLAR_INSUFFICIENT_FUNDS ||
-           status == CELLAR_NOTHING_LEFT;
+/* How much there is of what was asked for. */
+static void problem_amounts(struct text *out, cellar_status status, const cellar_refusal *refusal) {
+    int64_t needed = refusal->needed;
+    switch (status) {
+    case CELLAR_SOLD_OUT:
+    case CELLAR_WAITLIST_FULL:
+    case CELLAR_PERIOD_CAP:
+        needed = 1;
+        break;
+    case CELLAR_OUT_OF_STOCK:
+    case CELLAR_INSUFFICIENT_FUNDS:
+    case CELLAR_NOTHING_LEFT:
+    case CELLAR_BELOW_CLAIMED:
+    case CELLAR_BUDGET_SPENT:
+    case CELLAR_NOT_ELIGIBLE:
+        break;
+    default:
+        return;
+    }
+    text_format(out, ",\"available\":%" PRId64 ",\"needed\":%" PRId64, refusal->available, needed);
+}
+
+int64_t problem_clock_ns(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
+}
+
+/* When the answer may be another; in the header as seconds from now, rounded up. */
+static void problem_retry(struct request *request, int64_t retry_ns) {
+    char when[PARSE_TIME_BYTES + 1];
+    int64_t wait_ns = retry_ns - problem_clock_ns();
+    if (retry_ns <= 0) {
+        return;
+    }
+    parse_time_write(retry_ns, when);
+    text_format(&request->answer, ",\"retry_at\":\"%s\"", when);
+    if (wait_ns > 0 && wait_ns / SECOND_NS < INT32_MAX) {
+        request->retry_after_s = (int)(wait_ns / SECOND_NS) + 1;
+    }
 }
 
 /* What the refusal knows beyond its status, and what to do next. */
@@ -121,21 +160,18 @@ static void problem_refusal(struct request *request, cellar_status status,
     if (refusal->line != CELLAR_NO_LINE) {
         text_format(out, ",\"line\":%" PRIu32, refusal->line);
     }
-    if (has_amounts(status)) {
-        text_format(out, ",\"available\":%" PRId64 ",\"needed\":%" PRId64, refusal->available,
-                    refusal->needed);
+    problem_amounts(out, status, refusal);
+    if (status == CELLAR_ALREADY_CLAIMED || status == CELLAR_NOT_GRANTED) {
+        text_format(out, ",\"rank\":\"%" PRIu64 "\",\"waiting\":%s", refusal->rank,
+                    refusal->waiting ? "true" : "false");
     }
+    problem_retry(request, refusal->retry_ns);
     if (status == CELLAR_VERSION_CHANGED && refusal->version != 0) {
         text_format(out, ",\"version\":\"%" PRIu64 "\"", refusal->version);
         request->etag = refusal->version;
     }
     if (status == CELLAR_ILLEGAL_STEP) {
         text_format(out, ",\"state\":\"%s\"", state_name(refusal->state));
-    }
-    if (refusal->retry_ns > 0) {
-        char when[PARSE_TIME_BYTES + 1];
-        parse_time_write(refusal->retry_ns, when);
-        text_format(out, ",\"retry_at\":\"%s\"", when);
     }
 }
 

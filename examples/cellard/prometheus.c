@@ -91,6 +91,14 @@ static void write_sales(struct metrics *metrics, struct text *out) {
         (double)metrics_get(metrics, METRICS_RETURNS));
     one(out, "cellard_units_sold_total", "counter", "Units in orders placed.",
         (double)metrics_get(metrics, METRICS_UNITS_SOLD));
+    one(out, "cellard_coupons_issued_total", "counter", "Claims that were granted.",
+        (double)metrics_get(metrics, METRICS_COUPONS_ISSUED));
+    one(out, "cellard_coupons_queued_total", "counter", "Claims put on a waiting list.",
+        (double)metrics_get(metrics, METRICS_COUPONS_QUEUED));
+    one(out, "cellard_coupons_refused_total", "counter", "Claims that were refused.",
+        (double)metrics_get(metrics, METRICS_COUPONS_REFUSED));
+    one(out, "cellard_coupons_redeemed_total", "counter", "Coupons and codes redeemed.",
+        (double)metrics_get(metrics, METRICS_COUPONS_REDEEMED));
     one(out, "cellard_shed_total", "counter", "Requests turned away with 503 before any work.",
         (double)metrics_get(metrics, METRICS_SHED));
     one(out, "cellard_limited_total", "counter", "Requests turned away with 429 before any work.",

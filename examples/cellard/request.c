@@ -124,6 +124,9 @@ static bool check_admission(struct request *request) {
 static const request_variable variables[] = {
     VARIABLE("{sku}", FIELD_CHARS, sku, "percent-encoded UTF-8"),
     VARIABLE("{account}", FIELD_NUMBER, account, "a decimal number of up to 64 bits"),
+    VARIABLE("{campaign}", FIELD_NUMBER, campaign, "a decimal number of up to 64 bits"),
+    VARIABLE("{coupon}", FIELD_CHARS, name, "CAMPAIGN.CUSTOMER.ORDINAL"),
+    VARIABLE("{code}", FIELD_CHARS, name, "percent-encoded UTF-8, 1 to 64 bytes"),
     VARIABLE("{order}", FIELD_UUID, id, "a UUID"),
     VARIABLE("{hold}", FIELD_UUID, id, "a UUID"),
     VARIABLE("{lease}", FIELD_CHARS, name, "percent-encoded UTF-8, 1 to 64 bytes"),
@@ -157,7 +160,8 @@ static bool check_variable(struct request *request, route_variable given) {
         (void)snprintf(at, variable->bytes, "%s", text);
     }
     if (!good) {
-        problem_answer(request, PROBLEM_BAD_REQUEST, "the path names no SKU, account, name or id");
+        problem_answer(request, PROBLEM_BAD_REQUEST,
+                       "the path names no SKU, account, campaign, name or id");
     }
     return good;
 }

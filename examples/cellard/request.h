@@ -10,6 +10,7 @@
 #include <cellar.h>
 #include <microhttpd.h>
 
+struct made;
 struct server;
 struct peer;
 
@@ -32,8 +33,9 @@ struct request {
 
     /* From the path. */
     char sku[CELLAR_SKU_BYTES_MAX + 1];
-    char name[65];
+    char name[CELLAR_CODE_BYTES_MAX + 1]; /* of a lease, problem, coupon or code */
     uint64_t account;
+    uint64_t campaign;
     cellar_id id; /* of an order, return or hold */
 
     /* From headers and query. */
@@ -87,6 +89,9 @@ void request_answer(struct request *request, int status, const struct shape *sha
 /* Answers a change, of which the library has told `status`, request->ticket and request->refusal:
  * a problem, or the route's shape, one of `struct made`. `figure` may be FIELD_ABSENT. */
 void request_changed(struct request *request, cellar_status status, int64_t figure);
+/* What the answer to request->ticket says of it, and with which HTTP status. */
+struct made request_made(const struct request *request, int64_t figure);
+int request_made_status(const struct request *request);
 /* What is left after the change (request->ticket.remaining), if that is told at all. */
 int64_t request_remaining(const struct request *request);
 /* Answers a read of one thing: a problem, or `value`, which is of `version`. */

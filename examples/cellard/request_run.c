@@ -31,10 +31,20 @@ static bool id_is_given(const cellar_id *id) {
 }
 
 /* 201 when something was made for the first time. */
-static int made_status(const struct request *request) {
+int request_made_status(const struct request *request) {
     unsigned flags = request->route->flags;
     bool created = (flags & ROUTE_MAY_CREATE) != 0 && request->expected == CELLAR_VERSION_ABSENT;
     return ((flags & ROUTE_CREATES) != 0 && !request->ticket.repeated) || created ? 201 : 200;
+}
+
+struct made request_made(const struct request *request, int64_t figure) {
+    const cellar_ticket *ticket = &request->ticket;
+    return (struct made){.id = id_is_given(&request->id) ? request->id : request->key,
+                         .lsn = ticket->lsn,
+                         .time_ns = ticket->time_ns,
+                         .repeated = ticket->repeated,
+                         .figure = figure,
+                         .product = ticket->object};
 }
 
 void request_changed(struct request *request, cellar_status status, int64_t figure) {
@@ -44,15 +54,10 @@ void request_changed(struct request *request, cellar_status status, int64_t figu
         problem_status(request, status, &request->refusal);
         return;
     }
-    const struct made made = {.id = id_is_given(&request->id) ? request->id : request->key,
-                              .lsn = ticket->lsn,
-                              .time_ns = ticket->time_ns,
-                              .repeated = ticket->repeated,
-                              .figure = figure,
-                              .product = ticket->object};
+    const struct made made = request_made(request, figure);
     request->etag = (request->route->flags & ROUTE_TAGGED) != 0 ? ticket->lsn : 0;
     request_saw(request, ticket->lsn);
-    request_answer(request, made_status(request), request->route->answer, &made);
+    request_answer(request, request_made_status(request), request->route->answer, &made);
 }
 
 int64_t request_remaining(const struct request *request) {

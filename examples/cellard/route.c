@@ -4,8 +4,9 @@
 #include <string.h>
 
 static const route_area *const areas[] = {
-    &area_products,     &area_stock,  &area_accounts, &area_holds, &area_orders, &area_order_reads,
-    &area_transactions, &area_leases, &area_whole,    &area_live,  &area_service};
+    &area_products,    &area_stock,        &area_accounts, &area_holds,     &area_orders,
+    &area_order_reads, &area_transactions, &area_leases,   &area_campaigns, &area_coupons,
+    &area_redemptions, &area_whole,        &area_live,     &area_service};
 
 static const struct route *table[ROUTES_MAX];
 static const char *titles[ROUTES_MAX];

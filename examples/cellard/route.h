@@ -78,7 +78,8 @@ typedef struct route_area {
 } route_area;
 
 extern const route_area area_products, area_stock, area_accounts, area_orders, area_order_reads,
-    area_holds, area_transactions, area_leases, area_whole, area_live, area_service;
+    area_holds, area_transactions, area_leases, area_campaigns, area_coupons, area_redemptions,
+    area_whole, area_live, area_service;
 
 /* Not part of the shop: the page, probes, numbers. */
 bool route_is_service(size_t number);

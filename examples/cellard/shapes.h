@@ -96,6 +96,11 @@ struct page {
         .name = "reference", .kind = FIELD_TEXT, .offset = offsetof(type, member), .min = 0,       \
         .max = CELLAR_REFERENCE_BYTES_MAX, .about = "the caller's own text, kept in the ledger"    \
     }
+#define CODE_FIELD(type, member, flag)                                                             \
+    {                                                                                              \
+        .name = "code", .kind = FIELD_TEXT, .flags = (flag), .offset = offsetof(type, member),     \
+        .min = 1, .max = CELLAR_CODE_BYTES_MAX, .about = "up to 64 bytes, byte-exact"              \
+    }
 #define LIMIT_FIELD(type, member)                                                                  \
     {                                                                                              \
         .name = "limit", .kind = FIELD_COUNT, .offset = offsetof(type, member), .min = 1,          \

@@ -1,5 +1,7 @@
 /* /v1/transactions and /v1/bulk: many operations, in one commit, or in one each with one wait for
  * the disk at the end. */
+#include "bulk.h"
+
 #include "bodies.h"
 #include "operation.h"
 #include "problem.h"
@@ -9,8 +11,6 @@
 #include <string.h>
 
 enum {
-    BULK_MAX = 1000,
-    BULK_WAIT_MS = 250, /* for space in the ring: a thousand commits may fill it */
     KINDS = CELLAR_OPERATION_COUPON_REVOKE + 1
 };
 
@@ -159,17 +159,6 @@ static void transaction_make(struct request *request) {
 
 /* ---- In one commit each ---- */
 
-/* What became of one entry. */
-typedef struct bulk_entry {
-    char outcome[48]; /* "ok", or the name of a problem */
-    uint64_t lsn;
-    uint64_t product;
-    cellar_id id;
-    bool repeated;
-    uint32_t line_number; /* of the line at fault, from 1 on; 0: none */
-    int64_t available;
-} bulk_entry;
-
 #define ENTRY(member) offsetof(bulk_entry, member)
 static const struct field entry_fields[] = {
     {.name = "outcome",
@@ -196,12 +185,6 @@ static const struct field entry_fields[] = {
 };
 static const struct shape shape_entry = SHAPE("BulkEntry", bulk_entry, entry_fields);
 
-typedef struct bulk_answer {
-    const bulk_entry *results;
-    size_t count;
-    uint32_t done;
-} bulk_answer;
-
 static const struct field answer_fields[] = {
     {.name = "done",
      .kind = FIELD_COUNT,
@@ -214,17 +197,9 @@ static const struct field answer_fields[] = {
      .count_offset = offsetof(bulk_answer, count),
      .about = "one for each entry of the request, in its order"},
 };
-static const struct shape shape_answer = SHAPE("BulkResult", bulk_answer, answer_fields);
+const struct shape shape_bulk_answer = SHAPE("BulkResult", bulk_answer, answer_fields);
 
-/* What the library tells of many commits. */
-typedef struct bulk_told {
-    cellar_status *statuses;
-    cellar_ticket *tickets;
-    cellar_refusal *refusals;
-    bulk_entry *entries;
-} bulk_told;
-
-static bool bulk_take(struct request *request, size_t count, bulk_told *told) {
+bool bulk_take(struct request *request, size_t count, bulk_told *told) {
     told->statuses = request_take(request, count, sizeof *told->statuses);
     told->tickets = request_take(request, count, sizeof *told->tickets);
     told->refusals = request_take(request, count, sizeof *told->refusals);
@@ -255,13 +230,13 @@ static void entry_set(struct request *request, const bulk_told *told, size_t i) 
     request_saw(request, entry->lsn);
 }
 
-static void bulk_tell(struct request *request, const bulk_told *told, size_t count) {
+void bulk_tell(struct request *request, const bulk_told *told, size_t count) {
     bulk_answer answer = {.results = told->entries, .count = count};
     for (size_t i = 0; i < count; i++) {
         entry_set(request, told, i);
         answer.done += told->statuses[i] == CELLAR_OK ? 1 : 0;
     }
-    request_answer(request, 200, &shape_answer, &answer);
+    request_answer(request, 200, &shape_bulk_answer, &answer);
 }
 
 static void bulk_run(struct request *request, const cellar_operation *operations, size_t count) {
@@ -359,7 +334,7 @@ static const struct route routes[] = {
      .role = ROLE_ADMIN,
      .flags = ROUTE_WRITES | ROUTE_LARGE,
      .body = &shape_bulk,
-     .answer = &shape_answer,
+     .answer = &shape_bulk_answer,
      .handle = bulk_operations,
      .summary = "Up to 1,000 operations; a refusal of one does not stop the others"},
     {.name = "bulk.products",
@@ -368,7 +343,7 @@ static const struct route routes[] = {
      .role = ROLE_ADMIN,
      .flags = ROUTE_WRITES | ROUTE_LARGE,
      .body = &shape_products,
-     .answer = &shape_answer,
+     .answer = &shape_bulk_answer,
      .handle = bulk_products,
      .summary = "Creates or replaces up to 1,000 products, whatever their version"},
     {.name = "bulk.orders",
@@ -377,7 +352,7 @@ static const struct route routes[] = {
      .role = ROLE_SELL,
      .flags = ROUTE_WRITES | ROUTE_LARGE,
      .body = &shape_orders,
-     .answer = &shape_answer,
+     .answer = &shape_bulk_answer,
      .handle = bulk_orders,
      .summary = "Places up to 1,000 orders; a refusal of one does not stop the others"},
 };

@@ -48,6 +48,13 @@ static const struct field audit_fields[] = {
     TOTAL(held),
     TOTAL(unsettled),
     TOTAL_NUMBER("leases", leases),
+    TOTAL_NUMBER("campaigns", campaigns),
+    TOTAL_NUMBER("codes", codes),
+    TOTAL_NUMBER("coupons_claimed", coupons_claimed),
+    TOTAL_NUMBER("coupons_redeemed", coupons_redeemed),
+    TOTAL_NUMBER("coupons_revoked", coupons_revoked),
+    TOTAL_NUMBER("code_uses", code_uses),
+    TOTAL(discounts),
 };
 static const struct shape shape_audit = SHAPE("Audit", cellar_audit, audit_fields);
 

@@ -103,6 +103,29 @@ CALLS = [
     ("bulk.products", {}, {"products": [{"sku": "b1", "name": "B", "category": "c",
                                          "unit_price": 1, "attributes": "x"}]}),
     ("bulk.orders", {}, {"orders": [{**order("tea", 1), "id": ID[4]}, order("none", 1)]}),
+    ("campaigns.put", {"campaign": "5"}, {
+        "name": "Spring", "quota": 50, "customer_limit": 2, "status": "open", "waitlist": 5,
+        "valid_from": "2026-01-01T00:00:00Z", "valid_until": "2226-01-01T00:00:00Z",
+        "redeem_until": "2226-01-01T00:00:00Z", "period_seconds": 3600,
+        "period_offset_seconds": 0, "period_count": 100, "budget": 10000, "discount": "amount",
+        "discount_value": 10, "discount_cap": 10, "discount_minimum": 0,
+        "discount_targets": [{"sku": "tea"}, {"category": "drinks"}], "restore_on_cancel": True}),
+    ("campaigns.get", {"campaign": "5"}, None),
+    ("campaigns.list", {}, None),
+    ("coupons.claim", {"campaign": "5"}, {"customer": "9"}),
+    ("coupons.claim", {"campaign": "5"}, {"customer": "9"}),
+    ("coupons.claim", {"campaign": "6"}, {"customer": "9"}),
+    ("coupons.get", {"coupon": "5.9.0"}, None),
+    ("coupons.list", {}, None),
+    ("redemptions.make", {}, {"coupon": "5.9.0", "lines": [
+        {"sku": "tea", "quantity": 1, "unit_price": 450}]}),
+    ("redemptions.restore", {}, {"coupon": "5.9.0"}),
+    ("coupons.revoke", {"coupon": "5.9.0"}, {}),
+    ("codes.add", {"campaign": "5"}, {"codes": [{"code": "SPRING", "uses": 7}]}),
+    ("codes.get", {"code": "SPRING"}, None),
+    ("orders.quote", {}, {**order("tea", 1), "code": "SPRING"}),
+    ("orders.place", {}, {**order("tea", 1), "code": "SPRING"}),
+    ("orders.place", {}, {**order("tea", 1), "campaign": "5", "customer": "9"}),
     ("audit.run", {}, None),
     ("live.get", {}, None),
     ("page", {}, None),
@@ -114,7 +137,8 @@ CALLS = [
     ("metrics", {}, None),
 ]
 QUERIES = {"orders.list": "?customer=7&lines=true&limit=10",
-           "accounts.past": "?time=2100-01-01T00:00:00Z"}
+           "accounts.past": "?time=2100-01-01T00:00:00Z",
+           "coupons.list": "?campaign=5"}
 
 
 def find(name):
@@ -201,7 +225,7 @@ def test_every_query_parameter_is_known():
         if operation["x-role"] == "none" or method != "get":
             continue
         at = fill(path, {"sku": "tea", "account": "7", "order": ID[0], "name": "x", "hold": HOLD,
-                         "lease": "job"})
+                         "lease": "job", "campaign": "5", "coupon": "5.9.0", "code": "SPRING"})
         queries = [entry for entry in operation["parameters"] if entry["in"] == "query"]
         for entry in queries:
             answer = server.get(f"{at}?{entry['name']}=%ff")
@@ -211,12 +235,12 @@ def test_every_query_parameter_is_known():
 
 
 def test_nothing_else_is_served():
-    for path in ("/v1", "/v1/", "/v1/campaigns", "/v1/products/tea/", "/v1/orders/quote/x",
+    for path in ("/v1", "/v1/", "/v1/campaign", "/v1/products/tea/", "/v1/orders/quote/x",
                  "/index.html", "/../etc/passwd", "//livez", "/v1/products/tea/stock/none"):
         expect(server.get(path).status, 404, path)
     for path, methods in description["paths"].items():
         at = fill(path, {"sku": "tea", "account": "7", "order": ID[0], "name": "bad-field", "hold": HOLD,
-                         "lease": "job"})
+                         "lease": "job", "campaign": "5", "coupon": "5.9.0", "code": "SPRING"})
         for method in {"get", "put", "post", "delete", "patch"} - set(methods):
             answer = server.call(method.upper(), at)
             # A path with a variable may match another's literal path; then that one answers.

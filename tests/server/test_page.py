@@ -38,10 +38,13 @@ def test_page_draws_what_is_sold():
         server.sell("<b>tea", 100)
         for _ in range(9):
             server.post("/v1/orders", order("<b>tea", 1))
+        server.put("/v1/campaigns/1", {"name": "First two", "quota": 2}, if_none_match="*")
+        server.post("/v1/campaigns/1/claims", {"customer": "1"})
         dom = look(f"http://127.0.0.1:{server.port}/")
     level = re.search(r'id="level" class="(up|warning|critical)"', dom)
     expect(level is not None, True, dom[-300:])
     expect("&lt;b&gt;tea</td>" in dom, True, "the product, as text")
+    expect(re.search(r"First two</td>.*width: 50%.*>1</td>", dom) is not None, True, "campaign")
     expect("9 in all, 9 units" in dom, True)
     expect(dom.count("<polyline") >= 7, True, "lines are drawn")
 
