@@ -184,6 +184,9 @@ load: build/bin/cellard build-bench ## Load tests of the example server with wrk
 	$(Q)tests/tools/setup.sh load
 	$(Q)bench/load/run.py $(ARGS)
 
+drill-coupon: build/bin/cellard build/bench/paced ## A coupon event, 2,000 and 20,000 claims/s
+	$(Q)bench/load/drill_coupon.py
+
 # --- Gates of the disk: programs in tests/gate/, docs/TESTING.md --------------------------------
 
 crash: build/test/test/gate/crash_log build/test/test/flow/flow_crash_disk ## Power cuts everywhere
@@ -379,6 +382,11 @@ build/bench/cellar-counts: build/obj/counts/bench/counts/counts.o $(LIB_OBJECTS_
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(FLAGS_OF_counts) -o $@ $(filter %.o,$^) $(LIBS) $(ALLOCATOR)
+
+build/bench/paced: bench/load/paced.c Makefile | setup-base
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(COMMON) $(FLAGS_OF_release) -o $@ $<
 
 # --- Interleavings -----------------------------------------------------------------------------
 

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Incident 1 of the stack that cellar stands in for, again: 1,000 coupons, and within 5 seconds the
+claims go from 50 to 2,000 a second; later to 20,000. Meanwhile others look at products, at a steady
+rate; their p99 is what must not suffer. Every loader sends at its rate whatever the server does.
+
+    bench/load/drill_coupon.py
+
+In a second variant the server is killed (SIGKILL) while coupons are being given out, and started
+again. Leaves with 0 only if exactly 1,000 coupons were issued each time, no customer has two, each
+rank exists once, every grant that was acknowledged is there, and whoever was turned away was told
+when to come back. Times are printed, not judged: the machine is shared with the loaders."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+COUPONS = 1000
+CUSTOMERS = 1000000
+PRODUCTS = 1000
+PRODUCT_RATE = 2000
+CLAIMS_UNDER_WAY = 32
+REFUSED, SHED = ("409",), ("429", "503")
+
+
+class Shop:
+    """A server on one data directory; may be killed and started again on its port."""
+
+    def __init__(self, data):
+        self.data = data
+        self.port = 0
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["build/bin/cellard", f"--listen=127.0.0.1:{self.port}", "--data=" + self.data,
+             f"--limit=coupons.claim={CLAIMS_UNDER_WAY}"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        match = re.search(r"listening on 127\.0\.0\.1:(\d+)", self.process.stdout.readline())
+        if match is None:
+            sys.exit("the server did not start")
+        self.port = int(match.group(1))
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def call(self, method, path, body=None, headers=()):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}", data,
+            {"Content-Type": "application/json", **dict(headers)}, method=method)
+        return json.loads(urllib.request.urlopen(request, timeout=60).read())
+
+    def open_sale(self):
+        self.call("POST", "/v1/bulk/products", {"products": [
+            {"sku": f"p{n}", "name": f"Product {n}", "category": "c", "unit_price": 450}
+            for n in range(1, PRODUCTS + 1)]})
+        self.call("PUT", "/v1/campaigns/1", {"name": "Event", "quota": COUPONS},
+                  {"If-None-Match": "*"})
+
+    def coupons(self):
+        return self.call("GET", f"/v1/coupons?campaign=1&limit={COUPONS}")["items"]
+
+
+def paced(shop, place, name, connections, phases):
+    """Starts a loader; its phases are (from, to, seconds, campaign)."""
+    return subprocess.Popen(
+        ["build/bench/paced", f"127.0.0.1:{shop.port}", str(connections), str(CUSTOMERS),
+         f"{place}/{name}", *(":".join(map(str, phase)) for phase in phases)],
+        stdout=subprocess.PIPE, text=True)
+
+
+def rows_of(loader, seconds_max):
+    text = loader.communicate(timeout=seconds_max)[0]
+    if loader.returncode != 0:
+        sys.exit("a loader failed")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def count(row, statuses):
+    return sum(row["statuses"].get(status, 0) for status in statuses)
+
+
+def show(label, row):
+    print(f"  {label:<34}{row['sent']:>8}  {count(row, ('200', '201')):>8}"
+          f"{count(row, REFUSED):>9}{count(row, SHED):>8}{row['unknown'] + row['late']:>8}"
+          f"{row['p50']:>9.2f}{row['p99']:>9.2f}{row['max']:>9.1f}")
+
+
+def judge(shop, place, rows):
+    """Prints what holds and what does not; true when all does."""
+    items = shop.coupons()
+    audit = shop.call("POST", "/v1/audit", {})
+    issued = {(item["customer"], item["rank"]) for item in items}
+    with open(f"{place}/claims") as file:
+        told = [tuple(line.split()[1:]) for line in file]
+    checks = {
+        f"{len(items)} coupons of {COUPONS} issued": int(audit["coupons_claimed"]) == COUPONS
+                                                     and len(items) == COUPONS,
+        "no customer has two": len({item["customer"] for item in items}) == COUPONS,
+        "each rank once": {int(item["rank"]) for item in items} == set(range(1, COUPONS + 1)),
+        f"all {len(told)} acknowledged grants are there": bool(told) and issued.issuperset(told),
+        "the audit finds nothing": audit["violations"] == "0",
+        "who is turned away is told when to come back": not any(r["without_retry"] for r in rows),
+        "no other answer": not any(
+            count(row, set(row["statuses"]) - {"200", "201", *REFUSED, *SHED}) for row in rows),
+    }
+    for what, holds in checks.items():
+        print(f"  {'held  ' if holds else 'BROKEN'}  {what}")
+    return all(checks.values())
+
+
+HEADER = (f"  {'':<34}{'sent':>8}  {'done':>8}{'refused':>9}{'shed':>8}{'lost':>8}"
+          f"{'p50 ms':>9}{'p99 ms':>9}{'max':>9}")
+
+
+def event(place):
+    """Products alone; then with the ramp and 2,000 claims a second; then with 20,000."""
+    shop = Shop(place + "/data")
+    try:
+        shop.open_sale()
+        lookers = paced(shop, place, "looks", 64,
+                        [(PRODUCT_RATE, PRODUCT_RATE, seconds, 0) for seconds in (3, 8, 3)])
+        time.sleep(3)
+        claimers = paced(shop, place, "claims", 300,
+                         [(50, 2000, 5, 1), (2000, 2000, 3, 1), (20000, 20000, 3, 1)])
+        claims, looks = rows_of(claimers, 60), rows_of(lookers, 60)
+        print(HEADER)
+        for label, row in zip(("products, no claims", "products, up to 2,000 claims/s",
+                               "products, 20,000 claims/s"), looks):
+            show(label, row)
+        for label, row in zip(("claims, 50 to 2,000/s in 5 s", "claims, 2,000/s",
+                               "claims, 20,000/s"), claims):
+            show(label, row)
+        return judge(shop, place, claims + looks)
+    finally:
+        shop.kill()
+
+
+def killed(place):
+    """The same event; the server dies when a part of the coupons is gone, and comes back."""
+    shop = Shop(place + "/data")
+    try:
+        shop.open_sale()
+        claimers = paced(shop, place, "claims", 300, [(50, 2000, 5, 1), (2000, 2000, 2, 1)])
+        time.sleep(1)
+        shop.kill()
+        shop.start()
+        given = int(shop.call("GET", "/v1/campaigns/1")["claimed"])
+        claims = rows_of(claimers, 60)
+        print(HEADER)
+        for label, row in zip(("claims, 50 to 2,000/s in 5 s", "claims, 2,000/s"), claims):
+            show(label, row)
+        print(f"  after the kill, about {given} of {COUPONS} had been given out")
+        return judge(shop, place, claims) and 0 < given < COUPONS
+    finally:
+        shop.kill()
+
+
+def main():
+    with open("/proc/loadavg") as load:
+        print(f"{os.cpu_count()} processors, load before {load.read().split()[0]}; the server and "
+              f"the loaders share them; at most {CLAIMS_UNDER_WAY} claims under way at a time")
+    good = True
+    for title, variant in (("The coupon event", event), ("The same, killed in the middle", killed)):
+        print(f"\n{title}")
+        with tempfile.TemporaryDirectory(prefix="cellard-drill-", dir="build") as place:
+            good = variant(place) and good
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
