@@ -11,6 +11,7 @@ enum {
     FILES_BESIDES = 512 /* descriptors for all that is no connection */
 };
 #define DRAIN_STEP_NS 5000000
+#define SEND_NS UINT64_C(500000000)
 
 /* Each connection is a descriptor; the soft limit of most systems is 1,024. */
 static bool server_allow_files(const struct settings *settings, char *error, size_t capacity) {
@@ -68,6 +69,8 @@ void server_stop(struct server *server) {
     while (atomic_load(&server->waiter.waiting) != 0) {
         server_drain(server, peer_clock_ns() + DRAIN_STEP_NS);
     }
+    /* Their answers are ready, but not sent yet. */
+    server_drain(server, peer_clock_ns() + SEND_NS);
     if (server->daemon != NULL) {
         http_stop(server);
     }

@@ -286,9 +286,11 @@ static cellar_status call_loop(cellar *engine, const cellar_call *options, struc
         if (status != CELLAR_OK) {
             break;
         }
-        if (attempt >= ENGINE_ATTEMPTS_BEFORE_COURTESY && courtesy == 0 &&
+        if (attempt >= ENGINE_ATTEMPTS_BEFORE_COURTESY &&
             plan->change_count >= ENGINE_COURTESY_CELLS) {
-            courtesy = commit_courtesy_ask(engine->commit);
+            /* Again when it has run out: a wide plan may take longer than courtesy lasts. */
+            int64_t granted = commit_courtesy_ask(engine->commit);
+            courtesy = granted != 0 ? granted : courtesy;
         }
         status = CELLAR_CONFLICT;
     }

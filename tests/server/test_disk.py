@@ -110,7 +110,8 @@ def test_stop_without_drain_while_requests_wait():
             server.post("/v1/orders", order("tea", 1)).status)) for _ in range(8)]
         for buyer in crowd:
             buyer.start()
-        time.sleep(0.1)
+        expect(wait_for(lambda: "cellard_requests_waiting 8\n" in
+                        server.get("/metrics").body.decode()), True)
         expect(server.stop(), 0)
         for buyer in crowd:
             buyer.join()
