@@ -11,13 +11,12 @@ rank exists once, every grant that was acknowledged is there, and whoever was tu
 when to come back. Times are printed, not judged: the machine is shared with the loaders."""
 import json
 import os
-import re
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
+
+from shop import Shop, one_each, ranks_once
 
 COUPONS = 1000
 CUSTOMERS = 1000000
@@ -27,50 +26,17 @@ CLAIMS_UNDER_WAY = 32
 REFUSED, SHED = ("409",), ("429", "503")
 
 
-class Shop:
-    """A server on one data directory; may be killed and started again on its port."""
-
-    def __init__(self, data):
-        self.data = data
-        self.port = 0
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["build/bin/cellard", f"--listen=127.0.0.1:{self.port}", "--data=" + self.data,
-             f"--limit=coupons.claim={CLAIMS_UNDER_WAY}"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        match = re.search(r"listening on 127\.0\.0\.1:(\d+)", self.process.stdout.readline())
-        if match is None:
-            sys.exit("the server did not start")
-        self.port = int(match.group(1))
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def call(self, method, path, body=None, headers=()):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", data,
-            {"Content-Type": "application/json", **dict(headers)}, method=method)
-        return json.loads(urllib.request.urlopen(request, timeout=60).read())
-
-    def open_sale(self):
-        self.call("POST", "/v1/bulk/products", {"products": [
-            {"sku": f"p{n}", "name": f"Product {n}", "category": "c", "unit_price": 450}
-            for n in range(1, PRODUCTS + 1)]})
-        self.call("PUT", "/v1/campaigns/1", {"name": "Event", "quota": COUPONS},
-                  {"If-None-Match": "*"})
-
-    def coupons(self):
-        return self.call("GET", f"/v1/coupons?campaign=1&limit={COUPONS}")["items"]
+def shop_open(place):
+    shop = Shop(place + "/data", f"--limit=coupons.claim={CLAIMS_UNDER_WAY}")
+    shop.stock(PRODUCTS, lambda n: 0)
+    shop.open_campaign(COUPONS)
+    return shop
 
 
 def paced(shop, place, name, connections, phases):
     """Starts a loader; its phases are (from, to, seconds, campaign)."""
     return subprocess.Popen(
-        ["build/bench/paced", f"127.0.0.1:{shop.port}", str(connections), str(CUSTOMERS),
+        ["build/bench/paced", shop.host, str(connections), str(CUSTOMERS),
          f"{place}/{name}", *(":".join(map(str, phase)) for phase in phases)],
         stdout=subprocess.PIPE, text=True)
 
@@ -102,8 +68,8 @@ def judge(shop, place, rows):
     checks = {
         f"{len(items)} coupons of {COUPONS} issued": int(audit["coupons_claimed"]) == COUPONS
                                                      and len(items) == COUPONS,
-        "no customer has two": len({item["customer"] for item in items}) == COUPONS,
-        "each rank once": {int(item["rank"]) for item in items} == set(range(1, COUPONS + 1)),
+        "no customer has two": bool(items) and one_each(items),
+        "each rank once": ranks_once(items, COUPONS),
         f"all {len(told)} acknowledged grants are there": bool(told) and issued.issuperset(told),
         "the audit finds nothing": audit["violations"] == "0",
         "who is turned away is told when to come back": not any(r["without_retry"] for r in rows),
@@ -121,9 +87,8 @@ HEADER = (f"  {'':<34}{'sent':>8}  {'done':>8}{'refused':>9}{'shed':>8}{'lost':>
 
 def event(place):
     """Products alone; then with the ramp and 2,000 claims a second; then with 20,000."""
-    shop = Shop(place + "/data")
+    shop = shop_open(place)
     try:
-        shop.open_sale()
         lookers = paced(shop, place, "looks", 64,
                         [(PRODUCT_RATE, PRODUCT_RATE, seconds, 0) for seconds in (3, 8, 3)])
         time.sleep(3)
@@ -144,9 +109,8 @@ def event(place):
 
 def killed(place):
     """The same event; the server dies when a part of the coupons is gone, and comes back."""
-    shop = Shop(place + "/data")
+    shop = shop_open(place)
     try:
-        shop.open_sale()
         claimers = paced(shop, place, "claims", 300, [(50, 2000, 5, 1), (2000, 2000, 2, 1)])
         time.sleep(1)
         shop.kill()

@@ -5,19 +5,18 @@ beside ours, refusals apart from errors. The spike's 300 users come at once, not
 
     bench/load/run.py [--seconds 6] [--full] [NAME...]
 
---full: as long as there (7, 2 and 13 minutes; the spike 60 s). Needs wrk. The server and wrk share the processors;
-beside each result stand the share of processor time that was the server's, and, for orders, what
-the library alone does in the same minute with as many threads that wait for the disk."""
+--full: as long as there (7, 2 and 13 minutes; the spike 60 s). Needs wrk. The server and wrk share
+the processors; beside each result stand the share of processor time that was the server's, and, for
+orders, what the library alone does in the same minute with as many threads that wait for the disk."""
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
+
+from shop import Shop, one_each, ranks_once
 
 PRODUCTS = 10000
 COUPONS = 100
@@ -31,76 +30,11 @@ TESTS = {
 }
 
 
-class Shop:
-    """A server on a free port with products on sale; ended by its pid."""
-
-    def __init__(self, place, seconds_max):
-        self.process = subprocess.Popen(
-            ["build/bin/cellard", "--listen=127.0.0.1:0", "--data=" + place],
-            stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        match = re.search(r"listening on (127\.0\.0\.1:\d+)", line)
-        if match is None:
-            sys.exit("the server did not start")
-        self.address = "http://" + match.group(1)
-        self.until = time.monotonic() + seconds_max
-
-    def post(self, path, body, method="POST", headers=()):
-        request = urllib.request.Request(self.address + path, json.dumps(body).encode(),
-                                         {"Content-Type": "application/json", **dict(headers)},
-                                         method=method)
-        return json.loads(urllib.request.urlopen(request, timeout=60).read())
-
-    def get(self, path):
-        return json.loads(urllib.request.urlopen(self.address + path, timeout=60).read())
-
-    def open_campaign(self):
-        self.post("/v1/campaigns/1", {"name": "Spike", "quota": COUPONS}, "PUT",
-                  {"If-None-Match": "*"})
-
-    def coupons_exact(self):
-        """Each rank once, no customer twice, none too many or too few."""
-        items = self.get("/v1/coupons?campaign=1&limit=1000")["items"]
-        return (sorted(int(item["rank"]) for item in items) == list(range(1, COUPONS + 1))
-                and len({item["customer"] for item in items}) == COUPONS)
-
-    def stock(self, units_of):
-        for first in range(1, PRODUCTS + 1, 1000):
-            numbers = range(first, first + 1000)
-            self.post("/v1/bulk/products", {"products": [
-                {"sku": f"p{n}", "name": f"Product {n}", "category": f"c{n % 10}",
-                 "unit_price": 450} for n in numbers]})
-            lines = [{"sku": f"p{n}", "quantity": units_of(n)} for n in numbers if units_of(n)]
-            if lines:
-                self.post("/v1/stock/receipts", {"lines": lines})
-
-    def statuses(self):
-        """Answers of the shop's routes by status, from /metrics."""
-        text = urllib.request.urlopen(self.address + "/metrics", timeout=60).read().decode()
-        counts = {}
-        for route, status, count in re.findall(
-                r'cellard_requests_total\{route="([\w.]+)",status="(\d+)"\} (\d+)', text):
-            if route.startswith(("orders.", "products.", "stock.", "coupons.")):
-                counts[int(status)] = counts.get(int(status), 0) + int(count)
-        return counts
-
-    def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def close(self):
-        audit = self.post("/v1/audit", {})
-        self.process.terminate()
-        self.process.wait(60)
-        return audit
-
-
 def wrk(shop, script, connections, seconds, arguments):
     threads = min(2, connections)
     ran = subprocess.run(
         ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
-         "bench/load/" + script, shop.address, "--", *arguments],
+         "bench/load/" + script, "http://" + shop.host, "--", *arguments],
         capture_output=True, text=True, check=True, timeout=seconds + 60)
     return json.loads(ran.stdout.strip().splitlines()[-1])
 
@@ -131,19 +65,18 @@ def run_test(name, seconds, full):
              "coupon": lambda n: 0}.get(name, lambda n: 10**9)
     arguments = {"orders": ["5"], "durable": [str(PRODUCTS)]}.get(name, [])
     with tempfile.TemporaryDirectory(prefix="cellard-load-", dir="build") as place:
-        shop = Shop(place + "/data", seconds + 120)
+        shop = Shop(place + "/data")
         try:
-            shop.stock(units)
-            shop.open_campaign()
+            shop.stock(PRODUCTS, units)
+            shop.open_campaign(COUPONS)
             before, cpu = shop.statuses(), shop.cpu_seconds()
             result = wrk(shop, script, connections, seconds, arguments)
             cpu = shop.cpu_seconds() - cpu
             after = shop.statuses()
-            coupons = shop.coupons_exact() if name == "coupon" else True
+            issued = shop.coupons()
             audit = shop.close()
         finally:
-            if shop.process.poll() is None:
-                shop.process.kill()
+            shop.kill()
     count = {status: after[status] - before.get(status, 0) for status in after}
     total = sum(count.values())
     refused = count.get(409, 0)
@@ -159,7 +92,8 @@ def run_test(name, seconds, full):
           f"{errors} errors; server's own processor time {1e6 * cpu / max(1, total):.1f} us each")
     sold = int(audit["units_ordered"])
     received = int(audit["units_received"])
-    exact = coupons and sold + int(audit["units_available"]) == received and audit["violations"] == "0"
+    exact = name != "coupon" or (ranks_once(issued, COUPONS) and one_each(issued))
+    exact = exact and sold + int(audit["units_available"]) == received and audit["violations"] == "0"
     if name == "coupon":
         what = f"{audit['coupons_claimed']} coupons of {COUPONS} issued"
     else:

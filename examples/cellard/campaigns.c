@@ -37,12 +37,8 @@ static const char *target_check(const void *value) {
         .offset = TARGET(category), .min = 1, .max = CELLAR_CATEGORY_BYTES_MAX                     \
     }
 static const struct field target_in_fields[] = {SKU_FIELD(discount_target, sku, 0), TARGET_FIELDS};
-static const struct shape shape_target_in = {.name = "DiscountTargetPut",
-                                             .bytes = sizeof(discount_target),
-                                             .fields = target_in_fields,
-                                             .field_count =
-                                                 sizeof target_in_fields / sizeof(struct field),
-                                             .check = target_check};
+static const struct shape shape_target_in =
+    SHAPE_CHECKED("DiscountTargetPut", discount_target, target_in_fields, target_check);
 static const struct field target_fields[] = {TARGET_FIELDS};
 static const struct shape shape_target = SHAPE("DiscountTarget", discount_target, target_fields);
 
@@ -276,24 +272,8 @@ static const struct field item_fields[] = {
 };
 static const struct shape shape_item = SHAPE("CampaignSummary", campaign_item, item_fields);
 
-typedef struct campaign_page {
-    const campaign_item *items;
-    size_t count;
-    uint64_t next;
-} campaign_page;
-
-static const struct field page_fields[] = {
-    {.name = "items",
-     .kind = FIELD_LIST,
-     .offset = offsetof(campaign_page, items),
-     .shape = &shape_item,
-     .count_offset = offsetof(campaign_page, count)},
-    {.name = "next",
-     .kind = FIELD_NUMBER,
-     .flags = FIELD_OPTIONAL,
-     .offset = offsetof(campaign_page, next)},
-};
-static const struct shape shape_page = SHAPE("CampaignPage", campaign_page, page_fields);
+static const struct field page_fields[] = {PAGE_FIELDS(&shape_item)};
+static const struct shape shape_page = SHAPE("CampaignPage", struct page, page_fields);
 
 static void campaign_list(struct request *request) {
     const campaign_list_query *query = request->query;
@@ -303,20 +283,17 @@ static void campaign_list(struct request *request) {
     if (items == NULL) {
         return;
     }
-    campaign_page page = {.items = items};
+    struct page page = {.items = items};
     cellar_status status =
         cellar_campaign_list(request->server->store, query->before, found, capacity, &page.count);
-    if (status != CELLAR_OK) {
-        problem_status(request, status, NULL);
-        return;
-    }
-    for (size_t i = 0; i < page.count; i++) {
+    uint64_t version = 0;
+    for (size_t i = 0; status == CELLAR_OK && i < page.count; i++) {
         items[i] =
             (campaign_item){found[i], coupon_places_left(found[i].admitted, found[i].claimed)};
-        request_saw(request, found[i].version);
+        version = found[i].version > version ? found[i].version : version;
     }
     page.next = page.count == capacity ? found[page.count - 1].id : 0;
-    request_answer(request, 200, &shape_page, &page);
+    request_found(request, status, version, &page);
 }
 
 static const struct route routes[] = {

@@ -147,9 +147,8 @@ static cellar_status claim_find(cellar *store, uint64_t campaign, uint64_t custo
 
 static void claim_refuse(struct request *request, cellar_status status) {
     request->refusal.retry_ns = claim_retry_ns(request, status);
-    problem_status(request, status, &request->refusal);
+    request_refused(request, status);
     metrics_add(&request->server->metrics, METRICS_COUPONS_REFUSED, 1);
-    metrics_refusal(&request->server->metrics, status);
 }
 
 static void coupon_claim(struct request *request) {
@@ -296,19 +295,16 @@ static void coupon_list(struct request *request) {
     coupon_page page = {.items = views};
     cellar_status status =
         cellar_coupon_list(request->server->store, &wanted, coupons, capacity, &page.count);
-    if (status != CELLAR_OK) {
-        problem_status(request, status, NULL);
-        return;
-    }
-    for (size_t i = 0; i < page.count; i++) {
+    uint64_t version = 0;
+    for (size_t i = 0; status == CELLAR_OK && i < page.count; i++) {
         views[i].coupon = coupons[i];
         coupon_name_write(&coupons[i], views[i].name);
-        request_saw(request, coupons[i].version);
+        version = coupons[i].version > version ? coupons[i].version : version;
     }
-    if (page.count == capacity) {
+    if (status == CELLAR_OK && page.count == capacity) {
         coupon_name_write(&coupons[capacity - 1], page.next);
     }
-    request_answer(request, 200, &shape_page, &page);
+    request_found(request, status, version, &page);
 }
 
 static const struct route routes[] = {

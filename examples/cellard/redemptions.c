@@ -57,12 +57,8 @@ static const struct field redeem_fields[] = {
      .count_offset = BODY(line_count),
      .about = "what is bought"},
 };
-static const struct shape shape_redeem = {.name = "Redeem",
-                                          .bytes = sizeof(redemption_body),
-                                          .fields = redeem_fields,
-                                          .field_count =
-                                              sizeof redeem_fields / sizeof(struct field),
-                                          .check = redemption_check};
+static const struct shape shape_redeem =
+    SHAPE_CHECKED("Redeem", redemption_body, redeem_fields, redemption_check);
 
 static const struct field restore_fields[] = {
     WHAT_FIELDS,
@@ -72,12 +68,8 @@ static const struct field restore_fields[] = {
      .max = CELLAR_AMOUNT_MAX,
      .about = "of a code: what was given"},
 };
-static const struct shape shape_restore = {.name = "Restore",
-                                           .bytes = sizeof(redemption_body),
-                                           .fields = restore_fields,
-                                           .field_count =
-                                               sizeof restore_fields / sizeof(struct field),
-                                           .check = restore_check};
+static const struct shape shape_restore =
+    SHAPE_CHECKED("Restore", redemption_body, restore_fields, restore_check);
 
 typedef struct share {
     int64_t discount;
@@ -142,8 +134,7 @@ static bool redemption_read(struct request *request, const redemption_body *body
 static void redemption_answer(struct request *request, cellar_status status,
                               const int64_t *discounts, size_t count) {
     if (status != CELLAR_OK) {
-        problem_status(request, status, &request->refusal);
-        metrics_refusal(&request->server->metrics, status);
+        request_refused(request, status);
         return;
     }
     _Static_assert(sizeof(share) == sizeof(int64_t), "the library's array is one of shares");
@@ -241,15 +232,9 @@ static const struct field code_view_fields[] = {
 static const struct shape shape_code = SHAPE("Code", cellar_code, code_view_fields);
 
 static void code_get(struct request *request) {
-    cellar_code code;
+    cellar_code code = {.version = 0};
     cellar_status status = cellar_code_get(request->server->store, request->name, &code);
-    if (status != CELLAR_OK) {
-        problem_status(request, status, NULL);
-        return;
-    }
-    request->etag = code.version;
-    request_saw(request, code.version);
-    request_answer(request, 200, &shape_code, &code);
+    request_found(request, status, code.version, &code);
 }
 
 static const struct route routes[] = {

@@ -89,6 +89,9 @@ void request_answer(struct request *request, int status, const struct shape *sha
 /* Answers a change, of which the library has told `status`, request->ticket and request->refusal:
  * a problem, or the route's shape, one of `struct made`. `figure` may be FIELD_ABSENT. */
 void request_changed(struct request *request, cellar_status status, int64_t figure);
+/* Answers a change that the library has refused with `status` and request->refusal, and counts it.
+ */
+void request_refused(struct request *request, cellar_status status);
 /* What the answer to request->ticket says of it, and with which HTTP status. */
 struct made request_made(const struct request *request, int64_t figure);
 int request_made_status(const struct request *request);

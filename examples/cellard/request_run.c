@@ -47,11 +47,15 @@ struct made request_made(const struct request *request, int64_t figure) {
                          .product = ticket->object};
 }
 
+void request_refused(struct request *request, cellar_status status) {
+    metrics_refusal(&request->server->metrics, status);
+    problem_status(request, status, &request->refusal);
+}
+
 void request_changed(struct request *request, cellar_status status, int64_t figure) {
     const cellar_ticket *ticket = &request->ticket;
     if (status != CELLAR_OK) {
-        metrics_refusal(&request->server->metrics, status);
-        problem_status(request, status, &request->refusal);
+        request_refused(request, status);
         return;
     }
     const struct made made = request_made(request, figure);

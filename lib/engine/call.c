@@ -315,6 +315,12 @@ cellar_status engine_invalid(cellar_refusal *refusal_out, const char *reason) {
     return CELLAR_INVALID_ARGUMENT;
 }
 
+void engine_report(const cellar *engine, cellar_report_level level, const char *text) {
+    if (engine->config.report != NULL) {
+        engine->config.report(engine->config.report_context, level, text);
+    }
+}
+
 cellar_status engine_transact(cellar *engine, const cellar_call *options, struct plan *plan,
                               plan_function *function, void *request, cellar_ticket *ticket_out,
                               cellar_refusal *refusal_out) {

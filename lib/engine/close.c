@@ -40,12 +40,6 @@ static int64_t close_calls(cellar *engine) {
     return running;
 }
 
-static void close_report(const cellar *engine, cellar_report_level level, const char *text) {
-    if (engine->config.report != NULL) {
-        engine->config.report(engine->config.report_context, level, text);
-    }
-}
-
 /* What is not on disk tells whether it is the disk that they wait for. */
 static void close_report_waiting(const cellar *engine, int64_t calls, int64_t waited_ns) {
     char text[256];
@@ -56,7 +50,7 @@ static void close_report_waiting(const cellar *engine, int64_t calls, int64_t wa
              "disk yet",
              (long long)calls, (long long)(waited_ns / NANOSECONDS_PER_SECOND),
              (unsigned long long)(reserved > durable ? reserved - durable : 0));
-    close_report(engine, CELLAR_REPORT_WARNING, text);
+    engine_report(engine, CELLAR_REPORT_WARNING, text);
 }
 
 void close_wait_for_calls(cellar *engine) {
@@ -72,6 +66,6 @@ void close_wait_for_calls(cellar *engine) {
         calls = close_calls(engine);
     }
     if (reports.told) {
-        close_report(engine, CELLAR_REPORT_NOTE, "closing: the last call in flight has returned");
+        engine_report(engine, CELLAR_REPORT_NOTE, "closing: the last call in flight has returned");
     }
 }

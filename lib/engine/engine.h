@@ -147,6 +147,8 @@ cellar_status engine_change(cellar *store, const cellar_call *call,
 cellar_status engine_refused(const struct plan *plan, cellar_refusal *refusal_out);
 /* INVALID_ARGUMENT, with the refusal filled in, before there is a plan. */
 cellar_status engine_invalid(cellar_refusal *refusal_out, const char *reason);
+/* Tells the operator, if the host wants to hear it. */
+void engine_report(const cellar *engine, cellar_report_level level, const char *text);
 bool engine_call_valid(const cellar_call *options);
 cellar_status engine_wait_durable(cellar *engine, const cellar_call *options, uint64_t lsn);
 bool engine_is_durable(const cellar *engine, const cellar_call *options);

@@ -43,9 +43,9 @@ static bool follower_apply(cellar *engine, const struct record_header *record) {
         /* A record that was just committed by this very process cannot be broken or over a limit.
          */
         ASSERT(result == STORE_APPLY_NO_MEMORY);
-        if (!told && engine->config.report != NULL) {
-            engine->config.report(engine->config.report_context, CELLAR_REPORT_ERROR,
-                                  "no memory for lists: commits wait until there is");
+        if (!told) {
+            engine_report(engine, CELLAR_REPORT_ERROR,
+                          "no memory for lists: commits wait until there is");
             told = true;
         }
         /* Acquire: pairs with the release in follower_stop(). */
@@ -118,8 +118,9 @@ static void *follower_run(void *argument) {
         if (stopping) {
             return NULL;
         }
-        store_sweep(engine->store, engine_now(engine));
-        closed_retire(engine->store, engine_now(engine), FOLLOWER_RETIRE_MIN + applied);
+        int64_t now_ns = engine_now(engine);
+        store_sweep(engine->store, now_ns);
+        closed_retire(engine->store, now_ns, FOLLOWER_RETIRE_MIN + applied);
         expiry_feed(engine);
         commit_follower_sleep(commit, end, FOLLOWER_IDLE_NS);
     }
