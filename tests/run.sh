@@ -168,9 +168,10 @@ step_of_tests() {
 
 # --- Steps, quick ones first -------------------------------------------------------------------
 
-steps=(format layers layers-self-test limits limits-self-test shellcheck build symbols clang
-    aarch64 planted-apply model unit flow crash fault corrupt sim replay-totals replay-hostile
-    replay-kill server demo fuzz soak stress asan tsan install clang-tidy cppcheck)
+steps=(format layers layers-self-test limits limits-self-test shellcheck build symbols pages
+    pages-self-test clang aarch64 planted-apply model unit flow crash fault corrupt sim
+    replay-totals replay-hostile replay-kill server demo fuzz soak stress asan tsan install
+    clang-tidy cppcheck)
 
 make_step() {
     local name=$1
@@ -194,6 +195,8 @@ run_step() {
     shellcheck) make_step shellcheck shellcheck ;;
     build) make_step build all build-bench ;;
     symbols) step_with_cases symbols tests/tools/symbols.sh ;;
+    pages) step_with_cases pages tests/tools/pages.sh ;;
+    pages-self-test) step pages-self-test tests/tools/pages.sh --self-test ;;
     clang) make_step clang lib-clang ;;
     aarch64) make_step aarch64 lib-aarch64 sim-aarch64 ;;
     model) step_with_cases model tests/model/run.sh quick ;;

@@ -123,9 +123,6 @@ check_tree() {
 
 # --- Self-test ---------------------------------------------------------------------------------
 
-planted=0
-missed=0
-
 # Writes the rest of the arguments as lines of the file $2 in a small sound tree, and expects the
 # check to answer with the text $1 ("sound": no complaint).
 plant() {
@@ -138,14 +135,7 @@ plant() {
     printf '%s\n' '#include <urcu/rculfhash.h>' >"$tree/lib/store/table.h"
     printf '%s\n' "$@" >"$tree/$file"
     output=$("$here/layers.sh" "$tree" 2>&1) || true
-    planted=$((planted + 1))
-    if [ "$expected" = sound ] && [ -n "$output" ]; then
-        echo "self-test: complaint about sound code in $file: $output"
-        missed=$((missed + 1))
-    elif [ "$expected" != sound ] && [[ $output != *"$expected"* ]]; then
-        echo "self-test: not found in $file: $expected (got: ${output:-nothing})"
-        missed=$((missed + 1))
-    fi
+    judge "$expected" "$file" "$output"
     rm -rf "$tree"
 }
 
@@ -185,11 +175,12 @@ self_test() {
     plant 'must not reach' examples/shop/main.c '#include "base/thing.h"'
     plant 'must not reach' examples/shop/main.c '#include "../../lib/base/thing.h"'
     plant 'is neither' examples/shop/main.c '#include "other.h"'
-    echo "self-test: $planted cases, $missed wrong"
-    [ "$missed" -eq 0 ]
+    judged
 }
 
 if [ "${1:-}" = --self-test ]; then
+    # shellcheck source=tests/tools/self_test.sh
+    . "$here/self_test.sh"
     self_test
 else
     cd "${1:-$here/../..}"

@@ -84,9 +84,6 @@ check_tree() {
 
 # --- Self-test ---------------------------------------------------------------------------------
 
-planted=0
-missed=0
-
 # Expects the check of a tree with standard input as lib/base/thing.c, and $2 as its exceptions, to
 # answer with the text $1 ("sound": no complaint).
 plant() {
@@ -96,14 +93,7 @@ plant() {
     cat >"$tree/lib/base/thing.c"
     echo "$allow" >"$tree/tests/tools/limits.allow"
     output=$("$here/limits.sh" "$tree" 2>&1) || true
-    planted=$((planted + 1))
-    if [ "$expected" = sound ] && [ -n "$output" ]; then
-        echo "self-test: complaint about sound code: $output"
-        missed=$((missed + 1))
-    elif [ "$expected" != sound ] && [[ $output != *"$expected"* ]]; then
-        echo "self-test: not found: $expected (got: ${output:-nothing})"
-        missed=$((missed + 1))
-    fi
+    judge "$expected" "a file" "$output"
     rm -rf "$tree"
 }
 
@@ -136,11 +126,12 @@ self_test() {
     plant sound < <(echo 'static const int table[] = {'; times 90 $'    1,\n'; echo '};')
     plant 'unfinished work' <<<"/* TO""DO: more */"
     plant 'unfinished work' <<<"/* FIX""ME */"
-    echo "self-test: $planted cases, $missed wrong"
-    [ "$missed" -eq 0 ]
+    judged
 }
 
 if [ "${1:-}" = --self-test ]; then
+    # shellcheck source=tests/tools/self_test.sh
+    . "$here/self_test.sh"
     self_test
 else
     cd "${1:-$here/../..}"
