@@ -193,11 +193,13 @@ bool commit_wait_space(struct commit *commit, uint64_t bytes, int64_t deadline_n
 /* Rule 7. Before an attempt, outside any section: holds back for a wide transaction that asked for
  * it. */
 void commit_hold_back(struct commit *commit, bool mine);
-/* Asks others to hold back for at most COMMIT_COURTESY_NS. Not 0 when granted: then pass mine =
- * true and end with the release of what was returned. */
-int64_t commit_courtesy_ask(struct commit *commit);
+/* Asks others to hold back for `needed_ns`, the time an attempt takes, but for
+ * COMMIT_COURTESY_MIN_NS at least and COMMIT_COURTESY_MAX_NS at most. Not 0 when granted: then pass
+ * mine = true and end with the release of what was returned. */
+int64_t commit_courtesy_ask(struct commit *commit, int64_t needed_ns);
 void commit_courtesy_release(struct commit *commit, int64_t granted);
-#define COMMIT_COURTESY_NS NANOSECONDS_PER_MILLISECOND
+#define COMMIT_COURTESY_MIN_NS NANOSECONDS_PER_MILLISECOND
+#define COMMIT_COURTESY_MAX_NS (100 * NANOSECONDS_PER_MILLISECOND)
 
 /* ---- For the log writer: one thread ---- */
 

@@ -83,13 +83,19 @@ void commit_hold_back(struct commit *commit, bool mine) {
     }
 }
 
-int64_t commit_courtesy_ask(struct commit *commit) {
+int64_t commit_courtesy_ask(struct commit *commit, int64_t needed_ns) {
     int64_t now = clock_monotonic_ns();
     int64_t current = ATOMIC_LOAD(&commit->courtesy_until_ns, relaxed);
     if (current != 0 && now < current) {
         return 0;
     }
-    int64_t until = now + COMMIT_COURTESY_NS;
+    int64_t lasts_ns = needed_ns;
+    if (lasts_ns < COMMIT_COURTESY_MIN_NS) {
+        lasts_ns = COMMIT_COURTESY_MIN_NS;
+    } else if (lasts_ns > COMMIT_COURTESY_MAX_NS) {
+        lasts_ns = COMMIT_COURTESY_MAX_NS;
+    }
+    int64_t until = now + lasts_ns;
     /* Relaxed: a hint, nothing is published by it. */
     return ATOMIC_CAS(&commit->courtesy_until_ns, &current, until, relaxed, relaxed) ? until : 0;
 }

@@ -259,6 +259,8 @@ static cellar_status call_loop(cellar *engine, const cellar_call *options, struc
         enum commit_outcome outcome = COMMIT_CONFLICT;
         uint64_t bytes = 0;
         commit_hold_back(engine->commit, courtesy != 0);
+        bool timed = attempt >= ENGINE_ATTEMPTS_BEFORE_COURTESY;
+        int64_t began_ns = timed ? clock_monotonic_ns() : 0;
         enum plan_result result =
             call_attempt(engine, options, plan, function, request, &outcome, &bytes);
         if (result == PLAN_REFUSED && plan->short_stock != 0 &&
@@ -286,10 +288,10 @@ static cellar_status call_loop(cellar *engine, const cellar_call *options, struc
         if (status != CELLAR_OK) {
             break;
         }
-        if (attempt >= ENGINE_ATTEMPTS_BEFORE_COURTESY &&
-            plan->change_count >= ENGINE_COURTESY_CELLS) {
-            /* Again when it has run out: a wide plan may take longer than courtesy lasts. */
-            int64_t granted = commit_courtesy_ask(engine->commit);
+        if (timed && plan->change_count >= ENGINE_COURTESY_CELLS) {
+            /* Twice as long as this attempt took; again when that has run out. */
+            int64_t needed_ns = 2 * (clock_monotonic_ns() - began_ns);
+            int64_t granted = commit_courtesy_ask(engine->commit, needed_ns);
             courtesy = granted != 0 ? granted : courtesy;
         }
         status = CELLAR_CONFLICT;

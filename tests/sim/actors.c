@@ -263,7 +263,7 @@ static void mixed_commit(struct actor_mixed *mixed, uint32_t payload_bytes, uint
             break;
         }
         if (outcome == COMMIT_CONFLICT && granted == 0 && i >= 1) {
-            granted = commit_courtesy_ask(commit);
+            granted = commit_courtesy_ask(commit, 0);
         }
     }
     if (granted != 0) {

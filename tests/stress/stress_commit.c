@@ -190,7 +190,7 @@ static void transact(struct worker *worker, const uint32_t *cells, uint32_t coun
     for (int attempt = 1; !over && attempt <= ATTEMPTS_MAX; attempt++) {
         uint64_t lsn = 0;
         if (granted == 0 && attempt > ATTEMPTS_BEFORE_COURTESY && count > NARROW_MAX) {
-            granted = commit_courtesy_ask(commit);
+            granted = commit_courtesy_ask(commit, 0);
         }
         commit_hold_back(commit, granted != 0);
         commit_enter();

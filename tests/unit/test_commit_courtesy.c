@@ -1,5 +1,5 @@
-/* Does a wide transaction starve among rivals, and does courtesy, for at most a millisecond at a
- * time, get it through (rule 7)? */
+/* Does a wide transaction starve among rivals, and does courtesy, for a bounded time, get it
+ * through (rule 7)? */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,7 +147,7 @@ static void test_rule_7_courtesy_gets_it_through(void **unused) {
     while (outcome != COMMIT_DONE) {
         int64_t granted = 0;
         if (++attempts > ATTEMPTS_BEFORE_COURTESY) {
-            granted = commit_courtesy_ask(world.commit);
+            granted = commit_courtesy_ask(world.commit, 0);
             assert_true(granted != 0);
             commit_hold_back(world.commit, true);
         }
@@ -174,13 +174,13 @@ static void test_rule_7_one_at_a_time(void **unused) {
     struct commit *commit = world.commit;
 
     (void)unused;
-    int64_t first = commit_courtesy_ask(commit);
+    int64_t first = commit_courtesy_ask(commit, 0);
     assert_true(first != 0);
     if (clock_monotonic_ns() < first - MS / 2) {
-        assert_int_equal(commit_courtesy_ask(commit), 0);
+        assert_int_equal(commit_courtesy_ask(commit, 0), 0);
     }
     commit_courtesy_release(commit, first);
-    int64_t second = commit_courtesy_ask(commit);
+    int64_t second = commit_courtesy_ask(commit, 0);
     assert_true(second != 0);
     /* What ended already ends nothing. */
     commit_courtesy_release(commit, first);
@@ -196,16 +196,43 @@ static void test_rule_7_expires_by_itself(void **unused) {
 
     (void)unused;
     int64_t start_ns = clock_monotonic_ns();
-    int64_t granted = commit_courtesy_ask(commit);
+    int64_t granted = commit_courtesy_ask(commit, 0);
     int64_t asked_ns = clock_monotonic_ns();
-    assert_true(granted >= start_ns + COMMIT_COURTESY_NS);
-    assert_true(granted <= asked_ns + COMMIT_COURTESY_NS);
+    assert_true(granted >= start_ns + COMMIT_COURTESY_MIN_NS);
+    assert_true(granted <= asked_ns + COMMIT_COURTESY_MIN_NS);
     commit_hold_back(commit, false);
     assert_true(clock_monotonic_ns() >= granted);
     commit_hold_back(commit, false);
-    int64_t next = commit_courtesy_ask(commit);
+    int64_t next = commit_courtesy_ask(commit, 0);
     assert_true(next > granted);
     commit_courtesy_release(commit, next);
+}
+
+/* As long as an attempt of the owner takes, but bounded: an owner that dies costs that much. */
+static void test_rule_7_lasts_as_needed(void **unused) {
+    struct commit *commit = world.commit;
+    static const struct {
+        int64_t needed_ns;
+        int64_t lasts_ns;
+    } cases[] = {
+        {INT64_MIN, COMMIT_COURTESY_MIN_NS},
+        {COMMIT_COURTESY_MIN_NS - 1, COMMIT_COURTESY_MIN_NS},
+        {COMMIT_COURTESY_MIN_NS, COMMIT_COURTESY_MIN_NS},
+        {COMMIT_COURTESY_MIN_NS + 1, COMMIT_COURTESY_MIN_NS + 1},
+        {COMMIT_COURTESY_MAX_NS, COMMIT_COURTESY_MAX_NS},
+        {COMMIT_COURTESY_MAX_NS + 1, COMMIT_COURTESY_MAX_NS},
+        {INT64_MAX, COMMIT_COURTESY_MAX_NS},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t start_ns = clock_monotonic_ns();
+        int64_t granted = commit_courtesy_ask(commit, cases[i].needed_ns);
+        int64_t asked_ns = clock_monotonic_ns();
+        assert_true(granted >= start_ns + cases[i].lasts_ns);
+        assert_true(granted <= asked_ns + cases[i].lasts_ns);
+        commit_courtesy_release(commit, granted);
+    }
 }
 
 static void test_rule_7_release_lets_others_go_on_at_once(void **unused) {
@@ -257,7 +284,7 @@ static void test_rule_7_commits_against_a_crowd(void **unused) {
     int64_t end_ns = clock_monotonic_ns() + 40 * NANOSECONDS_PER_SECOND;
     for (int commits = 0; commits < 5;) {
         assert_true(clock_monotonic_ns() < end_ns);
-        int64_t granted = commit_courtesy_ask(world.commit);
+        int64_t granted = commit_courtesy_ask(world.commit, 0);
         enum commit_outcome outcome = try_wide(&lsn);
         commits += outcome == COMMIT_DONE;
         commit_courtesy_release(world.commit, granted);
@@ -277,6 +304,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_rule_7_courtesy_gets_it_through, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_7_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_7_expires_by_itself, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rule_7_lasts_as_needed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_7_release_lets_others_go_on_at_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_rule_7_commits_against_a_crowd, set_up, tear_down),
