@@ -55,13 +55,19 @@ FLAGS_OF_tsan-clang := $(FLAGS_OF_tsan) -D__SANITIZE_THREAD__=1
 FLAGS_OF_memcheck := $(FLAGS_OF_test) -DCELL_SLOT_BITS=25
 # The fuzzers: what libFuzzer links has a main() of its own, the library only tells where it goes.
 FLAGS_OF_fuzz    := $(FLAGS_OF_asan-clang) -fsanitize=fuzzer-no-link
-# What is installed, with less address space for the cells: valgrind again.
+# As what is installed, but with less address space for the cells, valgrind again, and function by
+# function: those whose instructions are counted must not be inlined away.
 FLAGS_OF_counts  := $(FLAGS_OF_release) -DCELL_SLOT_BITS=25
 FLAGS_OF_clang   := -O2 -g $(FLAGS_MACHINE)
 FLAGS_OF_aarch64 := -O2 -g $(FLAGS_aarch64) -isystem build/obj/aarch64/include
 $(foreach v,release test asan tsan memcheck coverage counts,$(eval CC_OF_$v = $(CC)))
 $(foreach v,clang asan-clang tsan-clang fuzz,$(eval CC_OF_$v = $(CLANG)))
 CC_OF_aarch64    = $(AARCH64_CC)
+
+# What is installed and measured is optimised as a whole, by gcc, and then an ordinary object again:
+# a host needs no option for it.
+LTO := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),,-flto=auto)
+LIB_FLAGS_OF_release := $(LTO)
 
 LIBS         := -lurcu-bp -lurcu-common -pthread
 ALLOCATOR    := -ljemalloc
@@ -248,7 +254,7 @@ SUPPORT_OBJECTS_$1 := $$(patsubst %.c,build/obj/$1/%.o,$$(SUPPORT_SOURCES))
 build/obj/$1/lib/%.o: lib/%.c Makefile | setup-base
 	@mkdir -p $$(@D)
 	@echo "  CC    $$@"
-	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) -Iinclude -Ilib -c $$< -o $$@
+	$$(Q)$$(CC_OF_$1) $$(COMMON) $$(FLAGS_OF_$1) $$(LIB_FLAGS_OF_$1) -Iinclude -Ilib -c $$< -o $$@
 
 build/obj/$1/bench/%.o: bench/%.c Makefile | setup-bench
 	@mkdir -p $$(@D)
@@ -315,7 +321,8 @@ build-fuzz: $(addprefix build/fuzz/,$(FUZZ_NAMES) seeds)
 $(STATIC): $(LIB_OBJECTS_release) build/obj/release/sources
 	@mkdir -p $(@D)
 	@echo "  AR    $@"
-	$(Q)$(CC) -r -nostdlib -o build/obj/release/cellar.o $(filter %.o,$^)
+	$(Q)$(CC) $(FLAGS_OF_release) $(if $(LTO),$(LTO) -flinker-output=nolto-rel) -r -nostdlib \
+	    -o build/obj/release/cellar.o $(filter %.o,$^)
 	$(Q)$(OBJCOPY) --localize-hidden build/obj/release/cellar.o
 	$(Q)rm -f $@
 	$(Q)$(AR) rcs $@ build/obj/release/cellar.o
@@ -323,9 +330,9 @@ $(STATIC): $(LIB_OBJECTS_release) build/obj/release/sources
 $(SHARED): $(LIB_OBJECTS_release) lib/cellar.map build/obj/release/sources
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -shared -o $@ $(filter %.o,$^) -Wl,-soname,libcellar.so.$(SOVERSION) \
-	    -Wl,--version-script=lib/cellar.map -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now \
-	    $(LIBS)
+	$(Q)$(CC) $(FLAGS_OF_release) $(LTO) -shared -o $@ $(filter %.o,$^) \
+	    -Wl,-soname,libcellar.so.$(SOVERSION) -Wl,--version-script=lib/cellar.map \
+	    -Wl,-z,nodelete -Wl,-z,defs -Wl,-z,relro -Wl,-z,now $(LIBS)
 	$(Q)ln -sf libcellar.so.$(VERSION) build/lib/libcellar.so.$(SOVERSION)
 	$(Q)ln -sf libcellar.so.$(SOVERSION) build/lib/libcellar.so
 
@@ -375,7 +382,8 @@ build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES))
                           $(LIB_OBJECTS_release) build/obj/release/sources
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(FLAGS_OF_release) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR) $(BENCH_LIBS)
+	$(Q)$(CC) $(FLAGS_OF_release) $(LTO) -o $@ $(filter %.o,$^) $(LIBS) -lm $(ALLOCATOR) \
+	    $(BENCH_LIBS)
 
 build/bench/cellar-counts: build/obj/counts/bench/counts/counts.o $(LIB_OBJECTS_counts) \
                            build/obj/counts/sources
