@@ -32,7 +32,8 @@ bool hot_take_run(const struct bench_options *options, struct bench_result *resu
     one.skus = 1;
     one.lines = 1;
     result->unit = "takes";
-    if (!shop_open(&shop, "take", &one, result) || !shop_stock(&shop, TAKE_UNITS, result)) {
+    if (!shop_open(&shop, "take", &one, NULL, result) || !shop_stock(&shop, TAKE_UNITS, result) ||
+        !shop_prepare(&shop, &one, options->threads, result)) {
         return false;
     }
     if (!crew_start(&crew, options->threads)) {
@@ -45,11 +46,7 @@ bool hot_take_run(const struct bench_options *options, struct bench_result *resu
     measure_add_load(&measure, &limits_fetch_sub, false);
     measure_add_load(&measure, &limits_mutex, true);
     bool ok = measure_run(&measure, result);
-    shop_figures(&shop, result);
-    crew_end(&crew);
-    ok = shop_close(&shop, result) && ok;
-    shop_remove(&shop);
-    return ok;
+    return shop_finish(&shop, &crew, result) && ok;
 }
 
 /* ---- Orders ---- */
@@ -223,7 +220,7 @@ bool lag_run(const struct bench_options *options, struct bench_result *result) {
     result->durability = "relaxed";
     /* Opened again after the products are in: the store's own statistics then tell of the orders
      * only. */
-    if (!shop_open(&shop, "lag", &busy, result) || !shop_stock(&shop, SHOP_UNITS, result) ||
+    if (!shop_open(&shop, "lag", &busy, NULL, result) || !shop_stock(&shop, SHOP_UNITS, result) ||
         !shop_reopen(&shop, result) || !shop_prepare(&shop, &busy, options->threads + 1, result)) {
         return false;
     }
@@ -231,9 +228,5 @@ bool lag_run(const struct bench_options *options, struct bench_result *result) {
         return bench_fail(result, "no memory or no threads");
     }
     bool ok = lag_limit(result) && lag_measure(&shop, &crew, &probe, options, result);
-    shop_figures(&shop, result);
-    crew_end(&crew);
-    ok = shop_close(&shop, result) && ok;
-    shop_remove(&shop);
-    return ok;
+    return shop_finish(&shop, &crew, result) && ok;
 }

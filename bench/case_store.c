@@ -28,7 +28,7 @@ static bool filled_shop(struct shop *shop, const char *name, const struct bench_
 
     relaxed.wait = false;
     result->durability = "-";
-    return shop_open(shop, name, &relaxed, result) && shop_stock(shop, SHOP_UNITS, result) &&
+    return shop_open(shop, name, &relaxed, NULL, result) && shop_stock(shop, SHOP_UNITS, result) &&
            shop_prepare(shop, &relaxed, options->threads, result);
 }
 
@@ -305,7 +305,7 @@ bool memory_run(const struct bench_options *options, struct bench_result *result
     relaxed.wait = false;
     result->durability = "-";
     result->threads = options->threads;
-    bool ok = shop_open(&shop, "memory", &relaxed, result) &&
+    bool ok = shop_open(&shop, "memory", &relaxed, NULL, result) &&
               shop_prepare(&shop, &relaxed, options->threads, result) &&
               memory_measure(&shop, options, result) && shop_close(&shop, result);
     shop_remove(&shop);

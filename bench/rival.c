@@ -31,11 +31,3 @@ void rival_end(struct rival *rival) {
         rival->context = NULL;
     }
 }
-
-int64_t rival_total(const cellar_order_request *request) {
-    int64_t total = 0;
-    for (size_t i = 0; i < request->line_count; i++) {
-        total += request->lines[i].quantity * request->lines[i].unit_price;
-    }
-    return total;
-}

@@ -34,7 +34,5 @@ struct rival {
 
 bool rival_start(struct rival *rival, const struct rival_kind *kind, struct shop *shop);
 void rival_end(struct rival *rival);
-/* Sum of the prices. */
-int64_t rival_total(const cellar_order_request *request);
 
 #endif

@@ -49,7 +49,7 @@ static bool order_write(struct lmdb_shop *own, MDB_txn *transaction,
                         const cellar_order_request *request) {
     size_t count = request->line_count;
     uint64_t account = request->account;
-    int64_t total = rival_total(request);
+    int64_t total = shop_total(request);
     cellar_id id = request->id;
     MDB_val key;
     MDB_val value;

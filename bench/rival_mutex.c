@@ -126,7 +126,7 @@ static bool mutex_place(void *context, const cellar_order_request *request) {
     }
     *order = (struct kept_order){.id = request->id,
                                  .customer = request->customer,
-                                 .total = rival_total(request),
+                                 .total = shop_total(request),
                                  .line_count = count};
     for (uint32_t i = 0; i < count; i++) {
         const cellar_line *line = &request->lines[i];

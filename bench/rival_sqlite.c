@@ -58,7 +58,7 @@ static bool run(struct sqlite_shop *own, enum statement statement, bool must_cha
 
 static bool order_write(struct sqlite_shop *own, const cellar_order_request *request) {
     sqlite3_stmt *statement = own->statements[STOCK];
-    int64_t total = rival_total(request);
+    int64_t total = shop_total(request);
 
     for (size_t i = 0; i < request->line_count; i++) {
         const cellar_line *line = &request->lines[i];

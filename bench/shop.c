@@ -44,13 +44,45 @@ void shop_draw(struct shop *shop, uint32_t thread, uint64_t counter,
     }
 }
 
+uint32_t shop_pick(struct shop *shop, uint32_t thread) {
+    struct shop_thread *own = &shop->threads[thread];
+    uint32_t pick = own->picks[own->next_single++];
+
+    if (own->next_single == own->pick_count) {
+        own->next_single = 0;
+    }
+    return pick;
+}
+
+int64_t shop_total(const cellar_order_request *request) {
+    int64_t total = 0;
+    for (size_t i = 0; i < request->line_count; i++) {
+        total += request->lines[i].quantity * request->lines[i].unit_price;
+    }
+    return total;
+}
+
+void shop_sold(struct shop *shop, uint32_t thread, const cellar_order_request *request,
+               int64_t discount) {
+    struct shop_thread *own = &shop->threads[thread];
+
+    own->units += (int64_t)request->line_count;
+    if (request->account != 0) {
+        own->paid += shop_total(request) - discount;
+    }
+}
+
 cellar_status shop_order_place(struct shop *shop, uint32_t thread, uint64_t counter,
                                cellar_durability durability, cellar_ticket *ticket_out) {
     cellar_order_request request;
     cellar_call call = {.durability = durability};
 
     shop_draw(shop, thread, counter, &request);
-    return cellar_order_place(shop->store, &call, &request, ticket_out, NULL);
+    cellar_status status = cellar_order_place(shop->store, &call, &request, ticket_out, NULL);
+    if (status == CELLAR_OK) {
+        shop_sold(shop, thread, &request, 0);
+    }
+    return status;
 }
 
 void shop_failed(struct shop *shop, cellar_status status) {
@@ -86,6 +118,7 @@ static uint64_t take_round(void *context, struct worker *worker, uint64_t count)
             shop_failed(shop, status);
             return i;
         }
+        shop->threads[worker->index].taken++;
         worker->last_lsn = ticket.lsn;
     }
     return count;
@@ -171,9 +204,14 @@ bool shop_prepare(struct shop *shop, const struct bench_options *options, uint32
     threads_free(shop);
     shop->thread_count = thread_count;
     shop->series++;
-    shop->threads = calloc(thread_count, sizeof *shop->threads);
+    shop->threads =
+        aligned_alloc(_Alignof(struct shop_thread), thread_count * sizeof *shop->threads);
+    if (shop->threads == NULL) {
+        return bench_fail(result, "no memory");
+    }
+    memset(shop->threads, 0, thread_count * sizeof *shop->threads);
     zipf_start(&zipf, shop->skus, options->zipf);
-    for (uint32_t i = 0; shop->threads != NULL && i < thread_count; i++) {
+    for (uint32_t i = 0; i < thread_count; i++) {
         struct shop_thread *own = &shop->threads[i];
         uint64_t random = (shop->series << 32) + i;
         own->picks = malloc(each * sizeof *own->picks);
@@ -187,7 +225,7 @@ bool shop_prepare(struct shop *shop, const struct bench_options *options, uint32
             own->picks[at] = draw(shop, &zipf, &random, &own->picks[at - line], line);
         }
     }
-    return shop->threads != NULL || bench_fail(result, "no memory");
+    return true;
 }
 
 /* ---- The store ---- */
@@ -197,14 +235,17 @@ static bool store_open(struct shop *shop, struct bench_result *result) {
     cellar_config config = {.size = sizeof config,
                             .directory = shop->directory,
                             .products_max = shop->skus + 1,
-                            .stocks_max = shop->skus + 1};
+                            .stocks_max = shop->skus + 1,
+                            .clock = shop->settings.clock,
+                            .clock_context = shop->settings.clock_context,
+                            .remember_closed_ns = shop->settings.remember_closed_ns};
     cellar_status status = cellar_open(&config, &shop->store, &problem);
     return status == CELLAR_OK ||
            bench_fail(result, "open: %s %s", cellar_status_name(status), problem.text);
 }
 
-bool shop_open(struct shop *shop, const char *name, const struct bench_options *options,
-               struct bench_result *result) {
+bool shop_start(struct shop *shop, const char *name, const struct bench_options *options,
+                struct bench_result *result) {
     memset(shop, 0, sizeof *shop);
     data_path(shop->directory, name);
     shop->skus = options->skus;
@@ -234,6 +275,17 @@ bool shop_open(struct shop *shop, const char *name, const struct bench_options *
                                .context = shop,
                                .batch = options->wait ? 1 : 32,
                                .sample_every = options->wait ? 1 : 16};
+    return true;
+}
+
+bool shop_open(struct shop *shop, const char *name, const struct bench_options *options,
+               const struct shop_store *settings, struct bench_result *result) {
+    if (!shop_start(shop, name, options, result)) {
+        return false;
+    }
+    if (settings != NULL) {
+        shop->settings = *settings;
+    }
     return store_open(shop, result);
 }
 
@@ -284,6 +336,7 @@ bool shop_stock(struct shop *shop, int64_t units, struct bench_result *result) {
     if (status == CELLAR_OK) {
         status = cellar_wait(shop->store, shop->stocked_lsn, -1);
     }
+    shop->received += units * shop->skus;
     return status == CELLAR_OK || bench_fail(result, "stock: %s", cellar_status_name(status));
 }
 
@@ -300,13 +353,14 @@ bool shop_accounts(struct shop *shop, struct bench_result *result) {
         }
     }
     shop->stocked_lsn = ticket.lsn;
+    shop->credited += SHOP_CUSTOMERS * SHOP_FUNDS;
     shop->paid = true;
     return status == CELLAR_OK || bench_fail(result, "accounts: %s", cellar_status_name(status));
 }
 
 bool shop_begin(struct shop *shop, struct crew *crew, const char *name,
                 const struct bench_options *options, struct bench_result *result) {
-    if (!shop_open(shop, name, options, result) || !shop_stock(shop, SHOP_UNITS, result) ||
+    if (!shop_open(shop, name, options, NULL, result) || !shop_stock(shop, SHOP_UNITS, result) ||
         !shop_prepare(shop, options, options->threads, result)) {
         return false;
     }
@@ -316,7 +370,8 @@ bool shop_begin(struct shop *shop, struct crew *crew, const char *name,
 bool shop_finish(struct shop *shop, struct crew *crew, struct bench_result *result) {
     shop_figures(shop, result);
     crew_end(crew);
-    bool ok = shop_close(shop, result);
+    bool ok = shop_check(shop, result);
+    ok = shop_close(shop, result) && ok;
     shop_remove(shop);
     return ok;
 }

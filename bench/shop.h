@@ -16,12 +16,23 @@
 #define SHOP_CUSTOMERS 50000
 #define SHOP_FUNDS INT64_C(1000000000000)
 
-/* What one thread orders, drawn beforehand, and room for its lines. */
+/* What one thread orders, drawn beforehand, and room for its lines; and what it has sold. */
 struct shop_thread {
-    uint32_t *picks; /* indexes of SKUs, `lines` for each order, used in turn */
+    _Alignas(64) uint32_t *picks; /* indexes of SKUs, `lines` for each order, used in turn */
     uint32_t pick_count;
     uint32_t next;
+    uint32_t next_single; /* for what looks at one SKU at a time */
     cellar_line *lines;
+    int64_t units; /* ordered */
+    int64_t taken; /* units that were taken without an order */
+    int64_t paid;  /* from accounts */
+};
+
+/* How a store differs from what the library does by itself; zero: not at all. */
+struct shop_store {
+    int64_t (*clock)(void *context);
+    void *clock_context;
+    int64_t remember_closed_ns;
 };
 
 struct shop {
@@ -37,6 +48,9 @@ struct shop {
     uint32_t thread_count;
     uint64_t series; /* upper half of the ids of this crew's orders */
     uint64_t stocked_lsn;
+    struct shop_store settings;
+    int64_t received;    /* units of all products */
+    int64_t credited;    /* to all accounts */
     struct load order;   /* places orders */
     struct load take;    /* takes one unit of product 0 */
     _Atomic int failure; /* the first status that was not OK */
@@ -45,16 +59,20 @@ struct shop {
 /* How many orders a case may place, so that it writes about a GiB of log at most. */
 uint64_t shop_orders_max(uint32_t lines);
 
-/* Opens the store in a new directory of that name; with the options' SKUs, lines and durability. */
+/* A shop without a store: names of the options' SKUs, for shop_prepare(). */
+bool shop_start(struct shop *shop, const char *name, const struct bench_options *options,
+                struct bench_result *result);
+/* Opens the store in a new directory of that name; with the options' SKUs, lines and durability,
+ * and `settings` (NULL: none). */
 bool shop_open(struct shop *shop, const char *name, const struct bench_options *options,
-               struct bench_result *result);
+               const struct shop_store *settings, struct bench_result *result);
 /* Creates the products, `units` of each. */
 bool shop_stock(struct shop *shop, int64_t units, struct bench_result *result);
 /* Gives every customer an account with SHOP_FUNDS; orders are paid from it from then on. */
 bool shop_accounts(struct shop *shop, struct bench_result *result);
 /* What most cases begin and end with: shop_open(), shop_stock() of SHOP_UNITS, shop_prepare() and a
- * crew of the options' threads; shop_figures(), the end of the crew, shop_close(), shop_remove().
- * Where the beginning fails, what was made is left to the end of the process. */
+ * crew of the options' threads; shop_figures(), the end of the crew, shop_check(), shop_close(),
+ * shop_remove(). Where the beginning fails, what was made is left to the end of the process. */
 bool shop_begin(struct shop *shop, struct crew *crew, const char *name,
                 const struct bench_options *options, struct bench_result *result);
 bool shop_finish(struct shop *shop, struct crew *crew, struct bench_result *result);
@@ -69,6 +87,16 @@ uint64_t shop_order_bytes(struct shop *shop);
 /* What a thread orders next; the lines are the thread's own and last until its next call. */
 void shop_draw(struct shop *shop, uint32_t thread, uint64_t counter,
                cellar_order_request *request_out);
+/* The SKU a thread looks at next, as popular as those it orders. */
+uint32_t shop_pick(struct shop *shop, uint32_t thread);
+/* Sum of the prices. */
+int64_t shop_total(const cellar_order_request *request);
+/* Counts an order that was placed, for shop_check(); `discount` is what a coupon took off it. */
+void shop_sold(struct shop *shop, uint32_t thread, const cellar_order_request *request,
+               int64_t discount);
+/* The end of a case: the store's audit finds nothing, every unit that came in is either there or
+ * was sold by an answer that a thread got, and so is all money. With nobody at work. */
+bool shop_check(const struct shop *shop, struct bench_result *result);
 /* Notes the first failure of a load, which shop_close() reports. */
 void shop_failed(struct shop *shop, cellar_status status);
 /* For load.settle: waits until all that the workers did is on disk. */
