@@ -143,6 +143,7 @@ bool paid_run(const struct bench_options *options, struct bench_result *result) 
     }
     ok = ok && order_measure(&shop, &crew, options, rivals, count, result);
     for (uint32_t i = 0; i < started; i++) {
+        ok = ok && rival_check(&rivals[i], result);
         rival_end(&rivals[i]);
     }
     return shop_finish(&shop, &crew, result) && ok;

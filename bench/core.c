@@ -131,9 +131,11 @@ static uint64_t core_round(void *context, struct worker *worker, uint64_t count)
         }
         core_draw(core, &worker->counter, changes);
         if (!core_commit(core, changes, &worker->last_lsn)) {
+            atomic_fetch_add_explicit(&core->committed, i, memory_order_relaxed);
             return i;
         }
     }
+    atomic_fetch_add_explicit(&core->committed, count, memory_order_relaxed);
     return count;
 }
 
@@ -215,8 +217,23 @@ bool core_start(struct core *core, uint32_t cell_count, uint32_t cells_each, boo
            bench_fail(result, "start: %s %s", cellar_status_name(status), problem.text);
 }
 
+/* Each commit has taken one off each of its cells, which began at zero. */
+static bool core_check(struct core *core, struct bench_result *result) {
+    int64_t sum = 0;
+
+    commit_enter();
+    for (uint32_t i = 0; i < core->cell_count; i++) {
+        sum += commit_read(core->commit, CELL_INDEX(0, i)).value;
+    }
+    commit_leave();
+    int64_t wanted = -(int64_t)(atomic_load(&core->committed) * core->cells_each);
+    return sum == wanted || bench_fail(result, "the cells sum up to %lld instead of %lld",
+                                       (long long)sum, (long long)wanted);
+}
+
 bool core_end(struct core *core, struct bench_result *result) {
     cellar_status status = CELLAR_OK;
+    bool ok = core_check(core, result);
 
     if (core->draining) {
         atomic_store(&core->stop, true);
@@ -229,5 +246,7 @@ bool core_end(struct core *core, struct bench_result *result) {
     }
     commit_destroy(core->commit);
     memory_destroy(core->memory);
-    return status == CELLAR_OK || bench_fail(result, "log_stop: %s", cellar_status_name(status));
+    return (status == CELLAR_OK ||
+            bench_fail(result, "log_stop: %s", cellar_status_name(status))) &&
+           ok;
 }

@@ -23,6 +23,7 @@ struct core {
     uint64_t record_bytes;
     int64_t time_ns;
     struct load load;
+    _Atomic uint64_t committed;
     char directory[DATA_PATH_BYTES];
 };
 
@@ -30,7 +31,8 @@ struct core {
  * problem; what was made until then is left to the end of the process. */
 bool core_start(struct core *core, uint32_t cell_count, uint32_t cells_each, bool logged,
                 struct bench_result *result);
-/* Stops and removes everything; with a problem when the log's last sync failed. */
+/* Stops and removes everything; with a problem when the log's last sync failed or the cells do not
+ * add up to what was committed. */
 bool core_end(struct core *core, struct bench_result *result);
 
 #endif

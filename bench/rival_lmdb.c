@@ -96,6 +96,59 @@ static bool lmdb_place(void *context, const cellar_order_request *request) {
     return mdb_txn_commit(transaction) == 0;
 }
 
+/* Adds up the numbers of a table. */
+static bool sum_numbers(MDB_txn *transaction, MDB_dbi table, int64_t *sum_out) {
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val value;
+    int64_t number = 0;
+    int found = mdb_cursor_open(transaction, table, &cursor);
+
+    while (found == 0 && (found = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        memcpy(&number, value.mv_data, sizeof number);
+        *sum_out += number;
+    }
+    if (cursor != NULL) {
+        mdb_cursor_close(cursor);
+    }
+    return found == MDB_NOTFOUND;
+}
+
+static bool sum_orders(MDB_txn *transaction, MDB_dbi table, struct rival_totals *totals_out) {
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val value;
+    int found = mdb_cursor_open(transaction, table, &cursor);
+
+    while (found == 0 && (found = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        const struct lmdb_order *order = value.mv_data;
+        size_t count = (value.mv_size - sizeof *order) / sizeof *order->lines;
+        totals_out->orders++;
+        totals_out->paid += order->total;
+        for (size_t i = 0; i < count; i++) {
+            totals_out->units_sold += order->lines[i].quantity;
+        }
+    }
+    if (cursor != NULL) {
+        mdb_cursor_close(cursor);
+    }
+    return found == MDB_NOTFOUND;
+}
+
+static bool lmdb_sum(void *context, struct rival_totals *totals_out) {
+    struct lmdb_shop *own = context;
+    MDB_txn *transaction = NULL;
+
+    if (mdb_txn_begin(own->environment, NULL, MDB_RDONLY, &transaction) != 0) {
+        return false;
+    }
+    bool ok = sum_numbers(transaction, own->products, &totals_out->units_left) &&
+              sum_numbers(transaction, own->accounts, &totals_out->balances) &&
+              sum_orders(transaction, own->orders, totals_out);
+    mdb_txn_abort(transaction);
+    return ok;
+}
+
 static bool fill(struct lmdb_shop *own, const struct shop *shop) {
     MDB_txn *transaction = NULL;
     int64_t units = SHOP_UNITS;
@@ -167,5 +220,7 @@ static void *nosync_start(const struct shop *shop) {
     return lmdb_start(shop, MDB_NOSYNC | MDB_WRITEMAP);
 }
 
-const struct rival_kind rival_lmdb_sync = {"LMDB, sync", sync_start, lmdb_place, lmdb_end};
-const struct rival_kind rival_lmdb_nosync = {"LMDB, no sync", nosync_start, lmdb_place, lmdb_end};
+const struct rival_kind rival_lmdb_sync = {"LMDB, sync", sync_start, lmdb_place, lmdb_sum,
+                                           lmdb_end};
+const struct rival_kind rival_lmdb_nosync = {"LMDB, no sync", nosync_start, lmdb_place, lmdb_sum,
+                                             lmdb_end};

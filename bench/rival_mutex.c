@@ -42,6 +42,7 @@ struct mutex_shop {
     struct lookup lookup;
     struct guarded *stocks;
     struct guarded *accounts; /* by number of the customer: no look-up at all */
+    uint32_t skus;
     struct part parts[PARTS];
 };
 
@@ -159,6 +160,31 @@ static bool mutex_place(void *context, const cellar_order_request *request) {
     return ok;
 }
 
+static bool mutex_sum(void *context, struct rival_totals *totals_out) {
+    const struct mutex_shop *shop = context;
+
+    for (uint32_t i = 0; i < shop->skus; i++) {
+        totals_out->units_left += shop->stocks[i].value;
+    }
+    for (uint32_t i = 1; i <= SHOP_CUSTOMERS; i++) {
+        totals_out->balances += shop->accounts[i].value;
+    }
+    for (uint32_t i = 0; i < PARTS; i++) {
+        for (uint32_t slot = 0; slot < shop->parts[i].slot_count; slot++) {
+            const struct kept_order *order = shop->parts[i].slots[slot];
+            if (order == NULL) {
+                continue;
+            }
+            totals_out->orders++;
+            totals_out->paid += order->total;
+            for (uint32_t line = 0; line < order->line_count; line++) {
+                totals_out->units_sold += order->lines[line].quantity;
+            }
+        }
+    }
+    return true;
+}
+
 static struct guarded *guarded_make(size_t count, int64_t value) {
     struct guarded *guarded = aligned_alloc(_Alignof(struct guarded), count * sizeof *guarded);
     for (size_t i = 0; guarded != NULL && i < count; i++) {
@@ -193,6 +219,7 @@ static void *mutex_start(const struct shop *shop) {
     for (uint32_t i = 0; i < PARTS; i++) {
         pthread_mutex_init(&own->parts[i].lock, NULL);
     }
+    own->skus = shop->skus;
     own->stocks = guarded_make(shop->skus, SHOP_UNITS);
     own->accounts = guarded_make(SHOP_CUSTOMERS + 1, SHOP_FUNDS);
     if (!lookup_start(&own->lookup, shop->names, shop->skus) || own->stocks == NULL ||
@@ -203,5 +230,5 @@ static void *mutex_start(const struct shop *shop) {
     return own;
 }
 
-const struct rival_kind rival_mutex = {"mutex per SKU, no log", mutex_start, mutex_place,
+const struct rival_kind rival_mutex = {"mutex per SKU, no log", mutex_start, mutex_place, mutex_sum,
                                        mutex_end};

@@ -101,6 +101,47 @@ static bool sqlite_place(void *context, const cellar_order_request *request) {
     return ok;
 }
 
+/* The number that a query's only row is. */
+static bool query_number(struct sqlite_shop *own, const char *query, int64_t *number_out) {
+    sqlite3_stmt *statement = NULL;
+    bool ok = sqlite3_prepare_v2(own->connection, query, -1, &statement, NULL) == SQLITE_OK &&
+              sqlite3_step(statement) == SQLITE_ROW;
+
+    if (ok) {
+        *number_out = sqlite3_column_int64(statement, 0);
+    }
+    sqlite3_finalize(statement);
+    return ok;
+}
+
+static bool sum_orders(struct sqlite_shop *own, struct rival_totals *totals_out) {
+    sqlite3_stmt *statement = NULL;
+    int step = sqlite3_prepare_v2(own->connection, "SELECT total, lines FROM placed", -1,
+                                  &statement, NULL);
+
+    while (step == SQLITE_OK || step == SQLITE_ROW) {
+        step = sqlite3_step(statement);
+        if (step == SQLITE_ROW) {
+            const struct blob_line *lines = sqlite3_column_blob(statement, 1);
+            size_t count = (size_t)sqlite3_column_bytes(statement, 1) / sizeof *lines;
+            totals_out->orders++;
+            totals_out->paid += sqlite3_column_int64(statement, 0);
+            for (size_t i = 0; i < count; i++) {
+                totals_out->units_sold += lines[i].quantity;
+            }
+        }
+    }
+    sqlite3_finalize(statement);
+    return step == SQLITE_DONE;
+}
+
+static bool sqlite_sum(void *context, struct rival_totals *totals_out) {
+    struct sqlite_shop *own = context;
+    return query_number(own, "SELECT sum(available) FROM product", &totals_out->units_left) &&
+           query_number(own, "SELECT sum(balance) FROM account", &totals_out->balances) &&
+           sum_orders(own, totals_out);
+}
+
 static void path_of(char path[DATA_PATH_BYTES]) {
     data_path(path, "sqlite");
 }
@@ -178,6 +219,6 @@ static void *normal_start(const struct shop *shop) {
 }
 
 const struct rival_kind rival_sqlite_full = {"SQLite, WAL, FULL", full_start, sqlite_place,
-                                             sqlite_end};
+                                             sqlite_sum, sqlite_end};
 const struct rival_kind rival_sqlite_normal = {"SQLite, WAL, NORMAL", normal_start, sqlite_place,
-                                               sqlite_end};
+                                               sqlite_sum, sqlite_end};
