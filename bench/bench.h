@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define BENCH_REFERENCES_MAX 8
-#define BENCH_FIGURES_MAX 24
+#define BENCH_FIGURES_MAX 64
 #define BENCH_NAME_BYTES 64
 
 struct bench_options {

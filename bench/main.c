@@ -4,6 +4,7 @@
 #include "crew.h"
 #include "data.h"
 #include "print.h"
+#include "table.h"
 
 #include "cellar.h"
 
@@ -19,87 +20,6 @@
 #define SKUS_MAX 10000000
 #define SECONDS_MAX 600.0
 #define ZIPF_MAX 4.0
-
-static const struct bench_case cases[] = {
-    {"cas16", "two uncontended 16-byte compare-and-swaps on memory of one's own", limit_swap_run},
-    {"memcpy", "copying a record of 320 bytes to memory of one's own", limit_copy_run},
-    {"disk-sync", "write and fdatasync of 4 KiB, one after the other", limit_sync_run},
-    {"disk-write", "writes of 256 KiB, an fdatasync every 8 MiB", limit_write_run},
-    {"hot-commit", "one cell, all threads, the bare commit, drained", hot_commit_run},
-    {"hot-take", "cellar_stock_take() of one product, all threads", hot_take_run},
-    {"cells3", "three of 100,000 cells a commit, the log written", cells3_run},
-    {"order", "cellar_order_place(), each thread in a loop", order_run},
-    {"paid", "the same, paid from accounts; beside mutexes, SQLite and LMDB", paid_run},
-    {"claim", "cellar_coupon_claim() on one campaign, each by another customer", claim_run},
-    {"claim-sold-out", "the same on a campaign without places, each refused", claim_sold_out_run},
-    {"lag", "one customer who waits for the disk among busy threads", lag_run},
-    {"recovery", "opening a store of 2,000,000 orders", recovery_run},
-    {"start", "opening and closing an empty store", start_run},
-    {"memory", "bytes a product, an order and an account", memory_run},
-};
-#define CASE_COUNT (sizeof cases / sizeof *cases)
-
-/* The rows of the whole table. */
-static const struct row {
-    const char *case_name;
-    uint32_t threads;
-    bool wait;
-    const char *goal;
-    uint32_t lines; /* 0: as the command line says, and so the popularity */
-    double zipf;
-} rows[] = {
-    {"cas16", 1, false, NULL, 0, 0.0},
-    {"cas16", 2, false, NULL, 0, 0.0},
-    {"memcpy", 1, false, NULL, 0, 0.0},
-    {"memcpy", 2, false, NULL, 0, 0.0},
-    {"disk-sync", 1, false, NULL, 0, 0.0},
-    {"disk-write", 1, false, NULL, 0, 0.0},
-    {"hot-commit", 1, false, NULL, 0, 0.0},
-    {"hot-commit", 2, false, "0.3 of fetch_sub or better", 0, 0.0},
-    {"hot-commit", 16, false, NULL, 0, 0.0},
-    {"hot-commit", 64, false, "ahead of the mutex, p99.9 a hundred times lower", 0, 0.0},
-    {"hot-take", 1, false, NULL, 0, 0.0},
-    {"hot-take", 2, false, "0.3 of fetch_sub or better", 0, 0.0},
-    {"hot-take", 16, false, NULL, 0, 0.0},
-    {"hot-take", 64, false, "ahead of the mutex, p99.9 a hundred times lower", 0, 0.0},
-    {"cells3", 1, false, NULL, 0, 0.0},
-    {"cells3", 2, false, NULL, 0, 0.0},
-    {"cells3", 16, false, NULL, 0, 0.0},
-    {"cells3", 64, false, NULL, 0, 0.0},
-    {"order", 1, false, NULL, 0, 0.0},
-    {"order", 2, false, "above 0.8 M orders a second", 0, 0.0},
-    {"order", 16, false, NULL, 0, 0.0},
-    {"order", 64, false, NULL, 0, 0.0},
-    {"order", 300, false, NULL, 0, 0.0},
-    {"order", 1, true, NULL, 0, 0.0},
-    {"order", 2, true, NULL, 0, 0.0},
-    {"order", 16, true, NULL, 0, 0.0},
-    {"order", 64, true, NULL, 0, 0.0},
-    {"order", 300, true, "above 200 k orders a second", 0, 0.0},
-    {"order", 2, false, NULL, 1, 0.0},
-    {"order", 2, false, NULL, 1, 0.99},
-    {"order", 2, false, NULL, 10, 0.0},
-    {"order", 2, false, NULL, 10, 0.99},
-    {"order", 2, false, NULL, 100, 0.0},
-    {"order", 2, false, NULL, 100, 0.99},
-    {"order", 2, false, NULL, 1000, 0.0},
-    {"order", 2, false, NULL, 1000, 0.99},
-    {"paid", 1, false, NULL, 0, 0.0},
-    {"paid", 2, false, NULL, 0, 0.0},
-    {"paid", 16, false, NULL, 0, 0.0},
-    {"paid", 1, true, NULL, 0, 0.0},
-    {"paid", 16, true, NULL, 0, 0.0},
-    {"paid", 300, true, NULL, 0, 0.0},
-    {"claim", 1, false, NULL, 0, 0.0},
-    {"claim", 2, false, NULL, 0, 0.0},
-    {"claim", 16, false, NULL, 0, 0.0},
-    {"claim", 64, false, NULL, 0, 0.0},
-    {"claim-sold-out", 2, false, NULL, 0, 0.0},
-    {"lag", 64, false, "durable lag p99 under 20 ms", 0, 0.0},
-    {"recovery", 2, false, "above 2 M records a second", 0, 0.0},
-    {"start", 1, false, "open and close together under 50 ms", 0, 0.0},
-    {"memory", 2, false, NULL, 0, 0.0},
-};
 
 /* timeout(1) sends its signal twice; who insists beyond that gets an end without a clean-up. */
 #define INTERRUPTS_MAX 3
@@ -138,58 +58,24 @@ bool bench_fail(struct bench_result *result, const char *format, ...) {
     return false;
 }
 
-/* ---- Running ---- */
-
-static bool run_case(const char *name, const struct bench_options *options, const char *goal,
-                     bool json) {
-    struct bench_result result = {.case_name = name,
-                                  .durability = options->wait ? "wait" : "relaxed",
-                                  .threads = options->threads,
-                                  .unit = "",
-                                  .goal = goal};
-    for (size_t i = 0; i < CASE_COUNT; i++) {
-        if (strcmp(cases[i].name, name) == 0) {
-            bool ok = cases[i].run(options, &result);
-            print_result(&result, options, json);
-            return ok;
-        }
-    }
-    return false;
-}
-
-static bool run_table(const struct bench_options *options, bool json) {
-    bool ok = true;
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows && !bench_interrupted(); i++) {
-        struct bench_options row = *options;
-        row.threads = rows[i].threads;
-        row.wait = rows[i].wait;
-        if (rows[i].lines != 0) {
-            row.lines = rows[i].lines;
-            row.zipf = rows[i].zipf;
-        }
-        ok = run_case(rows[i].case_name, &row, rows[i].goal, json) && ok;
-    }
-    return ok;
-}
-
 /* ---- Command line ---- */
 
 static void usage(FILE *stream) {
     fprintf(stream, "usage: cellar-bench [CASE] [options]\n"
-                    "Without CASE: the whole table, about two minutes.\n\n");
-    for (size_t i = 0; i < CASE_COUNT; i++) {
-        fprintf(stream, "  %-14s %s\n", cases[i].name, cases[i].what);
-    }
+                    "Without CASE: the table, about two minutes. With CASE: all its rows, or,\n"
+                    "with one of the first five options, one row.\n\n");
+    table_cases_print(stream);
     fprintf(stream,
             "\n"
             "  --threads N                1 to %d [2], with a CASE only\n"
             "  --durability wait|relaxed  of hot-take, order and paid [relaxed], with a CASE only\n"
-            "  --skus N                   [100000]\n"
-            "  --lines N                  of an order [3]\n"
+            "  --lines N                  of an order, or SKUs of a snapshot [3]\n"
             "  --zipf EXPONENT            popularity of SKUs; 0 is uniform [0.99]\n"
+            "  --skus N                   [100000]\n"
             "  --seconds S                measured time of one row [1]\n"
+            "  --full                     all rows of all cases, about five minutes\n"
             "  --json                     one line of JSON for each row\n"
+            "  --markdown                 the table in Markdown\n"
             "Data is written below %s/ of the working directory and removed.\n",
             CREW_THREADS_MAX, DATA_ROOT);
 }
@@ -215,9 +101,9 @@ static bool parse_real(const char *text, double min, double max, double *value_o
 }
 
 struct command {
-    const char *case_name; /* NULL: the table */
+    struct table_choice choice;
     struct bench_options options;
-    bool json;
+    enum print_format format;
     bool case_only; /* an option was given that the table sets by itself */
 };
 
@@ -226,22 +112,31 @@ static bool parse_option(int option, struct command *command) {
 
     switch (option) {
     case 't':
-        command->case_only = true;
+        command->case_only = command->choice.one_row = true;
         return parse_count(optarg, CREW_THREADS_MAX, &options->threads);
     case 'd':
-        command->case_only = true;
+        command->case_only = command->choice.one_row = true;
         options->wait = strcmp(optarg, "wait") == 0;
         return options->wait || strcmp(optarg, "relaxed") == 0;
     case 's':
+        command->choice.one_row = true;
         return parse_count(optarg, SKUS_MAX, &options->skus);
     case 'l':
+        command->choice.one_row = true;
         return parse_count(optarg, CELLAR_LINES_MAX, &options->lines);
     case 'z':
+        command->choice.one_row = true;
         return parse_real(optarg, 0.0, ZIPF_MAX, &options->zipf);
     case 'S':
         return parse_real(optarg, 0.05, SECONDS_MAX, &options->seconds);
+    case 'f':
+        command->choice.full = true;
+        return true;
     case 'j':
-        command->json = true;
+        command->format = PRINT_JSON;
+        return true;
+    case 'm':
+        command->format = PRINT_MARKDOWN;
         return true;
     case 'h':
         usage(stdout);
@@ -258,7 +153,9 @@ static bool parse_command(int argc, char **argv, struct command *command) {
                                                  {"lines", required_argument, NULL, 'l'},
                                                  {"zipf", required_argument, NULL, 'z'},
                                                  {"seconds", required_argument, NULL, 'S'},
+                                                 {"full", no_argument, NULL, 'f'},
                                                  {"json", no_argument, NULL, 'j'},
+                                                 {"markdown", no_argument, NULL, 'm'},
                                                  {"help", no_argument, NULL, 'h'},
                                                  {NULL, 0, NULL, 0}};
     int option = 0;
@@ -268,17 +165,15 @@ static bool parse_command(int argc, char **argv, struct command *command) {
             return false;
         }
     }
-    if (optind < argc) {
-        command->case_name = argv[optind++];
-        bool known = false;
-        for (size_t i = 0; i < CASE_COUNT; i++) {
-            known = known || strcmp(cases[i].name, command->case_name) == 0;
-        }
-        if (!known) {
-            return false;
-        }
+    if (optind == argc) {
+        /* What is said about lines, popularity and SKUs holds for every row that does not say so
+         * itself.
+         */
+        command->choice.one_row = false;
+        return !command->case_only;
     }
-    return optind == argc && (command->case_name != NULL || !command->case_only);
+    command->choice.case_name = argv[optind];
+    return optind + 1 == argc && !command->choice.full && table_has(argv[optind]);
 }
 
 int main(int argc, char **argv) {
@@ -295,13 +190,8 @@ int main(int argc, char **argv) {
     if (!data_start()) {
         return 1;
     }
-    print_machine(command.json);
-    if (!command.json) {
-        print_head();
-    }
-    bool ok = command.case_name != NULL
-                  ? run_case(command.case_name, &command.options, NULL, command.json)
-                  : run_table(&command.options, command.json);
+    print_head(command.format);
+    bool ok = table_run(&command.choice, &command.options, command.format);
     data_end();
     return ok ? 0 : 1;
 }
