@@ -176,6 +176,7 @@ bool crew_run(struct crew *crew, const struct load *load, double seconds, uint64
     }
     round_out->spent = !by_time;
     round_out->seconds = (double)(end_ns - start_ns) / 1e9;
-    round_out->rate = (double)round_out->done / round_out->seconds;
+    double weight = load->weight != 0 ? load->weight : 1;
+    round_out->rate = weight * (double)round_out->done / round_out->seconds;
     return ok && !bench_interrupted();
 }

@@ -39,6 +39,7 @@ struct load {
     uint32_t
         batch; /* operations between two looks at the clock's verdict, at most CREW_BATCH_MAX */
     uint32_t sample_every; /* in a round that measures latency, one of so many is timed */
+    uint32_t weight;       /* what each of them counts in the rate; 0: one */
 };
 
 struct crew {

@@ -19,10 +19,14 @@
 
 /* ---- Ordering ---- */
 
+cellar_id shop_order_id(const struct shop *shop, uint32_t thread, uint64_t counter) {
+    return (cellar_id){.high = (shop->series << 32) | (thread + 1), .low = counter};
+}
+
 void shop_draw(struct shop *shop, uint32_t thread, uint64_t counter,
                cellar_order_request *request_out) {
     struct shop_thread *own = &shop->threads[thread];
-    cellar_id id = {.high = (shop->series << 32) | (thread + 1), .low = counter};
+    cellar_id id = shop_order_id(shop, thread, counter);
     uint64_t random = id.high ^ (counter << 20);
 
     for (uint32_t i = 0; i < shop->lines; i++) {
@@ -220,6 +224,7 @@ bool shop_prepare(struct shop *shop, const struct bench_options *options, uint32
             return bench_fail(result, "no memory");
         }
         own->pick_count = each;
+        own->random = random + shop->thread_count;
         for (uint32_t at = 0; at < each; at++) {
             uint32_t line = at % shop->lines;
             own->picks[at] = draw(shop, &zipf, &random, &own->picks[at - line], line);
@@ -297,7 +302,7 @@ static cellar_status put_products(struct shop *shop, uint32_t from, uint32_t cou
     for (uint32_t i = 0; i < count; i++) {
         products[i] = (cellar_product){.sku = shop->names[from + i],
                                        .name = "Something to sell",
-                                       .category = "bench",
+                                       .category = SHOP_CATEGORY,
                                        .unit_price = PRICE_MIN};
     }
     cellar_status status =
@@ -369,6 +374,10 @@ bool shop_begin(struct shop *shop, struct crew *crew, const char *name,
 
 bool shop_finish(struct shop *shop, struct crew *crew, struct bench_result *result) {
     shop_figures(shop, result);
+    return shop_end(shop, crew, result);
+}
+
+bool shop_end(struct shop *shop, struct crew *crew, struct bench_result *result) {
     crew_end(crew);
     bool ok = shop_check(shop, result);
     ok = shop_close(shop, result) && ok;

@@ -10,6 +10,8 @@
 #include "data.h"
 
 #define SHOP_SKU_BYTES 16
+/* Of all products. */
+#define SHOP_CATEGORY "bench"
 /* Units of each product, more than any case sells. */
 #define SHOP_UNITS INT64_C(1000000)
 /* Their ids, and those of their accounts, go from 1 up. */
@@ -22,6 +24,7 @@ struct shop_thread {
     uint32_t pick_count;
     uint32_t next;
     uint32_t next_single; /* for what looks at one SKU at a time */
+    uint64_t random;
     cellar_line *lines;
     int64_t units; /* ordered */
     int64_t taken; /* units that were taken without an order */
@@ -76,6 +79,8 @@ bool shop_accounts(struct shop *shop, struct bench_result *result);
 bool shop_begin(struct shop *shop, struct crew *crew, const char *name,
                 const struct bench_options *options, struct bench_result *result);
 bool shop_finish(struct shop *shop, struct crew *crew, struct bench_result *result);
+/* The same without shop_figures(). */
+bool shop_end(struct shop *shop, struct crew *crew, struct bench_result *result);
 /* Closes and opens again: the store's statistics begin anew. */
 bool shop_reopen(struct shop *shop, struct bench_result *result);
 bool shop_close(struct shop *shop, struct bench_result *result);
@@ -84,6 +89,8 @@ bool shop_prepare(struct shop *shop, const struct bench_options *options, uint32
                   struct bench_result *result);
 /* Space in the log of one order; with nobody else at work. 0 when an order failed. */
 uint64_t shop_order_bytes(struct shop *shop);
+/* The id under which shop_draw() orders. */
+cellar_id shop_order_id(const struct shop *shop, uint32_t thread, uint64_t counter);
 /* What a thread orders next; the lines are the thread's own and last until its next call. */
 void shop_draw(struct shop *shop, uint32_t thread, uint64_t counter,
                cellar_order_request *request_out);
