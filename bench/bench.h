@@ -86,6 +86,10 @@ bool order_run(const struct bench_options *options, struct bench_result *result)
 bool paid_run(const struct bench_options *options, struct bench_result *result);
 bool claim_run(const struct bench_options *options, struct bench_result *result);
 bool claim_sold_out_run(const struct bench_options *options, struct bench_result *result);
+bool expiry_run(const struct bench_options *options, struct bench_result *result);
+bool expiry_money_run(const struct bench_options *options, struct bench_result *result);
+bool retire_run(const struct bench_options *options, struct bench_result *result);
+bool growth_run(const struct bench_options *options, struct bench_result *result);
 bool lag_run(const struct bench_options *options, struct bench_result *result);
 bool recovery_run(const struct bench_options *options, struct bench_result *result);
 bool start_run(const struct bench_options *options, struct bench_result *result);

@@ -1,5 +1,4 @@
-/* Cases about the store as a whole: how fast it comes back, starts and ends, and what it keeps in
- * memory. */
+/* Cases about the store as a whole: how fast it comes back, starts and ends. */
 #include "shop.h"
 
 #include "base/clock.h"
@@ -16,33 +15,8 @@
 
 #define RECOVERY_ORDERS 2000000
 #define RECOVERY_ROUNDS 3
-#define FILL_SECONDS_MAX 60.0
 #define STARTS 20
 #define START_FILE_BYTES 4096
-#define MEMORY_ORDERS 500000
-
-/* Opens a stocked shop and places about `orders` relaxed orders. */
-static bool filled_shop(struct shop *shop, const char *name, const struct bench_options *options,
-                        struct bench_result *result) {
-    struct bench_options relaxed = *options;
-
-    relaxed.wait = false;
-    result->durability = "-";
-    return shop_open(shop, name, &relaxed, NULL, result) && shop_stock(shop, SHOP_UNITS, result) &&
-           shop_prepare(shop, &relaxed, options->threads, result);
-}
-
-static bool fill(struct shop *shop, uint32_t threads, uint64_t orders, struct crew_round *round_out,
-                 struct bench_result *result) {
-    struct crew crew;
-
-    if (!crew_start(&crew, threads)) {
-        return bench_fail(result, "no memory or no threads");
-    }
-    bool ok = crew_run(&crew, &shop->order, FILL_SECONDS_MAX, orders, NULL, round_out);
-    crew_end(&crew);
-    return ok || bench_fail(result, "filling the store failed");
-}
 
 /* ---- Recovery ---- */
 
@@ -67,7 +41,9 @@ static bool recover_once(struct shop *shop, double *rate_out, double *whole_rate
         return bench_fail(result, "open: %s %s", cellar_status_name(status), problem.text);
     }
     status = cellar_statistics_get(shop->store, statistics_out);
-    if (!shop_close(shop, result) || status != CELLAR_OK || statistics_out->recovery_ns == 0) {
+    bool whole = shop_check(shop, result);
+    if (!shop_close(shop, result) || !whole || status != CELLAR_OK ||
+        statistics_out->recovery_ns == 0) {
         return bench_fail(result, "no statistics of the recovery");
     }
     double records = (double)statistics_out->recovery_records;
@@ -109,15 +85,20 @@ static bool recovery_rounds(struct shop *shop, uint64_t orders, struct bench_res
 }
 
 bool recovery_run(const struct bench_options *options, struct bench_result *result) {
+    struct bench_options relaxed = *options;
     struct shop shop;
     struct crew_round round = {0};
     uint64_t bound = shop_orders_max(options->lines);
 
+    relaxed.wait = false;
     result->unit = "records";
+    result->durability = "-";
     result->threads = 1;
-    bool ok = filled_shop(&shop, "recovery", options, result) &&
-              fill(&shop, options->threads, bound < RECOVERY_ORDERS ? bound : RECOVERY_ORDERS,
-                   &round, result) &&
+    bool ok = shop_open(&shop, "recovery", &relaxed, NULL, result) &&
+              shop_stock(&shop, SHOP_UNITS, result) &&
+              shop_prepare(&shop, &relaxed, options->threads, result) &&
+              shop_fill(&shop, options->threads, bound < RECOVERY_ORDERS ? bound : RECOVERY_ORDERS,
+                        &round, result) &&
               shop_close(&shop, result) && recovery_rounds(&shop, round.done, result);
     shop_remove(&shop);
     return ok;
@@ -210,104 +191,4 @@ bool start_run(const struct bench_options *options, struct bench_result *result)
     bench_figure_add(result, "open, median", measure_median(times.open_ns, STARTS), "ns");
     bench_figure_add(result, "close, median", measure_median(times.close_ns, STARTS), "ns");
     return true;
-}
-
-/* ---- Memory ---- */
-
-struct memory_state {
-    double bytes;
-    double resident;
-    double kinds[BENCH_FIGURES_MAX];
-};
-
-static double resident_bytes(void) {
-    FILE *file = fopen("/proc/self/statm", "re");
-    long pages = 0;
-
-    if (file != NULL) {
-        if (fscanf(file, "%*s %ld", &pages) != 1) {
-            pages = 0;
-        }
-        fclose(file);
-    }
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
-static bool memory_state(const struct shop *shop, struct memory_state *state_out) {
-    cellar_statistics statistics;
-
-    if (cellar_statistics_get(shop->store, &statistics) != CELLAR_OK) {
-        return false;
-    }
-    state_out->bytes = (double)statistics.memory_bytes;
-    state_out->resident = resident_bytes();
-    for (uint32_t kind = 0; kind < BENCH_FIGURES_MAX; kind++) {
-        const char *name = NULL;
-        int64_t bytes = 0;
-        if (cellar_memory_get(shop->store, kind, &name, &bytes) != CELLAR_OK) {
-            break;
-        }
-        state_out->kinds[kind] = (double)bytes;
-    }
-    return true;
-}
-
-static void memory_figures(const struct shop *shop, const struct memory_state *before,
-                           const struct memory_state *after, double count, const char *what,
-                           struct bench_result *result) {
-    char name[BENCH_NAME_BYTES];
-
-    snprintf(name, sizeof name, "bytes a%s", what);
-    bench_figure_add(result, name, (after->bytes - before->bytes) / count, "B");
-    snprintf(name, sizeof name, "resident a%s", what);
-    bench_figure_add(result, name, (after->resident - before->resident) / count, "B");
-    for (uint32_t kind = 0; kind < BENCH_FIGURES_MAX; kind++) {
-        const char *kind_name = NULL;
-        int64_t bytes = 0;
-        if (cellar_memory_get(shop->store, kind, &kind_name, &bytes) != CELLAR_OK) {
-            break;
-        }
-        double each = (after->kinds[kind] - before->kinds[kind]) / count;
-        if (each >= 0.5) {
-            snprintf(name, sizeof name, "%s a%s", kind_name, what);
-            bench_figure_add(result, name, each, "B");
-        }
-    }
-}
-
-static bool memory_measure(struct shop *shop, const struct bench_options *options,
-                           struct bench_result *result) {
-    struct memory_state states[4] = {0};
-    struct crew_round round = {0};
-    uint64_t bound = shop_orders_max(options->lines);
-    bool ok = memory_state(shop, &states[0]) && shop_stock(shop, SHOP_UNITS, result) &&
-              cellar_wait_listed(shop->store, shop->stocked_lsn, -1) == CELLAR_OK &&
-              memory_state(shop, &states[1]) &&
-              fill(shop, options->threads, bound < MEMORY_ORDERS ? bound : MEMORY_ORDERS, &round,
-                   result) &&
-              cellar_wait_listed(shop->store, round.last_lsn, -1) == CELLAR_OK &&
-              memory_state(shop, &states[2]) && shop_accounts(shop, result) &&
-              cellar_wait_listed(shop->store, shop->stocked_lsn, -1) == CELLAR_OK &&
-              memory_state(shop, &states[3]);
-    if (!ok) {
-        return bench_fail(result, "the store could not be filled");
-    }
-    memory_figures(shop, &states[0], &states[1], shop->skus, " product", result);
-    memory_figures(shop, &states[1], &states[2], (double)round.done, "n order", result);
-    memory_figures(shop, &states[2], &states[3], SHOP_CUSTOMERS, "n account", result);
-    return true;
-}
-
-bool memory_run(const struct bench_options *options, struct bench_result *result) {
-    struct bench_options relaxed = *options;
-    struct shop shop;
-
-    relaxed.wait = false;
-    result->durability = "-";
-    result->threads = options->threads;
-    bool ok = shop_open(&shop, "memory", &relaxed, NULL, result) &&
-              shop_prepare(&shop, &relaxed, options->threads, result) &&
-              memory_measure(&shop, options, result) && shop_close(&shop, result);
-    shop_remove(&shop);
-    return ok;
 }

@@ -16,6 +16,7 @@
 #define REDRAWS_MAX 64
 #define LOG_BYTES_MAX (UINT64_C(1) << 30)
 #define ORDERS_MAX 3000000
+#define FILL_SECONDS_MAX 60.0
 
 /* ---- Ordering ---- */
 
@@ -361,6 +362,18 @@ bool shop_accounts(struct shop *shop, struct bench_result *result) {
     shop->credited += SHOP_CUSTOMERS * SHOP_FUNDS;
     shop->paid = true;
     return status == CELLAR_OK || bench_fail(result, "accounts: %s", cellar_status_name(status));
+}
+
+bool shop_fill(struct shop *shop, uint32_t threads, uint64_t orders, struct crew_round *round_out,
+               struct bench_result *result) {
+    struct crew crew;
+
+    if (!crew_start(&crew, threads)) {
+        return bench_fail(result, "no memory or no threads");
+    }
+    bool ok = crew_run(&crew, &shop->order, FILL_SECONDS_MAX, orders, NULL, round_out);
+    crew_end(&crew);
+    return ok || bench_fail(result, "filling the store failed");
 }
 
 bool shop_begin(struct shop *shop, struct crew *crew, const char *name,

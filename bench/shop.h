@@ -73,6 +73,9 @@ bool shop_open(struct shop *shop, const char *name, const struct bench_options *
 bool shop_stock(struct shop *shop, int64_t units, struct bench_result *result);
 /* Gives every customer an account with SHOP_FUNDS; orders are paid from it from then on. */
 bool shop_accounts(struct shop *shop, struct bench_result *result);
+/* Places about `orders` orders by so many threads of the shop; in a minute at most. */
+bool shop_fill(struct shop *shop, uint32_t threads, uint64_t orders, struct crew_round *round_out,
+               struct bench_result *result);
 /* What most cases begin and end with: shop_open(), shop_stock() of SHOP_UNITS, shop_prepare() and a
  * crew of the options' threads; shop_figures(), the end of the crew, shop_check(), shop_close(),
  * shop_remove(). Where the beginning fails, what was made is left to the end of the process. */

@@ -28,9 +28,13 @@ static const struct bench_case cases[] = {
     {"read-snapshot", "cellar_stock_snapshot() of --lines SKUs; the same", read_snapshot_run},
     {"mixed", "of ten calls eight reads and two orders", mixed_run},
     {"lag", "one customer who waits for the disk among busy threads", lag_run},
+    {"growth", "takes, look-ups and recovery with more and more products", growth_run},
+    {"expiry", "100,000 holds of stock that run out at once, beside a seller", expiry_run},
+    {"expiry-money", "the same of holds of money", expiry_money_run},
+    {"retire", "100,000 closed orders that leave memory at once, beside a seller", retire_run},
     {"recovery", "opening a store of 2,000,000 orders", recovery_run},
     {"start", "opening and closing an empty store", start_run},
-    {"memory", "bytes a product, an order and an account", memory_run},
+    {"memory", "bytes a product, order, account, coupon and hold", memory_run},
 };
 #define CASE_COUNT (sizeof cases / sizeof *cases)
 
@@ -113,9 +117,16 @@ static const struct row rows[] = {
     {.case_name = "read-snapshot", .threads = 2, .lines = 100, .zipf = 0.99},
     {.case_name = "mixed", .threads = 2},
     {.case_name = "lag", .threads = 64, .goal = "durable lag p99 under 20 ms"},
+    {.case_name = "growth", .threads = 2, .lines = 1, .skus = 1000},
+    {.case_name = "growth", .threads = 2, .lines = 1, .skus = 10000, .detail = true},
+    {.case_name = "growth", .threads = 2, .lines = 1, .skus = 100000, .detail = true},
+    {.case_name = "growth", .threads = 2, .lines = 1, .skus = 1000000},
+    {.case_name = "expiry", .threads = 1},
+    {.case_name = "expiry-money", .threads = 1},
+    {.case_name = "retire", .threads = 1},
     {.case_name = "recovery", .threads = 2, .goal = "above 2 M records a second"},
     {.case_name = "start", .threads = 1, .goal = "open and close together under 50 ms"},
-    {.case_name = "memory", .threads = 2},
+    {.case_name = "memory", .threads = 2, .goal = "a coupon 64 bytes, an order of three lines 256"},
 };
 #define ROW_COUNT (sizeof rows / sizeof *rows)
 
