@@ -104,7 +104,7 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: bench-counts all library bench check demo serve load install help test asan tsan \
+.PHONY: bench-counts bench-draw all library bench check demo serve load install help test asan tsan \
         asan-clang tsan-clang \
         tsan-clang \
         fuzz kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt \
@@ -178,6 +178,11 @@ else
 bench: build/bench/cellar-bench ## Build and run the benchmark; ARGS= is passed on
 	$(Q)build/bench/cellar-bench $(ARGS)
 endif
+
+bench-draw: build-bench ## Draw build/bench/*.svg from a full run (5 minutes), or from JSON=file
+	$(Q)tests/tools/setup.sh draw
+	$(Q)$(if $(JSON),,build/bench/cellar-bench --full --json >build/bench/table.json)
+	$(Q)bench/draw.py $(or $(JSON),build/bench/table.json) build/bench
 
 bench-counts: build/bench/cellar-counts ## Instructions of the hot paths; UPDATE=1 notes them
 	$(Q)tests/tools/setup.sh counts

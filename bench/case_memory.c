@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #define MEMORY_ORDERS 300000
-#define MEMORY_GRANTS 200000
+/* Beside the first, of which each customer claims his first coupon. */
+#define MEMORY_CAMPAIGNS 4
 #define MEMORY_HOLDS 200000
-#define MEMORY_CAMPAIGN 1
 /* Ids of what is held. */
 #define MEMORY_MONEY_IDS (UINT64_C(1) << 62)
 #define MEMORY_STOCK_IDS (UINT64_C(1) << 63)
@@ -119,19 +119,34 @@ static uint64_t made(uint64_t count, cellar_status status, const cellar_ticket *
     return count;
 }
 
-static uint64_t make_grants(struct shop *shop, const struct bench_options *options,
-                            uint64_t *lsn_out, struct bench_result *result) {
-    cellar_campaign campaign = {.id = MEMORY_CAMPAIGN, .quota = MEMORY_GRANTS};
+/* Every customer claims a coupon of the campaigns `first` to `last`. */
+static uint64_t claim(struct shop *shop, uint64_t first, uint64_t last, uint64_t *lsn_out,
+                      struct bench_result *result) {
     cellar_ticket ticket = {0};
-    (void)options;
+    cellar_status status = CELLAR_OK;
 
-    cellar_status status =
-        cellar_campaign_put(shop->store, NULL, &campaign, CELLAR_VERSION_ABSENT, NULL, NULL);
-    for (uint64_t i = 1; i <= MEMORY_GRANTS && status == CELLAR_OK; i++) {
-        status = cellar_coupon_claim(shop->store, &relaxed_call, (cellar_id){0, 0}, MEMORY_CAMPAIGN,
-                                     i, &ticket, NULL);
+    for (uint64_t id = first; id <= last && status == CELLAR_OK; id++) {
+        cellar_campaign campaign = {.id = id, .quota = SHOP_CUSTOMERS};
+        status =
+            cellar_campaign_put(shop->store, NULL, &campaign, CELLAR_VERSION_ABSENT, NULL, NULL);
+        for (uint64_t i = 1; i <= SHOP_CUSTOMERS && status == CELLAR_OK; i++) {
+            status = cellar_coupon_claim(shop->store, &relaxed_call, (cellar_id){0, 0}, id, i,
+                                         &ticket, NULL);
+        }
     }
-    return made(MEMORY_GRANTS, status, &ticket, lsn_out, result);
+    return made((last - first + 1) * SHOP_CUSTOMERS, status, &ticket, lsn_out, result);
+}
+
+static uint64_t make_first_coupons(struct shop *shop, const struct bench_options *options,
+                                   uint64_t *lsn_out, struct bench_result *result) {
+    (void)options;
+    return claim(shop, 1, 1, lsn_out, result);
+}
+
+static uint64_t make_coupons(struct shop *shop, const struct bench_options *options,
+                             uint64_t *lsn_out, struct bench_result *result) {
+    (void)options;
+    return claim(shop, 2, 1 + MEMORY_CAMPAIGNS, lsn_out, result);
 }
 
 static uint64_t make_money_holds(struct shop *shop, const struct bench_options *options,
@@ -174,8 +189,9 @@ static const struct {
     memory_make *make;
 } kinds[] = {
     {" product", make_products},          {"n order", make_orders},
-    {"n account", make_accounts},         {" coupon", make_grants},
-    {" hold of money", make_money_holds}, {" hold of stock", make_stock_holds},
+    {"n account", make_accounts},         {" customer's first coupon", make_first_coupons},
+    {" further coupon", make_coupons},    {" hold of money", make_money_holds},
+    {" hold of stock", make_stock_holds},
 };
 
 static bool memory_measure(struct shop *shop, const struct bench_options *options,

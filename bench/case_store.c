@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RECOVERY_ORDERS 2000000
+#define RECOVERY_ORDERS 1000000
 #define RECOVERY_ROUNDS 3
 #define STARTS 20
 #define START_FILE_BYTES 4096

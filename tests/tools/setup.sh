@@ -6,6 +6,7 @@
 #   tests/tools/setup.sh check    the same and everything `make check` uses
 #   tests/tools/setup.sh coverage what `make coverage` uses
 #   tests/tools/setup.sh counts   what `make bench-counts` uses
+#   tests/tools/setup.sh draw     what `make bench-draw` uses
 #   tests/tools/setup.sh load     what a build uses and what `make load` uses
 #
 # Does nothing when all is there. On Debian and its kin missing packages come through apt-get, as
@@ -52,6 +53,9 @@ counts_packages='
 python3|python3
 valgrind|valgrind
 '
+draw_packages='
+gnuplot-nox|gnuplot
+'
 load_packages='
 python3|python3
 wrk|wrk
@@ -97,9 +101,10 @@ check)
     ;;
 coverage) wanted=$base_packages$bench_packages$check_packages$coverage_packages ;;
 counts) wanted=$base_packages$bench_packages$counts_packages ;;
+draw) wanted=$base_packages$bench_packages$draw_packages ;;
 load) wanted=$base_packages$bench_packages$load_packages ;;
 *)
-    echo "usage: $0 base|bench|check|coverage|counts|load" >&2
+    echo "usage: $0 base|bench|check|coverage|counts|draw|load" >&2
     exit 2
     ;;
 esac
