@@ -179,7 +179,7 @@ bench: build/bench/cellar-bench ## Build and run the benchmark; ARGS= is passed 
 	$(Q)build/bench/cellar-bench $(ARGS)
 endif
 
-bench-draw: build-bench ## Draw build/bench/*.svg from a full run (5 minutes), or from JSON=file
+bench-draw: build-bench ## Draw build/bench/*.svg from a full run (4 minutes), or from JSON=file
 	$(Q)tests/tools/setup.sh draw
 	$(Q)$(if $(JSON),,build/bench/cellar-bench --full --json >build/bench/table.json)
 	$(Q)bench/draw.py $(or $(JSON),build/bench/table.json) build/bench

@@ -16,17 +16,18 @@ HEAD = """set terminal svg size 900,560 dynamic font 'sans-serif,13' background 
 set output '{path}'
 set title '{title}'
 set grid lc rgb '#dddddd'
-set key outside right top
+set key outside right top noenhanced
 set logscale y
 set border 3
 set tics nomirror
 """
 PERCENTILES = [("p50", "p50_ns"), ("p99", "p99_ns"), ("p99.9", "p99_9_ns"), ("max", "max_ns")]
-# Their rows by threads are drawn; those that vary something else are left to the table.
-LATENCY_CASES = ["order", "crowd", "claim"]
+# Orders by few and many threads, relaxed and waiting.
+LATENCY_CASES = ["crowd", "order, durable"]
 # What the rows of `order` have that are not about lines.
 LINES = 3
-STYLES = 8
+COLORS = ["#1b6ca8", "#c0392b", "#1e8449", "#7d3c98", "#b9770e", "#2c3e50"]
+SYMBOLS = 9
 
 
 def name_of(row):
@@ -40,8 +41,8 @@ def series_draw(path, title, settings, series):
         script += f"$data{number} << end\n"
         script += "".join(f"{x} {y}\n" for x, y in points) + "end\n"
     plots = [
-        f"$data{number} using 1:2 with linespoints lw 2 pt {number % STYLES + 4} "
-        f"dt {number // STYLES + 1} title '{name}'"
+        f"$data{number} using 1:2 with linespoints lw 2 pt {number % SYMBOLS + 4} "
+        f"lc rgb '{COLORS[number % len(COLORS)]}' dt {number // len(COLORS) + 1} title '{name}'"
         for number, name in enumerate(series)
     ]
     script += "plot " + ", \\\n     ".join(plots) + "\n"
@@ -60,15 +61,16 @@ def throughput(rows):
 def latency(rows):
     series = {}
     for row in rows:
-        if row["case"] not in LATENCY_CASES or row["lines"] != LINES:
+        if name_of(row) not in LATENCY_CASES or row["lines"] != LINES:
             continue
         points = [
-            (place, row[member])
+            (place, row[member] / 1e9)
             for place, (_, member) in enumerate(PERCENTILES)
             if row.get(member)
         ]
         if points:
-            series[f"{name_of(row)}, {row['threads']} threads"] = points
+            plural = "" if row["threads"] == 1 else "s"
+            series[f"{name_of(row)}, {row['threads']} thread{plural}"] = points
     return series
 
 
@@ -101,9 +103,9 @@ def main():
         ("throughput", "Throughput over threads",
          "set logscale x 2\nset xlabel 'threads'\nset ylabel 'a second'\n"
          "set format y '%.0s%c'\n", throughput(rows)),
-        ("latency", "Latency of one call",
-         f"set xtics ({tics})\nset xrange [-0.2:3.2]\nset ylabel 'ns'\n"
-         "set format y '10^{%L}'\n", latency(rows)),
+        ("latency", "Latency of an order",
+         f"set xtics ({tics})\nset xrange [-0.2:3.2]\n"
+         "set format y '%.0s %cs'\n", latency(rows)),
         ("growth", "More and more products",
          "set logscale x\nset xlabel 'products'\nset ylabel 'a second'\n"
          "set format x '10^{%L}'\nset format y '%.0s%c'\n", growth(rows)),

@@ -73,7 +73,7 @@ static void usage(FILE *stream) {
             "  --zipf EXPONENT            popularity of SKUs; 0 is uniform [0.99]\n"
             "  --skus N                   [100000]\n"
             "  --seconds S                measured time of one row [1]\n"
-            "  --full                     all rows of all cases, about five minutes\n"
+            "  --full                     all rows of all cases, about four minutes\n"
             "  --json                     one line of JSON for each row\n"
             "  --markdown                 the table in Markdown\n"
             "Data is written below %s/ of the working directory and removed.\n",
