@@ -104,7 +104,8 @@ SHARED := build/lib/libcellar.so.$(VERSION)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: bench-counts bench-draw all library bench check demo serve load install help test asan tsan \
+.PHONY: bench-counts bench-draw all library bench check demo serve load install help test asan \
+        tsan \
         asan-clang tsan-clang \
         tsan-clang \
         fuzz kill9 history memcheck planted soak format tidy clean FORCE crash fault corrupt \

@@ -200,10 +200,11 @@ static void due_fill(struct due *due, struct bench_result *result) {
     result->rate_low = due->rates[0];
     result->rate_high = due->rates[DUE_ROUNDS - 1];
     bench_figure_add(result, "at once", DUE_DOCUMENTS, "");
-    bench_figure_add(result, "orders a second of a seller before",
-                     measure_median(due->alone, DUE_ROUNDS), "");
-    bench_figure_add(result, "meanwhile", measure_median(due->beside, DUE_ROUNDS), "");
-    bench_figure_add(result, "of those before", measure_median(due->ratios, DUE_ROUNDS), "");
+    bench_figure_add(result, "orders a second before", measure_median(due->alone, DUE_ROUNDS), "");
+    bench_figure_add(result, "orders a second meanwhile", measure_median(due->beside, DUE_ROUNDS),
+                     "");
+    bench_figure_add(result, "orders, of those before", measure_median(due->ratios, DUE_ROUNDS),
+                     "");
 }
 
 static bool run_due(const struct bench_options *options, const struct due_kind *kind,

@@ -91,12 +91,13 @@ static bool beside_seller(struct shop *shop, struct crew *crew, const struct loa
             return false;
         }
     }
-    bench_figure_add(result, "beside a seller, a second",
+    bench_figure_add(result, "reads a second beside a seller",
                      measure_median(beside.beside, BESIDE_ROUNDS), "");
-    bench_figure_add(result, "of those alone", measure_median(beside.ratios, BESIDE_ROUNDS), "");
-    bench_figure_add(result, "orders a second of the seller alone",
+    bench_figure_add(result, "reads, of those alone", measure_median(beside.ratios, BESIDE_ROUNDS),
+                     "");
+    bench_figure_add(result, "his orders a second alone",
                      measure_median(beside.seller_alone, BESIDE_ROUNDS), "");
-    bench_figure_add(result, "beside the reads",
+    bench_figure_add(result, "his orders a second beside them",
                      measure_median(beside.seller_beside, BESIDE_ROUNDS), "");
     return true;
 }

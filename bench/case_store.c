@@ -31,16 +31,12 @@ static double read_rate(const struct shop *shop) {
 /* One opening and closing. False with a problem. */
 static bool recover_once(struct shop *shop, double *rate_out, double *whole_rate_out,
                          cellar_statistics *statistics_out, struct bench_result *result) {
-    cellar_problem problem = {0};
-    cellar_config config = {.size = sizeof config, .directory = shop->directory};
-
     int64_t before = clock_monotonic_ns();
-    cellar_status status = cellar_open(&config, &shop->store, &problem);
-    int64_t opened_ns = clock_monotonic_ns() - before;
-    if (status != CELLAR_OK) {
-        return bench_fail(result, "open: %s %s", cellar_status_name(status), problem.text);
+    if (!shop_open_again(shop, result)) {
+        return false;
     }
-    status = cellar_statistics_get(shop->store, statistics_out);
+    int64_t opened_ns = clock_monotonic_ns() - before;
+    cellar_status status = cellar_statistics_get(shop->store, statistics_out);
     bool whole = shop_check(shop, result);
     if (!shop_close(shop, result) || !whole || status != CELLAR_OK ||
         statistics_out->recovery_ns == 0) {

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SKUS_MAX 10000000
+#define SKUS_MAX (CELLAR_PRODUCTS_MAX - 1)
 #define SECONDS_MAX 600.0
 #define ZIPF_MAX 4.0
 

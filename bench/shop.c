@@ -236,7 +236,7 @@ bool shop_prepare(struct shop *shop, const struct bench_options *options, uint32
 
 /* ---- The store ---- */
 
-static bool store_open(struct shop *shop, struct bench_result *result) {
+bool shop_open_again(struct shop *shop, struct bench_result *result) {
     cellar_problem problem = {0};
     cellar_config config = {.size = sizeof config,
                             .directory = shop->directory,
@@ -292,7 +292,7 @@ bool shop_open(struct shop *shop, const char *name, const struct bench_options *
     if (settings != NULL) {
         shop->settings = *settings;
     }
-    return store_open(shop, result);
+    return shop_open_again(shop, result);
 }
 
 static cellar_status put_products(struct shop *shop, uint32_t from, uint32_t count) {
@@ -410,7 +410,7 @@ bool shop_close(struct shop *shop, struct bench_result *result) {
 }
 
 bool shop_reopen(struct shop *shop, struct bench_result *result) {
-    return shop_close(shop, result) && store_open(shop, result);
+    return shop_close(shop, result) && shop_open_again(shop, result);
 }
 
 void shop_remove(struct shop *shop) {

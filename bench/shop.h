@@ -84,6 +84,8 @@ bool shop_begin(struct shop *shop, struct crew *crew, const char *name,
 bool shop_finish(struct shop *shop, struct crew *crew, struct bench_result *result);
 /* The same without shop_figures(). */
 bool shop_end(struct shop *shop, struct crew *crew, struct bench_result *result);
+/* After shop_close(). */
+bool shop_open_again(struct shop *shop, struct bench_result *result);
 /* Closes and opens again: the store's statistics begin anew. */
 bool shop_reopen(struct shop *shop, struct bench_result *result);
 bool shop_close(struct shop *shop, struct bench_result *result);
