@@ -4,7 +4,6 @@
 
 #include "measure.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Orders a customer places with a coupon, on average. */
@@ -107,41 +106,36 @@ static bool check_coupons(const struct coupon_orders *orders, uint32_t thread_co
 }
 
 bool order_coupon_run(const struct bench_options *options, struct bench_result *result) {
-    struct coupon_orders *orders = NULL;
+    static struct coupon_orders orders;
     struct crew crew;
 
     result->unit = "orders";
     if (options->threads > COUPON_THREADS_MAX) {
         return bench_fail(result, "at most %d threads", COUPON_THREADS_MAX);
     }
-    orders = aligned_alloc(_Alignof(struct coupon_orders), sizeof *orders);
-    if (orders == NULL) {
-        return bench_fail(result, "no memory");
-    }
-    memset(orders, 0, sizeof *orders);
-    orders->campaigns = COUPON_ROUNDS * options->threads;
-    orders->customers_each = SHOP_CUSTOMERS / options->threads;
-    if (!shop_begin(&orders->shop, &crew, "coupon", options, result) ||
-        !shop_accounts(&orders->shop, result) || !claim_all(orders, result)) {
+    memset(&orders, 0, sizeof orders);
+    orders.campaigns = COUPON_ROUNDS * options->threads;
+    orders.customers_each = SHOP_CUSTOMERS / options->threads;
+    if (!shop_begin(&orders.shop, &crew, "coupon", options, result) ||
+        !shop_accounts(&orders.shop, result) || !claim_all(&orders, result)) {
         return false;
     }
     struct load load = {.name = "with coupon",
                         .run = coupon_round,
                         .settle = coupon_settle,
-                        .context = orders,
+                        .context = &orders,
                         .batch = options->wait ? 1 : 16,
                         .sample_every = 1};
-    struct load without = orders->shop.order;
+    struct load without = orders.shop.order;
     without.name = "the same without coupon";
     struct measure measure = {.crew = &crew,
                               .subject = &load,
                               .seconds = options->seconds,
-                              /* A thread that does it all has a whole number of turns. */
-                              .count_max = (uint64_t)orders->campaigns * orders->customers_each -
+                              /* What one thread could place alone; the shares of the rounds are
+                               * rounded up. */
+                              .count_max = (uint64_t)orders.campaigns * orders.customers_each -
                                            CREW_BATCH_MAX * options->threads};
     measure_add_load(&measure, &without, true);
-    bool ok = measure_run(&measure, result) && check_coupons(orders, options->threads, result);
-    ok = shop_finish(&orders->shop, &crew, result) && ok;
-    free(orders);
-    return ok;
+    bool ok = measure_run(&measure, result) && check_coupons(&orders, options->threads, result);
+    return shop_finish(&orders.shop, &crew, result) && ok;
 }

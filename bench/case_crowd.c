@@ -4,7 +4,6 @@
 #include "measure.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* Threads that the crowd is held against, and how often both take turns. */
 #define CROWD_FEW 2
@@ -89,28 +88,25 @@ static void crowd_figures(struct bench_result *result) {
 }
 
 bool crowd_run(const struct bench_options *options, struct bench_result *result) {
-    struct crowd_side *sides = calloc(2, sizeof *sides);
+    static struct crowd_side many;
+    static struct crowd_side few;
     struct shop shop;
 
     result->unit = "orders";
-    if (sides == NULL) {
-        return bench_fail(result, "no memory");
-    }
     if (!shop_open(&shop, "crowd", options, NULL, result) ||
         !shop_stock(&shop, SHOP_UNITS, result) ||
         !shop_prepare(&shop, options, options->threads + CROWD_FEW, result)) {
         return false;
     }
-    if (!crew_start(&sides[0].crew, options->threads) || !crew_start(&sides[1].crew, CROWD_FEW)) {
+    if (!crew_start(&many.crew, options->threads) || !crew_start(&few.crew, CROWD_FEW)) {
         return bench_fail(result, "no memory or no threads");
     }
-    bool ok = crowd_rounds(&shop, &sides[0], &sides[1], options, result);
+    bool ok = crowd_rounds(&shop, &many, &few, options, result);
     if (ok) {
         crowd_figures(result);
     }
     shop_figures(&shop, result);
-    crew_end(&sides[1].crew);
-    ok = shop_end(&shop, &sides[0].crew, result) && ok;
-    free(sides);
+    crew_end(&few.crew);
+    ok = shop_end(&shop, &many.crew, result) && ok;
     return ok;
 }
