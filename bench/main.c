@@ -68,7 +68,7 @@ static void usage(FILE *stream) {
     fprintf(stream,
             "\n"
             "  --threads N                1 to %d [2], with a CASE only\n"
-            "  --durability wait|relaxed  of hot-take, order and paid [relaxed], with a CASE only\n"
+            "  --durability wait|relaxed  of takes, orders and claims [relaxed], with a CASE only\n"
             "  --lines N                  of an order, or SKUs of a snapshot [3]\n"
             "  --zipf EXPONENT            popularity of SKUs; 0 is uniform [0.99]\n"
             "  --skus N                   [100000]\n"

@@ -46,6 +46,10 @@ static uint64_t order_round(void *context, struct worker *worker, uint64_t count
     cellar_order_line lines[CELLAR_LINES_MAX];
     cellar_order order;
 
+    /* Among many threads one may not have had its turn to place any. */
+    if (worker->counter == 0 && shop->order.run(shop, worker, 1) != 1) {
+        return 0;
+    }
     for (uint64_t i = 0; i < count; i++) {
         uint64_t which = random_below(&own->random, (uint32_t)worker->counter);
         cellar_id id = shop_order_id(shop, worker->index, which);
