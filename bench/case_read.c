@@ -21,7 +21,7 @@
 #define MIXED_STOCKS 7
 #define MIXED_READS 8
 
-/* Where the reading of a kind is told apart. */
+/* What is read. */
 enum read_kind {
     READ_PRODUCT,
     READ_ORDER,
