@@ -3,11 +3,11 @@
 
 #include "base/clock.h"
 
-cellar_status engine_account_expire(cellar *engine, uint32_t slot, cellar_ticket *ticket_out) {
-    const cellar_call relaxed = {.durability = CELLAR_RELAXED};
+cellar_status engine_account_expire(cellar *engine, const cellar_call *call, uint32_t slot,
+                                    cellar_ticket *ticket_out) {
     struct plan_hold_request request = {.slot = slot};
     const struct engine_change change = {.function = plan_account_expire, .request = &request};
-    return engine_run(engine, &relaxed, &change, ticket_out, NULL);
+    return engine_run(engine, call, &change, ticket_out, NULL);
 }
 
 /* Inside a section. Not 0 in *wait_lsn: its content follows the log, and is not known yet. */

@@ -129,14 +129,7 @@ int64_t engine_space_deadline(const cellar_call *options) {
 
 /* ---- The loop ---- */
 
-/* The deadline is read from the clock only when somebody has to wait. */
-struct call_wait {
-    const cellar_call *options;
-    int64_t deadline_ns;
-    bool known;
-};
-
-static int64_t call_deadline(struct call_wait *wait) {
+int64_t engine_wait_deadline(struct engine_wait *wait) {
     if (!wait->known) {
         wait->deadline_ns = engine_space_deadline(wait->options);
         wait->known = true;
@@ -144,12 +137,21 @@ static int64_t call_deadline(struct call_wait *wait) {
     return wait->deadline_ns;
 }
 
-static cellar_status call_no_space(cellar *engine, uint64_t bytes, struct call_wait *wait) {
+cellar_call engine_call_before(struct engine_wait *wait) {
+    int64_t deadline_ns = engine_wait_deadline(wait);
+    int64_t left_ms = deadline_ns == INT64_MIN
+                          ? 0
+                          : (deadline_ns - clock_monotonic_ns()) / NANOSECONDS_PER_MILLISECOND;
+    /* 0 would be the default. */
+    return (cellar_call){.durability = CELLAR_RELAXED, .wait_ms = left_ms > 0 ? left_ms : -1};
+}
+
+static cellar_status call_no_space(cellar *engine, uint64_t bytes, struct engine_wait *wait) {
     cellar_status health = log_health(engine->log);
     if (health != CELLAR_OK) {
         return health;
     }
-    if (commit_wait_space(engine->commit, bytes, call_deadline(wait))) {
+    if (commit_wait_space(engine->commit, bytes, engine_wait_deadline(wait))) {
         return CELLAR_OK;
     }
     health = log_health(engine->log);
@@ -157,43 +159,41 @@ static cellar_status call_no_space(cellar *engine, uint64_t bytes, struct call_w
 }
 
 /* A location comes into being by a commit of its own before the call that needs it. */
-static cellar_status call_open_stock(cellar *engine, const cellar_call *options,
-                                     const struct plan *plan) {
+static cellar_status call_open_stock(cellar *engine, const struct plan *plan,
+                                     struct engine_wait *wait) {
     cellar_line line = {.product = plan->open_product, .location = plan->open_location};
     struct plan_stock_request request = {.line = &line};
-    cellar_call relaxed = {.durability = CELLAR_RELAXED,
-                           .wait_ms = options == NULL ? 0 : options->wait_ms};
+    const cellar_call call = engine_call_before(wait);
     const struct engine_change open = {.function = plan_stock_open, .request = &request};
-    return engine_run(engine, &relaxed, &open, NULL, NULL);
+    return engine_run(engine, &call, &open, NULL, NULL);
 }
 
 /* What a collecting account has collected gets into its cell by a commit of its own before the call
  * that needs it. */
-static cellar_status call_settle(cellar *engine, const cellar_call *options,
-                                 const struct plan *plan) {
+static cellar_status call_settle(cellar *engine, const struct plan *plan,
+                                 struct engine_wait *wait) {
     struct plan_account_request request = {.account = plan->settle_account};
-    cellar_call relaxed = {.durability = CELLAR_RELAXED,
-                           .wait_ms = options == NULL ? 0 : options->wait_ms};
+    const cellar_call call = engine_call_before(wait);
     struct plan settle;
     plan_create(&settle, engine->store);
     /* The caller has waited, or what is known suffices. */
     settle.collected_lsn = 1;
     cellar_status status =
-        engine_transact(engine, &relaxed, &settle, plan_account_settle, &request, NULL, NULL);
+        engine_transact(engine, &call, &settle, plan_account_settle, &request, NULL, NULL);
     plan_destroy(&settle);
     return status;
 }
 
 /* What to do between two attempts. CELLAR_OK: try again. */
-static cellar_status call_after_plan(cellar *engine, const cellar_call *options, struct plan *plan,
-                                     enum plan_result result, struct call_wait *wait) {
+static cellar_status call_after_plan(cellar *engine, const struct plan *plan,
+                                     enum plan_result result, struct engine_wait *wait) {
     switch (result) {
     case PLAN_WAIT:
         if (plan->wait_lsn == 0) {
             return CELLAR_OK;
         }
         /* It is the log that the follower waits for: as long as for space. */
-        switch (follower_wait(engine, plan->wait_lsn, call_deadline(wait))) {
+        switch (follower_wait(engine, plan->wait_lsn, engine_wait_deadline(wait))) {
         case CELLAR_OK:
             return CELLAR_OK;
         case CELLAR_TIMEOUT:
@@ -202,9 +202,9 @@ static cellar_status call_after_plan(cellar *engine, const cellar_call *options,
             return CELLAR_FAILED;
         }
     case PLAN_OPEN_STOCK:
-        return call_open_stock(engine, options, plan);
+        return call_open_stock(engine, plan, wait);
     case PLAN_SETTLE:
-        return call_settle(engine, options, plan);
+        return call_settle(engine, plan, wait);
     default:
         return CELLAR_OUT_OF_MEMORY;
     }
@@ -252,7 +252,7 @@ static enum plan_result call_attempt(cellar *engine, const cellar_call *options,
 /* CELLAR_OK: committed, or repeated. */
 static cellar_status call_loop(cellar *engine, const cellar_call *options, struct plan *plan,
                                plan_function *function, void *request) {
-    struct call_wait wait = {.options = options};
+    struct engine_wait wait = {.options = options};
     int64_t courtesy = 0;
     cellar_status status = CELLAR_CONFLICT;
     for (uint32_t attempt = 1; attempt <= ENGINE_ATTEMPTS_MAX; attempt++) {
@@ -263,8 +263,7 @@ static cellar_status call_loop(cellar *engine, const cellar_call *options, struc
         int64_t began_ns = timed ? clock_monotonic_ns() : 0;
         enum plan_result result =
             call_attempt(engine, options, plan, function, request, &outcome, &bytes);
-        if (result == PLAN_REFUSED && plan->short_stock != 0 &&
-            expiry_run_overdue(engine, plan->short_stock, &plan->refusal.retry_ns) != 0) {
+        if (result == PLAN_REFUSED && expiry_run_overdue(engine, plan, &wait)) {
             continue;
         }
         if (result == PLAN_REFUSED) {
@@ -277,7 +276,7 @@ static cellar_status call_loop(cellar *engine, const cellar_call *options, struc
             break;
         }
         if (result != PLAN_COMMIT) {
-            status = call_after_plan(engine, options, plan, result, &wait);
+            status = call_after_plan(engine, plan, result, &wait);
         } else if (outcome == COMMIT_FULL) {
             status = call_no_space(engine, bytes, &wait);
         } else if (outcome == COMMIT_STOPPED) {

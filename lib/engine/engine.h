@@ -155,6 +155,17 @@ bool engine_is_durable(const cellar *engine, const cellar_call *options);
 int64_t engine_deadline(int64_t timeout_ms);
 /* Until when the call may wait for space; INT64_MIN: not at all. */
 int64_t engine_space_deadline(const cellar_call *options);
+/* How long a call may wait for space in all. Its deadline is read from the clock only when somebody
+ * has to wait. */
+struct engine_wait {
+    const cellar_call *options;
+    int64_t deadline_ns;
+    bool known;
+};
+int64_t engine_wait_deadline(struct engine_wait *wait);
+/* How to make a commit of its own that a call needs before it goes on: it waits no longer than is
+ * left of the call's time. */
+cellar_call engine_call_before(struct engine_wait *wait);
 
 /* ---- transactions.c ---- */
 
@@ -192,7 +203,8 @@ void close_wait_for_calls(cellar *engine);
 
 /* Any thread, outside of sections: gives the money of the hold back if it is overdue; the ticket is
  * `repeated` when there was nothing to do, which is OK, too. `slot` is its document's. */
-cellar_status engine_account_expire(cellar *engine, uint32_t slot, cellar_ticket *ticket_out);
+cellar_status engine_account_expire(cellar *engine, const cellar_call *call, uint32_t slot,
+                                    cellar_ticket *ticket_out);
 
 /* ---- follower.c ---- */
 
@@ -214,9 +226,11 @@ cellar_status expiry_start(cellar *engine);
 void expiry_stop(cellar *engine);
 /* The follower: hands over what is due. */
 void expiry_feed(cellar *engine);
-/* Any call, outside of sections: expires some orders that hold units of the stock and are overdue.
- * How many; when the next one will be, 0: unknown. */
-uint32_t expiry_run_overdue(cellar *engine, uint32_t stock, int64_t *next_ns_out);
+/* Any call, outside of sections, when its plan was refused: expires some of what is overdue of the
+ * stock that is short. True: plan again. False: the refusal is to be told, with when the next hold
+ * runs out, 0: unknown. When all that was overdue could not be committed, for want of space in time
+ * or because the log has failed, that is the refusal. */
+bool expiry_run_overdue(cellar *engine, struct plan *plan, struct engine_wait *wait);
 
 /* ---- ledger.c ---- */
 

@@ -54,7 +54,7 @@ static cellar_status expiry_result(cellar_status status) {
 }
 
 /* OK: it is not held any more, by this call or before it. */
-static cellar_status expiry_expire(cellar *engine, uint32_t slot) {
+static cellar_status expiry_expire(cellar *engine, const cellar_call *call, uint32_t slot) {
     cellar_id id = {0, 0};
     commit_enter();
     int64_t value = commit_read(engine->commit, store_order_cell(slot)).value;
@@ -69,35 +69,15 @@ static cellar_status expiry_expire(cellar *engine, uint32_t slot) {
         return CELLAR_OK;
     }
     if (state == CELLAR_ACCOUNT_HOLD_HELD) {
-        return expiry_result(engine_account_expire(engine, slot, NULL));
+        return expiry_result(engine_account_expire(engine, call, slot, NULL));
     }
     if (state != CELLAR_ORDER_PLACED) {
         return CELLAR_OK;
     }
-    const cellar_call relaxed = {.durability = CELLAR_RELAXED};
     const cellar_order_change change = {.order = id};
     struct plan_step_request request = {.change = &change, .event = PAYLOAD_EXPIRE};
     const struct engine_change expire = {.function = plan_order_step, .request = &request};
-    return expiry_result(engine_run(engine, &relaxed, &expire, NULL, NULL));
-}
-
-uint32_t expiry_run_overdue(cellar *engine, uint32_t stock, int64_t *next_ns_out) {
-    uint32_t slots[EXPIRY_OVERDUE_BATCH];
-    int64_t next_ms;
-    commit_enter();
-    uint32_t count = queue_overdue(engine->store, stock, expiry_now_ms(engine), slots,
-                                   EXPIRY_OVERDUE_BATCH, &next_ms);
-    commit_leave();
-    *next_ns_out = next_ms * NANOSECONDS_PER_MILLISECOND;
-    uint32_t expired = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        expired += expiry_expire(engine, slots[i]) == CELLAR_OK;
-    }
-    return expired;
-}
-
-static bool expiry_is_stopping(const struct expiry *expiry) {
-    return ATOMIC_LOAD(&expiry->stopping, acquire) != 0;
+    return expiry_result(engine_run(engine, call, &expire, NULL, NULL));
 }
 
 /* The units do not fit beside those that have come meanwhile, or the record the ring. Others must
@@ -106,11 +86,41 @@ static bool expiry_is_forbidden(cellar_status status) {
     return status == CELLAR_OVERFLOW || status == CELLAR_INVALID_ARGUMENT;
 }
 
+bool expiry_run_overdue(cellar *engine, struct plan *plan, struct engine_wait *wait) {
+    uint32_t slots[EXPIRY_OVERDUE_BATCH];
+    int64_t next_ms;
+    if (plan->short_stock == 0) {
+        return false;
+    }
+    commit_enter();
+    uint32_t count = queue_overdue(engine->store, plan->short_stock, expiry_now_ms(engine), slots,
+                                   EXPIRY_OVERDUE_BATCH, &next_ms);
+    commit_leave();
+    plan->refusal.retry_ns = next_ms * NANOSECONDS_PER_MILLISECOND;
+    uint32_t expired = 0;
+    cellar_status status = CELLAR_OK;
+    for (uint32_t i = 0; i < count && (status == CELLAR_OK || expiry_is_forbidden(status)); i++) {
+        const cellar_call call = engine_call_before(wait);
+        status = expiry_expire(engine, &call, slots[i]);
+        expired += status == CELLAR_OK;
+    }
+    if (expired == 0 && status != CELLAR_OK && !expiry_is_forbidden(status)) {
+        /* Nobody can tell whether there is enough. */
+        plan->refusal = (cellar_refusal){.status = status, .line = CELLAR_NO_LINE};
+    }
+    return expired != 0;
+}
+
+static bool expiry_is_stopping(const struct expiry *expiry) {
+    return ATOMIC_LOAD(&expiry->stopping, acquire) != 0;
+}
+
 /* Until it is done, or put off. */
 static void expiry_insist(cellar *engine, uint32_t slot) {
     struct expiry *expiry = &engine->expiry;
+    const cellar_call relaxed = {.durability = CELLAR_RELAXED};
     while (!expiry_is_stopping(expiry)) {
-        cellar_status status = expiry_expire(engine, slot);
+        cellar_status status = expiry_expire(engine, &relaxed, slot);
         if (status == CELLAR_OK) {
             return;
         }

@@ -28,14 +28,14 @@ cellar_status cellar_order_return(cellar *store, const cellar_call *call,
  * last has met some of that. */
 static enum plan_result order_quote_plan(cellar *store, struct plan *plan,
                                          struct plan_order_request *request) {
+    struct engine_wait wait = {.options = NULL};
     enum plan_result result;
     do {
         plan_reset(plan, engine_now(store));
         commit_enter();
         result = plan_order_place(plan, request);
         commit_leave();
-    } while (result == PLAN_REFUSED && plan->short_stock != 0 &&
-             expiry_run_overdue(store, plan->short_stock, &plan->refusal.retry_ns) != 0);
+    } while (result == PLAN_REFUSED && expiry_run_overdue(store, plan, &wait));
     return result;
 }
 

@@ -61,7 +61,7 @@ static cellar_ticket expire(struct shop *shop, uint64_t id) {
     cellar_ticket ticket;
     shop_settle(shop);
     uint32_t slot = store_find_order(shop->store->store, shop_id(id))->slot;
-    assert_int_equal(engine_account_expire(shop->store, slot, &ticket), CELLAR_OK);
+    assert_int_equal(engine_account_expire(shop->store, NULL, slot, &ticket), CELLAR_OK);
     return ticket;
 }
 

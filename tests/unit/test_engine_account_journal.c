@@ -116,7 +116,7 @@ static void test_expired_and_settled(void **state) {
     ATOMIC_STORE(&shop->now_ns, SHOP_NOW + 60 * MS, relaxed);
     shop_settle(shop);
     uint32_t slot = store_find_order(shop->store->store, shop_id(1))->slot;
-    assert_int_equal(engine_account_expire(shop->store, slot, NULL), CELLAR_OK);
+    assert_int_equal(engine_account_expire(shop->store, NULL, slot, NULL), CELLAR_OK);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(cellar_account_transfer(shop->store, NULL, none, 1, 2, 10, NULL, NULL),
                          CELLAR_OK);
