@@ -227,9 +227,9 @@ void expiry_stop(cellar *engine);
 /* The follower: hands over what is due. */
 void expiry_feed(cellar *engine);
 /* Any call, outside of sections, when its plan was refused: expires some of what is overdue of the
- * stock that is short. True: plan again. False: the refusal is to be told, with when the next hold
- * runs out, 0: unknown. When all that was overdue could not be committed, for want of space in time
- * or because the log has failed, that is the refusal. */
+ * stock or the account that is short. True: plan again. False: the refusal is to be told, with when
+ * the next hold runs out, 0: unknown. When all that was overdue could not be committed, for want of
+ * space in time or because the log has failed, that is the refusal. */
 bool expiry_run_overdue(cellar *engine, struct plan *plan, struct engine_wait *wait);
 
 /* ---- ledger.c ---- */

@@ -1,6 +1,7 @@
 /* Expiry: what was held until a deadline goes back by a commit of its own, like any call's, on a
  * thread of its own. The follower, which knows the deadlines, hands over what is due; a caller
- * short of units does the same for the stock it needs (H2), without waiting for the thread. */
+ * short of units or of funds does the same for the stock or the account it needs (H2), without
+ * waiting for the thread. */
 #include "engine/engine.h"
 
 #include "base/clock.h"
@@ -11,8 +12,6 @@
 #define EXPIRY_NAP_NS (5 * NANOSECONDS_PER_MILLISECOND)
 /* How long until it tries again what a rule forbids now. */
 #define EXPIRY_RETRY_NS (100 * NANOSECONDS_PER_MILLISECOND)
-/* Overdue orders of one stock taken at once by a caller. */
-#define EXPIRY_OVERDUE_BATCH 16
 
 static int64_t expiry_now_ms(cellar *engine) {
     return engine_now(engine) / NANOSECONDS_PER_MILLISECOND;
@@ -87,21 +86,24 @@ static bool expiry_is_forbidden(cellar_status status) {
 }
 
 bool expiry_run_overdue(cellar *engine, struct plan *plan, struct engine_wait *wait) {
-    uint32_t slots[EXPIRY_OVERDUE_BATCH];
-    int64_t next_ms;
-    if (plan->short_stock == 0) {
+    if (plan->short_stock == 0 && plan->short_account == 0) {
         return false;
     }
+    struct overdue overdue = {.now_ms = expiry_now_ms(engine)};
     commit_enter();
-    uint32_t count = queue_overdue(engine->store, plan->short_stock, expiry_now_ms(engine), slots,
-                                   EXPIRY_OVERDUE_BATCH, &next_ms);
+    if (plan->short_stock != 0) {
+        queue_overdue(engine->store, plan->short_stock, &overdue);
+    } else {
+        holds_overdue(engine->store, plan->short_account, &overdue);
+    }
     commit_leave();
-    plan->refusal.retry_ns = next_ms * NANOSECONDS_PER_MILLISECOND;
+    plan->refusal.retry_ns = overdue.next_ms * NANOSECONDS_PER_MILLISECOND;
     uint32_t expired = 0;
     cellar_status status = CELLAR_OK;
-    for (uint32_t i = 0; i < count && (status == CELLAR_OK || expiry_is_forbidden(status)); i++) {
+    for (uint32_t i = 0; i < overdue.count && (status == CELLAR_OK || expiry_is_forbidden(status));
+         i++) {
         const cellar_call call = engine_call_before(wait);
-        status = expiry_expire(engine, &call, slots[i]);
+        status = expiry_expire(engine, &call, overdue.slots[i]);
         expired += status == CELLAR_OK;
     }
     if (expired == 0 && status != CELLAR_OK && !expiry_is_forbidden(status)) {

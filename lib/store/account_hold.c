@@ -250,13 +250,16 @@ static enum store_apply_result hold_apply_begin(struct store *store,
     if (result != STORE_APPLIED) {
         return result;
     }
-    if (payload->deadline_ms != 0) {
-        deadlines_add(&store->deadlines, payload->deadline_ms, payload->slot);
-    }
     entry->placed_ns = payload->time_ns;
     entry->fingerprint = payload->fingerprint;
     entry->customer = payload->account;
     entry->total = payload->amount;
+    if (payload->deadline_ms != 0) {
+        if (!holds_add(store, entry)) {
+            return STORE_APPLY_BROKEN;
+        }
+        deadlines_add(&store->deadlines, payload->deadline_ms, payload->slot);
+    }
     ATOMIC_STORE(&entry->changed_ns, payload->time_ns, relaxed);
     ATOMIC_STORE(&entry->posted, 0, relaxed);
     /* Release: pairs with the acquire of whoever meets the document. */
@@ -275,6 +278,10 @@ static enum store_apply_result hold_apply_end(struct store *store, const struct 
     if (ATOMIC_LOAD(&entry->placed_lsn, relaxed) == 0 || entry->id.high != payload->id.high ||
         entry->id.low != payload->id.low || entry->customer != payload->account ||
         entry->total != payload->held) {
+        return STORE_APPLY_BROKEN;
+    }
+    const struct record_update *ended = record_find(part->record, store_order_cell(payload->slot));
+    if (store_document_deadline_ms(ended->old_value) != 0 && !holds_remove(store, entry)) {
         return STORE_APPLY_BROKEN;
     }
     ATOMIC_STORE(&entry->posted, payload->posted, relaxed);

@@ -18,6 +18,7 @@ struct audit {
     int64_t *reserved;     /* by stock slot, summed up from the orders */
     int64_t *held;         /* by account slot, summed up from the holds of money */
     uint64_t holds;        /* these, the open ones */
+    uint64_t limited;      /* of them, those that have a deadline */
     uint64_t of_customers; /* orders that have a customer */
 };
 
@@ -85,6 +86,7 @@ static void audit_account_hold(struct audit *audit, const struct store_order *en
     }
     store_sum(&audit->held[account->slot], entry->total);
     audit->holds++;
+    audit->limited += store_document_deadline_ms(value) != 0;
 }
 
 static void audit_order(struct audit *audit, uint32_t slot,
@@ -311,6 +313,46 @@ static void audit_accounts(struct audit *audit) {
     }
 }
 
+/* What is in an account's list is an open hold of it, and the list is in order. Stops when there
+ * are more than there are holds: *listed_in_out counts those of all accounts. */
+static void audit_hold_list(struct audit *audit, const struct store_account *account,
+                            uint64_t *listed_in_out) {
+    uint32_t before = 0;
+    uint32_t at = ATOMIC_LOAD(&account->holds.oldest, relaxed);
+    while (at != 0 && *listed_in_out <= audit->limited) {
+        const struct store_order *entry = &audit->store->orders[at];
+        int64_t value = audit_cell(audit, store_order_cell(at));
+        if (store_document_state(value) != CELLAR_ACCOUNT_HOLD_HELD ||
+            store_document_deadline_ms(value) == 0 || entry->customer != account->id ||
+            ATOMIC_LOAD(&entry->chain_before, relaxed) != before) {
+            audit_violation(audit, "account %llu: hold slot %u is in its list wrongly",
+                            (unsigned long long)account->id, at);
+        }
+        ++*listed_in_out;
+        before = at;
+        at = ATOMIC_LOAD(&entry->chain_after, relaxed);
+        audit_breathe((uint32_t)*listed_in_out);
+    }
+    if (ATOMIC_LOAD(&account->holds.newest, relaxed) != before) {
+        audit_violation(audit, "account %llu: its list of holds ends wrongly",
+                        (unsigned long long)account->id);
+    }
+}
+
+static void audit_hold_lists(struct audit *audit) {
+    struct store *store = audit->store;
+    uint64_t listed = 0;
+    uint32_t end = slots_end(&store->account_slots);
+    for (uint32_t slot = 1; slot < end; slot++) {
+        audit_hold_list(audit, &store->accounts[slot], &listed);
+        audit_breathe(slot);
+    }
+    if (listed != audit->limited) {
+        audit_violation(audit, "holds of money with a deadline: %llu, but %llu listed",
+                        (unsigned long long)audit->limited, (unsigned long long)listed);
+    }
+}
+
 static void audit_leases(struct audit *audit) {
     struct store *store = audit->store;
     uint64_t leases = 0;
@@ -384,6 +426,7 @@ void store_audit(struct store *store, uint64_t snapshot, cellar_audit *audit_out
     audit_customers(&audit);
     audit_stocks(&audit);
     audit_accounts(&audit);
+    audit_hold_lists(&audit);
     audit_leases(&audit);
     audit_products(&audit);
     coupon_audit(store, snapshot, &audit_out->totals, audit_report_coupons, &audit);

@@ -8,31 +8,12 @@
 
 /* ---- The list ---- */
 
-static bool closed_contains(const struct store *store, const struct store_order *order) {
-    return order->closed_before != 0 || store->closed.oldest == order->slot;
-}
-
-static void closed_remove(struct store *store, struct store_order *order) {
-    if (!closed_contains(store, order)) {
-        return;
-    }
-    uint32_t before = order->closed_before;
-    uint32_t after = order->closed_after;
-    *(before == 0 ? &store->closed.oldest : &store->orders[before].closed_after) = after;
-    *(after == 0 ? &store->closed.newest : &store->orders[after].closed_before) = before;
-    order->closed_before = 0;
-    order->closed_after = 0;
-}
-
 void closed_add(struct store *store, struct store_order *order) {
     if (store->remember_closed_ns == 0) {
         return;
     }
-    closed_remove(store, order);
-    uint32_t newest = store->closed.newest;
-    *(newest == 0 ? &store->closed.oldest : &store->orders[newest].closed_after) = order->slot;
-    order->closed_before = newest;
-    store->closed.newest = order->slot;
+    chain_remove(store, &store->closed, order);
+    chain_add(store, &store->closed, order);
 }
 
 /* ---- Orders of a customer, newest first ---- */
@@ -94,7 +75,7 @@ static bool closed_retire_one(struct store *store, struct store_order *order, in
     if (!sweep_commit(store, order, content, customer == NULL ? NULL : &payload, now_ns, &lsn)) {
         return false;
     }
-    closed_remove(store, order);
+    chain_remove(store, &store->closed, order);
     if (customer != NULL) {
         /* Release: pairs with the acquire of whoever lists; the record is there. */
         ATOMIC_STORE(&customer->retired_lsn, lsn, release);
@@ -104,9 +85,13 @@ static bool closed_retire_one(struct store *store, struct store_order *order, in
 
 void closed_retire(struct store *store, int64_t now_ns, uint32_t most) {
     bool retired = true;
-    for (uint32_t i = 0; retired && i < most && store->closed.oldest != 0; i++) {
+    for (uint32_t i = 0; retired && i < most; i++) {
+        uint32_t oldest = ATOMIC_LOAD(&store->closed.oldest, relaxed);
+        if (oldest == 0) {
+            break;
+        }
         commit_enter();
-        retired = closed_retire_one(store, &store->orders[store->closed.oldest], now_ns);
+        retired = closed_retire_one(store, &store->orders[oldest], now_ns);
         commit_leave();
     }
     sweep_flush(store);
@@ -172,7 +157,7 @@ enum store_apply_result closed_apply(struct store *store, const struct store_par
         return STORE_APPLY_NO_MEMORY;
     }
     struct store_order *order = &store->orders[slot];
-    closed_remove(store, order);
+    chain_remove(store, &store->closed, order);
     closed_unlist(store, order, state, part->record->lsn);
     struct store_progress *progress = ATOMIC_LOAD(&order->progress, relaxed);
     if (progress != NULL) {

@@ -16,13 +16,6 @@ struct store;
 struct store_order;
 struct store_customer;
 
-/* Closed documents in memory, the one whose last step is longest ago first: linked through their
- * entries. */
-struct closed {
-    uint32_t oldest;
-    uint32_t newest;
-};
-
 /* ---- The thread that follows the log, and recovery ---- */
 
 /* Puts the document at the end of the list, also when it is in it already. */

@@ -71,3 +71,15 @@ bool deadlines_take(struct deadlines *deadlines, int64_t now_ms, struct deadline
     }
     return true;
 }
+
+bool overdue_note(struct overdue *overdue, uint32_t slot, int64_t deadline_ms) {
+    if (deadline_ms == 0) {
+        return true;
+    }
+    if (deadline_ms <= overdue->now_ms) {
+        overdue->slots[overdue->count++] = slot;
+    } else if (overdue->next_ms == 0 || deadline_ms < overdue->next_ms) {
+        overdue->next_ms = deadline_ms;
+    }
+    return overdue->count < OVERDUE_MAX;
+}

@@ -30,4 +30,18 @@ void deadlines_add(struct deadlines *deadlines, int64_t ms, uint32_t slot);
 /* Takes the soonest out, when it is not later than `now_ms`. */
 bool deadlines_take(struct deadlines *deadlines, int64_t now_ms, struct deadline *deadline_out);
 
+/* Documents that a caller expires at once. */
+#define OVERDUE_MAX 16u
+
+/* What a caller short of something finds among those that hold it. */
+struct overdue {
+    int64_t now_ms;
+    int64_t next_ms; /* when the next one of those that are not overdue will be; 0: there is none */
+    uint32_t count;
+    uint32_t slots[OVERDUE_MAX];
+};
+
+/* A document in `slot` is held until then; 0: for ever. False: there are enough of them. */
+bool overdue_note(struct overdue *overdue, uint32_t slot, int64_t deadline_ms);
+
 #endif

@@ -45,6 +45,7 @@ void plan_reset(struct plan *plan, int64_t now_ns) {
     plan->fetched = NULL;
     plan->open_product = 0;
     plan->short_stock = 0;
+    plan->short_account = 0;
     plan->maybe_kits = false;
     plan->step_first = 0;
     plan->composed = false;

@@ -52,8 +52,10 @@ struct plan {
     cellar_refusal refusal;
     cellar_ticket ticket;
     uint64_t wait_lsn;
-    bool maybe_kits;       /* one of plan_lines() may be a kit */
-    uint32_t short_stock;  /* of a refusal: the stock that has too little; 0: none */
+    bool maybe_kits; /* one of plan_lines() may be a kit */
+    /* Of a refusal: the slot of the stock or of the account that has too little; 0: none. */
+    uint32_t short_stock;
+    uint32_t short_account;
     uint32_t open_product; /* 0: none is to be opened */
     uint32_t open_location;
     uint64_t settle_account;

@@ -100,27 +100,19 @@ void queue_shrink(struct store *store, uint32_t first, uint32_t source, int64_t 
     }
 }
 
-uint32_t queue_overdue(const struct store *store, uint32_t stock, int64_t now_ms, uint32_t *orders,
-                       uint32_t capacity, int64_t *next_ms_out) {
-    uint32_t count = 0;
-    *next_ms_out = 0;
+void queue_overdue(const struct store *store, uint32_t stock, struct overdue *overdue) {
     uint32_t at = ATOMIC_LOAD(&store->stocks[stock].queue.oldest, acquire);
-    for (uint32_t i = 0; at != 0 && i < QUEUE_LOOK_MAX && count < capacity; i++) {
+    for (uint32_t i = 0; at != 0 && i < QUEUE_LOOK_MAX; i++) {
         const struct queue_place *place = &store->places[at];
         uint32_t order = ATOMIC_LOAD(&place->order, relaxed);
         int64_t value = commit_read(store->commit, store_order_cell(order)).value;
-        int64_t deadline_ms = store_document_deadline_ms(value);
-        if (store_document_state(value) == CELLAR_ORDER_PLACED && deadline_ms != 0 &&
-            ATOMIC_LOAD(&place->stock, relaxed) == stock) {
-            if (deadline_ms <= now_ms) {
-                orders[count++] = order;
-            } else if (*next_ms_out == 0 || deadline_ms < *next_ms_out) {
-                *next_ms_out = deadline_ms;
-            }
+        if (store_document_state(value) == CELLAR_ORDER_PLACED &&
+            ATOMIC_LOAD(&place->stock, relaxed) == stock &&
+            !overdue_note(overdue, order, store_document_deadline_ms(value))) {
+            return;
         }
         at = ATOMIC_LOAD(&place->newer, acquire);
     }
-    return count;
 }
 
 static int64_t queue_within(int64_t value, int64_t limit) {

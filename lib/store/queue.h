@@ -13,6 +13,7 @@
 #define CELLAR_STORE_QUEUE_H
 
 #include "base/atomic.h"
+#include "store/deadlines.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,10 +50,8 @@ void queue_remove(struct store *store, uint32_t first);
 /* Some pieces of a source are not reserved any more. */
 void queue_shrink(struct store *store, uint32_t first, uint32_t source, int64_t pieces);
 
-/* Readers. Orders in the queue whose hold has run out, up to `capacity` slots of them; when there
- * is none, *next_ms_out is when the next one does, 0: none near the front. */
-uint32_t queue_overdue(const struct store *store, uint32_t stock, int64_t now_ms, uint32_t *orders,
-                       uint32_t capacity, int64_t *next_ms_out);
+/* Readers. Orders near the front of the queue whose hold has run out. */
+void queue_overdue(const struct store *store, uint32_t stock, struct overdue *overdue);
 /* Of the pieces of a source how many are not here yet, `missing` of the stock being missing in all:
  * those who came first are served first. A source that stands in no queue was here when it was
  * sold. Negative: the queue changed all the time it was looked at. */

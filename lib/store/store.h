@@ -12,11 +12,13 @@
 #include "base/memory.h"
 #include "cellar.h"
 #include "commit/commit.h"
+#include "store/chain.h"
 #include "store/closed.h"
 #include "store/content.h"
 #include "store/deadlines.h"
 #include "store/document.h"
 #include "store/coupons.h"
+#include "store/holds.h"
 #include "store/index.h"
 #include "store/part.h"
 #include "store/payload.h"
@@ -110,9 +112,12 @@ struct store_account {
     struct table_link link;
     uint64_t id;
     uint32_t slot;
-    bool collecting;       /* derived, as the terms say */
-    _Atomic bool brimming; /* derived: more than STORE_BRIM is unsettled */
+    bool collecting;           /* derived, as the terms say */
+    _Atomic bool brimming;     /* derived: more than STORE_BRIM is unsettled */
+    _Atomic uint16_t removals; /* derived: from `holds`, twice as many; odd while one is made */
+    struct chain holds;        /* derived: its open holds of money that have a deadline */
 };
+_Static_assert(sizeof(struct store_account) == CACHE_LINE_BYTES / 2, "two to a cache line");
 
 /* Of a collecting account, derived: all that it has collected and settled, ever, modulo 2^64. It
  * changes with every payment, and lies apart so that those who pay need not look at it. */
@@ -188,9 +193,9 @@ struct store_order {
         };
         _Atomic int64_t posted; /* of a hold of money: how much was paid */
     };
-    /* Its neighbours in store.closed; the following thread's. */
-    uint32_t closed_before;
-    uint32_t closed_after;
+    /* Its neighbours in the chain it is in; derived. */
+    _Atomic uint32_t chain_before;
+    _Atomic uint32_t chain_after;
 };
 _Static_assert(sizeof(struct store_order) == 2 * CACHE_LINE_BYTES, "as said above");
 _Static_assert(CELLAR_LINES_MAX <= UINT16_MAX, "a count of lines fits");
@@ -238,8 +243,9 @@ struct store {
     _Atomic uint32_t suspects; /* head of the queue of refused creations */
 
     int64_t remember_closed_ns; /* 0: for ever, and `closed` is not kept */
-    struct closed closed;       /* derived */
-    struct sweep_batch *freed;  /* slots to be used again after a grace period; NULL: none so far */
+    /* Derived: closed documents in memory, the one whose last step is longest ago first. */
+    struct chain closed;
+    struct sweep_batch *freed; /* slots to be used again after a grace period; NULL: none so far */
     uint32_t customers_max;
     _Atomic bool customers_full; /* derived: there are as many as that */
     bool recovering;             /* nobody else looks at anything */

@@ -14,8 +14,8 @@
 
 static const cellar_id none = {0, 0};
 
-/* Account 1 with 60 of 500 held, hold 2 posted; account 2 collecting, 30 settled and 12 not; a
- * lease. */
+/* Account 1 with 60 of 500 held until some time, hold 2 posted; account 2 collecting, 30 settled
+ * and 12 not; a lease. */
 static void fill(struct shop *shop) {
     cellar *store = shop->store;
     const cellar_account_request shops = {.id = 2, .collecting = true};
@@ -23,7 +23,8 @@ static void fill(struct shop *shop) {
     assert_int_equal(cellar_account_create(store, NULL, &shops, NULL, NULL), CELLAR_OK);
     assert_int_equal(cellar_account_transfer(store, NULL, none, 1, 2, 30, NULL, NULL), CELLAR_OK);
     assert_int_equal(cellar_account_settle(store, NULL, 2, NULL, NULL), CELLAR_OK);
-    assert_int_equal(cellar_account_hold(store, NULL, shop_id(1), 1, 60, 0, NULL, NULL), CELLAR_OK);
+    assert_int_equal(cellar_account_hold(store, NULL, shop_id(1), 1, 60, 2 * SHOP_NOW, NULL, NULL),
+                     CELLAR_OK);
     assert_int_equal(cellar_account_hold(store, NULL, shop_id(2), 1, 20, 0, NULL, NULL), CELLAR_OK);
     assert_int_equal(cellar_account_post(store, NULL, shop_id(2), 12, 2, NULL, NULL), CELLAR_OK);
     assert_int_equal(cellar_lease_acquire(store, NULL, "job", 9, 1000, NULL, NULL), CELLAR_OK);
@@ -75,6 +76,16 @@ static uint32_t document_of(struct shop *shop, uint64_t id) {
     return store_order_cell(store_find_order(store_of(shop), shop_id(id))->slot);
 }
 
+static struct store_order *hold_of(struct shop *shop) {
+    return store_find_order(store_of(shop), shop_id(1));
+}
+
+/* The list of account 1 is one hold long, or empty. */
+static void list_holds(struct shop *shop, uint32_t slot) {
+    ATOMIC_STORE(&account_of(shop, 1)->holds.oldest, slot, relaxed);
+    ATOMIC_STORE(&account_of(shop, 1)->holds.newest, slot, relaxed);
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define BENDS(X)                                                                                   \
     X(room, "sum up", bend(shop, store_account_cell(slot_of(shop, 1)), by))                        \
@@ -85,9 +96,8 @@ static uint32_t document_of(struct shop *shop, uint64_t id) {
        bend(shop, store_account_cell(slot_of(shop, 1)), -by)))                                     \
     X(hold_ended, "open holds sum up", bend(shop, document_of(shop, 1), 2 * by))                   \
     X(hold_reopened, "open holds sum up", bend(shop, document_of(shop, 2), -by))                   \
-    X(hold_amount, "open holds sum up", store_find_order(store_of(shop), shop_id(1))->total += by) \
-    X(hold_account, "there is no account",                                                         \
-      store_find_order(store_of(shop), shop_id(1))->customer += 100 * (uint64_t)by)                \
+    X(hold_amount, "open holds sum up", hold_of(shop)->total += by)                                \
+    X(hold_account, "there is no account", hold_of(shop)->customer += 100 * (uint64_t)by)          \
     X(settled_too_much, "more than it collected",                                                  \
       bend(shop, store_settled_cell(slot_of(shop, 2)), 13 * by))                                   \
     X(settled_and_not_received, "sum up", bend(shop, store_settled_cell(slot_of(shop, 2)), by))    \
@@ -100,6 +110,13 @@ static uint32_t document_of(struct shop *shop, uint64_t id) {
                  relaxed))                                                                         \
     X(terms, "against its terms", account_of(shop, 1)->collecting = by > 0)                        \
     X(holds, "holds of money", store_of(shop)->totals.account_holds += (uint64_t)(int64_t)by)      \
+    X(hold_unlisted, "but 0 listed", list_holds(shop, by > 0 ? 0 : hold_of(shop)->slot))           \
+    X(hold_listed, "in its list wrongly",                                                          \
+      ATOMIC_ADD(&hold_of(shop)->chain_before, (uint32_t)by, relaxed))                             \
+    X(hold_twice, "in its list wrongly",                                                           \
+      ATOMIC_STORE(&hold_of(shop)->chain_after, by > 0 ? hold_of(shop)->slot : 0, relaxed))        \
+    X(hold_list, "list of holds ends wrongly",                                                     \
+      ATOMIC_ADD(&account_of(shop, 1)->holds.newest, (uint32_t)by, relaxed))                       \
     X(held_total, "holds of money", store_of(shop)->totals.held += by)                             \
     X(unsettled_total, "unsettled", store_of(shop)->totals.unsettled += by)                        \
     X(lease_time, "do not agree", bend(shop, store_lease_cell(1), -3000000000000 * by))            \
