@@ -1,5 +1,6 @@
 #include "store/holds.h"
 
+#include "base/probe.h"
 #include "store/store.h"
 
 bool holds_add(struct store *store, struct store_order *entry) {
@@ -36,6 +37,7 @@ static void holds_walk(const struct store *store, const struct store_account *ac
             !overdue_note(overdue, at, store_document_deadline_ms(value))) {
             return;
         }
+        PROBE("holds-step", at);
         at = ATOMIC_LOAD(&store->orders[at].chain_after, acquire);
     }
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "support/commit_gate.h"
 #include "support/orders.h"
 
 #include "base/clock.h"
@@ -284,6 +285,50 @@ static void test_however_they_end(void **unused) {
     shop_finish(&shop);
 }
 
+struct meddler {
+    struct shop *shop;
+    bool done;
+};
+
+static void *meddle_run(void *shop) {
+    assert_int_equal(
+        cellar_account_void(((struct shop *)shop)->store, NULL, shop_id(1), NULL, NULL), CELLAR_OK);
+    shop_settle(shop);
+    return NULL;
+}
+
+/* Once, and so that it is followed before the one who looks goes on. */
+static void meddle(void *context) {
+    struct meddler *meddler = context;
+    pthread_t thread;
+    if (!meddler->done) {
+        meddler->done = true;
+        assert_int_equal(pthread_create(&thread, NULL, meddle_run, meddler->shop), 0);
+        pthread_join(thread, NULL);
+    }
+}
+
+/* Who stands on a hold that leaves the list just then still finds those behind it. */
+static void test_one_ends_meanwhile(void **state) {
+    struct shop *shop = *state;
+    struct meddler meddler = {.shop = shop};
+    fill(shop);
+    shop_account(shop, 1, 0, FUNDS);
+    hold(shop, 1, 1, 10, LATE_MS);
+    hold(shop, 2, 1, FUNDS - 10, NEAR_MS);
+    shop_settle(shop);
+    orders_pass(shop, NEAR_MS);
+    commit_gate_reset();
+    commit_gate_name(1);
+    commit_gate_call(1, "holds-step", meddle, &meddler);
+    assert_int_equal(debit(shop, 1, FUNDS, NULL), CELLAR_OK);
+    commit_gate_name(0);
+    commit_gate_remove();
+    assert_true(meddler.done);
+    assert_int_equal(state_of(shop, 2), CELLAR_ACCOUNT_HOLD_EXPIRED);
+    orders_start_expiry(shop);
+}
+
 static void test_after_reopening(void **state) {
     struct shop *shop = *state;
     cellar_refusal refusal;
@@ -369,6 +414,7 @@ int main(void) {
         SHOP_TEST(test_many_overdue),
         SHOP_TEST(test_far_behind),
         cmocka_unit_test(test_however_they_end),
+        SHOP_TEST(test_one_ends_meanwhile),
         SHOP_TEST(test_after_reopening),
         cmocka_unit_test(test_no_longer_than_the_caller_waits),
     };
