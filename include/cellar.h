@@ -289,8 +289,8 @@ typedef struct cellar_refusal {
     uint64_t version;  /* VERSION_CHANGED: the version now; 0 when the thing does not exist */
     uint32_t state;    /* ILLEGAL_STEP: the cellar_order_state it is in */
     uint32_t step;     /* of a transaction: the step that refused, from 0; else 0 */
-    /* OUT_OF_STOCK: when the next hold on that SKU and location runs out (best effort); 0: unknown
-     */
+    /* OUT_OF_STOCK, INSUFFICIENT_FUNDS: when the next hold on that SKU and location, or of money of
+     * that account, runs out (best effort); LEASE_HELD: when the lease does; 0: unknown */
     int64_t retry_ns;
     const char *reason; /* INVALID_ARGUMENT: the member at fault, a static sentence; else NULL */
     uint64_t rank;      /* ALREADY_CLAIMED, NOT_GRANTED: the number of the claim; else 0 */
@@ -303,7 +303,9 @@ typedef struct cellar_refusal {
 /* How one call is to be made. NULL in place of one, and zero in any member, mean the default. */
 typedef struct cellar_call {
     cellar_durability durability;
-    int64_t wait_ms; /* longest wait for space in the ring; 0: 10 seconds; negative: do not wait */
+    /* Longest wait for space in the ring, for all that the call commits, overdue holds that it
+     * expires included; 0: 10 seconds; negative: do not wait. */
+    int64_t wait_ms;
     int64_t durable_wait_ms; /* longest wait for durability; 0: no limit */
     /* Noted in the ledger with the change, for audits: who made it, and the host's own words, up to
      * 64 bytes (NULL: none). A repetition keeps the note of the first time. */
@@ -605,7 +607,9 @@ CELLAR_API cellar_status cellar_account_open(cellar *store, const cellar_call *c
 /* Moves `amount` (> 0) into, out of, or between accounts. `id` makes it idempotent ({0, 0}: not
  * wanted). ticket->remaining: the balance (for a transfer: of `from`; 0 after a credit to a
  * collecting account). NOT_FOUND (refusal->line: 0 for the first account, 1 for the second),
- * INSUFFICIENT_FUNDS, ID_REUSED; transfer: CURRENCY_MISMATCH. */
+ * INSUFFICIENT_FUNDS (available, needed, retry_ns), ID_REUSED; transfer: CURRENCY_MISMATCH. Like
+ * every call that needs more of an account than may be spent, it first expires holds of it that are
+ * overdue, of the 256 that were placed first among the open ones that have a deadline. */
 CELLAR_API cellar_status cellar_account_credit(cellar *store, const cellar_call *call, cellar_id id,
                                                uint64_t account, int64_t amount,
                                                cellar_ticket *ticket_out,
@@ -663,7 +667,8 @@ typedef struct cellar_account_hold_info {
 /* Sets `amount` (> 0) of the account aside. `id` is required and names the hold; the same request
  * again answers OK, repeated, whatever became of it. deadline_ns: 0 for none. ticket->remaining:
  * what may be spent then. NOT_FOUND (line 0), INSUFFICIENT_FUNDS, ID_REUSED; HOLD_EXPIRED: the
- * deadline is not in the future. */
+ * deadline is not in the future. From the deadline on it cannot be posted, and the money is given
+ * back by the store, or by the first call that needs it. */
 CELLAR_API cellar_status cellar_account_hold(cellar *store, const cellar_call *call, cellar_id id,
                                              uint64_t account, int64_t amount, int64_t deadline_ns,
                                              cellar_ticket *ticket_out,
@@ -877,8 +882,8 @@ typedef struct cellar_order_line {
 CELLAR_API cellar_status cellar_order_place(cellar *store, const cellar_call *call,
                                             const cellar_order_request *request,
                                             cellar_ticket *ticket_out, cellar_refusal *refusal_out);
-/* What cellar_order_place() would answer now to a new id, and the total, without a commit. The id
- * is not looked at. */
+/* What cellar_order_place() would answer now to a new id, and the total, without a commit of its
+ * own; but what is overdue is expired for it, as for an order. The id is not looked at. */
 CELLAR_API cellar_status cellar_order_quote(cellar *store, const cellar_order_request *request,
                                             int64_t *total_out, cellar_refusal *refusal_out);
 
