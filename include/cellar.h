@@ -143,6 +143,8 @@ extern "C" {
     X(43, BELOW_CLAIMED, "quota or budget would fall below what has been given out")               \
     X(44, NOT_REDEEMED, "it has not been redeemed")                                                \
     X(45, NOT_RESTORABLE, "by the rules of the campaign, what was redeemed stays so")              \
+    X(46, CUSTOMER_PERIOD_CAP,                                                                     \
+      "the customer has all the coupons he may claim in this hour or day")                         \
     X(100, INVALID_ARGUMENT, "an argument is outside of what the header allows")                   \
     X(101, OUT_OF_MEMORY, "memory could not be allocated; nothing was changed")                    \
     X(102, OVERFLOW, "a quantity or amount would leave the range of CELLAR_AMOUNT_MAX")            \
@@ -289,11 +291,13 @@ typedef struct cellar_refusal {
     uint64_t version;  /* VERSION_CHANGED: the version now; 0 when the thing does not exist */
     uint32_t state;    /* ILLEGAL_STEP: the cellar_order_state it is in */
     uint32_t step;     /* of a transaction: the step that refused, from 0; else 0 */
-    /* OUT_OF_STOCK: when the next hold on that SKU and location runs out (best effort); 0: unknown
-     */
+    /* When the answer may be another. OUT_OF_STOCK: when the next hold on that SKU and location
+     * runs out (best effort); LEASE_HELD: when the lease does; PERIOD_CAP, CUSTOMER_PERIOD_CAP:
+     * when the next period begins; NOT_STARTED: valid_from_ns. 0: unknown */
     int64_t retry_ns;
     const char *reason; /* INVALID_ARGUMENT: the member at fault, a static sentence; else NULL */
-    uint64_t rank;      /* ALREADY_CLAIMED, NOT_GRANTED: the number of the claim; else 0 */
+    uint64_t rank;      /* ALREADY_CLAIMED, CUSTOMER_PERIOD_CAP, NOT_GRANTED: the number of the
+                           (latest) claim; else 0 */
     bool waiting;       /* the same: it is on the waiting list */
     uint64_t account;   /* INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, and NOT_FOUND and OVERFLOW when
                            they are about an account: which one; else 0 */
@@ -1031,7 +1035,12 @@ typedef struct cellar_campaign {
     int64_t period_ns;        /* a minute to 366 days */
     int64_t period_offset_ns; /* -24 to 24 hours */
     int64_t period_count;     /* 1 to 10^10 */
-    int64_t budget;           /* sum of all discounts at most; 0: no limit */
+    /* At most `customer_period_count` claims of one customer in each such period: one a day, say.
+     * The two caps are independent of each other. All 0: only customer_limit. */
+    int64_t customer_period_ns; /* as the three above */
+    int64_t customer_period_offset_ns;
+    int64_t customer_period_count; /* at least 1, and below customer_limit */
+    int64_t budget;                /* sum of all discounts at most; 0: no limit */
     cellar_discount discount;
     bool restore_on_cancel; /* an order that is cancelled gives coupon and budget back */
     /* Coming out only: */
@@ -1051,8 +1060,9 @@ typedef struct cellar_campaign {
  * current, or ANY, or ABSENT. A larger quota grants as many more claims of the waiting list in the
  * same commit. A smaller one takes places away that nobody has: below what is granted it is
  * BELOW_CLAIMED, with the least possible in refusal->available; so is a budget below what is spent.
- * Another period (or offset) begins to count at zero. VERSION_CHANGED (with refusal->version),
- * ALREADY_EXISTS (for ABSENT), NOT_FOUND (a product that is named; refusal->line: which). */
+ * Another period (or offset), of either cap, begins to count at zero. VERSION_CHANGED (with
+ * refusal->version), ALREADY_EXISTS (for ABSENT), NOT_FOUND (a product that is named;
+ * refusal->line: which). */
 CELLAR_API cellar_status cellar_campaign_put(cellar *store, const cellar_call *call,
                                              const cellar_campaign *campaign, uint64_t expected,
                                              cellar_ticket *ticket_out,
@@ -1081,11 +1091,13 @@ CELLAR_API cellar_status cellar_campaign_list(cellar *store, uint64_t before,
                                               size_t *count_out);
 
 /* Claims a coupon for the customer (not 0). ticket->rank is its number, ticket->waiting whether it
- * is on the waiting list. One commit of two cells, three with a cap per period. `id` makes it
- * idempotent; without one ({0, 0}) the limit of the customer does: whoever has all he may have is
- * told ALREADY_CLAIMED with the number of the last one in refusal->rank, also when everything is
- * sold out. What is refused has written to nothing that threads share. PAUSED, ENDED, NOT_STARTED,
- * EXPIRED, SOLD_OUT (no waiting list), WAITLIST_FULL, PERIOD_CAP, NOT_FOUND, ID_REUSED. */
+ * is on the waiting list. One commit of two cells, three with a cap per period, and one more when
+ * a period of customers begins. `id` makes it idempotent; without one ({0, 0}) the limit of the
+ * customer does: whoever has all he may have is told ALREADY_CLAIMED, or CUSTOMER_PERIOD_CAP when
+ * he may have more in the next period, with the number of the last one in refusal->rank, also when
+ * everything is sold out. What is refused has written to nothing that threads share. PAUSED, ENDED,
+ * NOT_STARTED, EXPIRED, SOLD_OUT (no waiting list), WAITLIST_FULL, PERIOD_CAP, NOT_FOUND,
+ * ID_REUSED. */
 CELLAR_API cellar_status cellar_coupon_claim(cellar *store, const cellar_call *call, cellar_id id,
                                              uint64_t campaign, uint64_t customer,
                                              cellar_ticket *ticket_out,

@@ -6,6 +6,8 @@
  * min(quota, claims) are granted, always. */
 #include "store/plan_coupon.h"
 
+#include "base/probe.h"
+
 #include <string.h>
 
 /* ---- Requests with an id ---- */
@@ -66,6 +68,15 @@ bool plan_check_claim(struct plan *plan, void *argument) {
     return true;
 }
 
+/* The period that a claim falls into. */
+struct coupon_window {
+    struct coupon_period rule; /* length_ns 0: none, and all of this is 0 */
+    struct cell_content cell;
+    int64_t period;
+    int64_t count; /* as the cell has it of this period */
+    bool begins;   /* no claim was in it yet, and `count` is not known */
+};
+
 /* The place a claim is to take. */
 struct coupon_place {
     struct plan_campaign at; /* guarded by `claimed` */
@@ -73,8 +84,8 @@ struct coupon_place {
     uint32_t grant; /* 0: no entry yet */
     int64_t admitted;
     int64_t holes;
-    struct cell_content window;
-    int64_t window_value;
+    struct coupon_window window;   /* of the campaign; its count is of the claims in the period */
+    struct coupon_window customer; /* of customers; its count is of the claims before the period */
 };
 
 /* The first of the customer's coupons that is not claimed. A grant never comes to life again, so
@@ -103,6 +114,7 @@ enum plan_result plan_coupon_check_time(struct plan *plan, const struct payload_
         return plan_refuse(plan, paused ? CELLAR_PAUSED : CELLAR_ENDED, CELLAR_NO_LINE);
     }
     if (put->valid_from_ns != 0 && plan->now_ns < put->valid_from_ns) {
+        plan->refusal.retry_ns = put->valid_from_ns;
         return plan_refuse(plan, CELLAR_NOT_STARTED, CELLAR_NO_LINE);
     }
     if (put->valid_until_ns != 0 && plan->now_ns >= put->valid_until_ns) {
@@ -111,28 +123,69 @@ enum plan_result plan_coupon_check_time(struct plan *plan, const struct payload_
     return PLAN_COMMIT;
 }
 
-static enum plan_result coupon_check_window(struct plan *plan, struct coupon_place *place) {
-    const struct payload_campaign *put = &place->at.rules->put;
-    if (put->period_ns == 0) {
-        return PLAN_COMMIT;
+static void coupon_read_window(struct plan *plan, const struct plan_campaign *at,
+                               enum coupon_campaign_cell which, struct coupon_window *window) {
+    *window = (struct coupon_window){.rule = coupon_rules_period(at->rules, which)};
+    if (window->rule.length_ns == 0) {
+        return;
     }
-    place->window = plan_read(plan, coupon_campaign_cell(place->at.campaign->slot, COUPON_WINDOW));
+    window->cell = plan_read(plan, coupon_campaign_cell(at->campaign->slot, which));
     int64_t local_ns;
-    if (__builtin_add_overflow(plan->now_ns, put->period_offset_ns, &local_ns) || local_ns < 0) {
-        local_ns = local_ns < 0 ? 0 : INT64_MAX;
+    if (__builtin_add_overflow(plan->now_ns, window->rule.offset_ns, &local_ns)) {
+        local_ns = INT64_MAX;
     }
-    int64_t period = local_ns / put->period_ns;
-    int64_t count = 0;
+    if (local_ns < 0) {
+        local_ns = 0;
+    }
+    window->period = local_ns / window->rule.length_ns;
     /* Another thread's clock may be a little ahead: then the period is its. */
-    if (coupon_window_period(place->window.value) >= period) {
-        period = coupon_window_period(place->window.value);
-        count = coupon_window_count(place->window.value);
+    if (coupon_window_period(window->cell.value) >= window->period) {
+        window->period = coupon_window_period(window->cell.value);
+        window->count = coupon_window_count(window->cell.value);
+    } else {
+        window->begins = true;
     }
-    if (count >= put->period_count) {
-        return plan_refuse(plan, CELLAR_PERIOD_CAP, CELLAR_NO_LINE);
+}
+
+/* Tells when the next period begins. */
+static enum plan_result coupon_refuse_period(struct plan *plan, const struct coupon_window *window,
+                                             cellar_status status) {
+    int64_t next_ns;
+    if (__builtin_mul_overflow(window->period + 1, window->rule.length_ns, &next_ns) ||
+        __builtin_sub_overflow(next_ns, window->rule.offset_ns, &next_ns)) {
+        next_ns = INT64_MAX;
     }
-    place->window_value = coupon_window_value(period, count + 1);
-    return PLAN_COMMIT;
+    plan->refusal.retry_ns = next_ns;
+    return plan_refuse(plan, status, CELLAR_NO_LINE);
+}
+
+static enum plan_result coupon_check_window(struct plan *plan, struct coupon_place *place) {
+    struct coupon_window *window = &place->window;
+    coupon_read_window(plan, &place->at, COUPON_WINDOW, window);
+    return window->rule.length_ns != 0 && window->count >= window->rule.count_max
+               ? coupon_refuse_period(plan, window, CELLAR_PERIOD_CAP)
+               : PLAN_COMMIT;
+}
+
+/* Whether the customer may claim in this period. Claims are numbered by time, and his coupons by
+ * the same order: he has as many as he may when the one that is `count_max` back from the place is
+ * of this period. It is read before the window, so that it was claimed when the window was so; and
+ * that the rules were the same then the caller makes sure of. */
+static enum plan_result coupon_check_customer(struct plan *plan, struct coupon_place *place) {
+    struct coupon_period rule = coupon_rules_period(place->at.rules, COUPON_CUSTOMER_WINDOW);
+    int64_t number = 0;
+    if (rule.length_ns != 0 && place->key.ordinal >= rule.count_max) {
+        struct coupon_grant_key key = place->key;
+        key.ordinal -= (uint32_t)rule.count_max;
+        uint32_t grant = coupons_find_grant(plan->store, &key);
+        number = coupon_grant_number(plan_read(plan, coupon_grant_cell(grant)).value);
+    }
+    PROBE("coupon-customer", place->at.campaign->slot);
+    struct coupon_window *window = &place->customer;
+    coupon_read_window(plan, &place->at, COUPON_CUSTOMER_WINDOW, window);
+    return number != 0 && !window->begins && number > window->count
+               ? coupon_refuse_period(plan, window, CELLAR_CUSTOMER_PERIOD_CAP)
+               : PLAN_COMMIT;
 }
 
 /* `admitted` and the holes at one instant: a refusal is checked by no commit. Another round means
@@ -166,6 +219,11 @@ static enum plan_result coupon_find_place(struct plan *plan,
         (struct coupon_grant_key){.customer = request->customer, .campaign = campaign->slot};
     result = coupon_find_free(plan, place);
     if (result == PLAN_COMMIT) {
+        result = plan_campaign_settle(plan, coupon_check_customer(plan, place),
+                                      coupon_campaign_cell(campaign->slot, COUPON_RULES),
+                                      place->at.number);
+    }
+    if (result == PLAN_COMMIT) {
         plan->refusal.rank = 0;
         plan->refusal.waiting = false;
         result = plan_coupon_check_time(plan, put);
@@ -182,6 +240,19 @@ static enum plan_result coupon_find_place(struct plan *plan,
     }
     return plan_campaign_settle(plan, result, coupon_campaign_cell(campaign->slot, COUPON_CLAIMED),
                                 place->at.guard);
+}
+
+/* The window of customers stays as it is until the next period: `claimed` guards it. */
+static bool coupon_count_claim(struct plan *plan, const struct coupon_place *place) {
+    uint32_t slot = place->at.campaign->slot;
+    const struct coupon_window *window = &place->window;
+    const struct coupon_window *customer = &place->customer;
+    return (window->rule.length_ns == 0 ||
+            plan_write(plan, coupon_campaign_cell(slot, COUPON_WINDOW), window->cell,
+                       coupon_window_value(window->period, window->count + 1))) &&
+           (!customer->begins ||
+            plan_write(plan, coupon_campaign_cell(slot, COUPON_CUSTOMER_WINDOW), customer->cell,
+                       coupon_window_value(customer->period, place->at.guard.value)));
 }
 
 static enum plan_result coupon_take_place(struct plan *plan, const struct coupon_place *place) {
@@ -204,9 +275,7 @@ static enum plan_result coupon_take_place(struct plan *plan, const struct coupon
         !plan_write(plan, coupon_grant_cell(grant), content,
                     coupon_grant_value(number, COUPON_ALIVE)) ||
         !plan_write(plan, coupon_campaign_cell(slot, COUPON_CLAIMED), place->at.guard, number) ||
-        (place->at.rules->put.period_ns != 0 &&
-         !plan_write(plan, coupon_campaign_cell(slot, COUPON_WINDOW), place->window,
-                     place->window_value))) {
+        !coupon_count_claim(plan, place)) {
         return PLAN_NO_MEMORY;
     }
     *payload = (struct payload_claim){.customer = place->key.customer,

@@ -103,6 +103,7 @@ enum plan_result plan_coupon_restore(struct plan *plan, const struct payload_red
 struct plan_campaign {
     struct store_campaign *campaign;
     struct cell_content guard;
+    struct cell_content number; /* of the block: its version is that of the rules */
     const struct coupon_rules *rules;
 };
 enum plan_result plan_campaign_read(struct plan *plan, struct store_campaign *campaign,

@@ -246,15 +246,32 @@ static void describe_campaign(struct describer *to, uint64_t id) {
     assert_int_equal(cellar_campaign_get(to->store, id, &campaign), CELLAR_OK);
     fprintf(to->out, "campaign %" PRIu64 " \"%s\" version %" PRIu64, id, campaign.name,
             campaign.version);
-    const int64_t numbers[] = {
-        campaign.quota,          campaign.customer_limit,  campaign.status,
-        campaign.valid_from_ns,  campaign.valid_until_ns,  campaign.redeem_until_ns,
-        campaign.waitlist_max,   campaign.period_ns,       campaign.period_offset_ns,
-        campaign.period_count,   campaign.budget,          campaign.restore_on_cancel,
-        campaign.created_ns,     campaign.updated_ns,      campaign.claimed,
-        campaign.admitted,       campaign.waiting,         campaign.spent,
-        campaign.period_claimed, campaign.discount.kind,   campaign.discount.value,
-        campaign.discount.cap,   campaign.discount.minimum};
+    const int64_t numbers[] = {campaign.quota,
+                               campaign.customer_limit,
+                               campaign.status,
+                               campaign.valid_from_ns,
+                               campaign.valid_until_ns,
+                               campaign.redeem_until_ns,
+                               campaign.waitlist_max,
+                               campaign.period_ns,
+                               campaign.period_offset_ns,
+                               campaign.period_count,
+                               campaign.budget,
+                               campaign.restore_on_cancel,
+                               campaign.created_ns,
+                               campaign.updated_ns,
+                               campaign.claimed,
+                               campaign.admitted,
+                               campaign.waiting,
+                               campaign.spent,
+                               campaign.period_claimed,
+                               campaign.discount.kind,
+                               campaign.discount.value,
+                               campaign.discount.cap,
+                               campaign.discount.minimum,
+                               campaign.customer_period_ns,
+                               campaign.customer_period_offset_ns,
+                               campaign.customer_period_count};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         fprintf(to->out, " %" PRId64, numbers[i]);
     }
