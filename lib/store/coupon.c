@@ -70,11 +70,10 @@ bool plan_check_claim(struct plan *plan, void *argument) {
 
 /* The period that a claim falls into. */
 struct coupon_window {
-    struct coupon_period rule; /* length_ns 0: none, and all of this is 0 */
     struct cell_content cell;
     int64_t period;
-    int64_t count; /* as the cell has it of this period */
-    bool begins;   /* no claim was in it yet, and `count` is not known */
+    int64_t count; /* as the cell has it */
+    bool begins;   /* no claim was in it yet: `count` is of an earlier one */
 };
 
 /* The place a claim is to take. */
@@ -123,36 +122,31 @@ enum plan_result plan_coupon_check_time(struct plan *plan, const struct payload_
     return PLAN_COMMIT;
 }
 
-static void coupon_read_window(struct plan *plan, const struct plan_campaign *at,
-                               enum coupon_campaign_cell which, struct coupon_window *window) {
-    *window = (struct coupon_window){.rule = coupon_rules_period(at->rules, which)};
-    if (window->rule.length_ns == 0) {
-        return;
-    }
-    window->cell = plan_read(plan, coupon_campaign_cell(at->campaign->slot, which));
+static void coupon_read_window(struct plan *plan, uint32_t cell, const struct coupon_period *rule,
+                               struct coupon_window *window) {
+    window->cell = plan_read(plan, cell);
     int64_t local_ns;
-    if (__builtin_add_overflow(plan->now_ns, window->rule.offset_ns, &local_ns)) {
+    if (__builtin_add_overflow(plan->now_ns, rule->offset_ns, &local_ns)) {
         local_ns = INT64_MAX;
     }
     if (local_ns < 0) {
         local_ns = 0;
     }
-    window->period = local_ns / window->rule.length_ns;
+    window->period = local_ns / rule->length_ns;
+    window->count = coupon_window_count(window->cell.value);
     /* Another thread's clock may be a little ahead: then the period is its. */
-    if (coupon_window_period(window->cell.value) >= window->period) {
+    window->begins = coupon_window_period(window->cell.value) < window->period;
+    if (!window->begins) {
         window->period = coupon_window_period(window->cell.value);
-        window->count = coupon_window_count(window->cell.value);
-    } else {
-        window->begins = true;
     }
 }
 
 /* Tells when the next period begins. */
-static enum plan_result coupon_refuse_period(struct plan *plan, const struct coupon_window *window,
-                                             cellar_status status) {
+static enum plan_result coupon_refuse_period(struct plan *plan, const struct coupon_period *rule,
+                                             int64_t period, cellar_status status) {
     int64_t next_ns;
-    if (__builtin_mul_overflow(window->period + 1, window->rule.length_ns, &next_ns) ||
-        __builtin_sub_overflow(next_ns, window->rule.offset_ns, &next_ns)) {
+    if (__builtin_mul_overflow(period + 1, rule->length_ns, &next_ns) ||
+        __builtin_sub_overflow(next_ns, rule->offset_ns, &next_ns)) {
         next_ns = INT64_MAX;
     }
     plan->refusal.retry_ns = next_ns;
@@ -160,32 +154,44 @@ static enum plan_result coupon_refuse_period(struct plan *plan, const struct cou
 }
 
 static enum plan_result coupon_check_window(struct plan *plan, struct coupon_place *place) {
+    struct coupon_period rule = coupon_rules_period(place->at.rules, COUPON_WINDOW);
     struct coupon_window *window = &place->window;
-    coupon_read_window(plan, &place->at, COUPON_WINDOW, window);
-    return window->rule.length_ns != 0 && window->count >= window->rule.count_max
-               ? coupon_refuse_period(plan, window, CELLAR_PERIOD_CAP)
+    if (rule.length_ns == 0) {
+        return PLAN_COMMIT;
+    }
+    coupon_read_window(plan, coupon_campaign_cell(place->at.campaign->slot, COUPON_WINDOW), &rule,
+                       window);
+    return !window->begins && window->count >= rule.count_max
+               ? coupon_refuse_period(plan, &rule, window->period, CELLAR_PERIOD_CAP)
                : PLAN_COMMIT;
 }
 
 /* Whether the customer may claim in this period. Claims are numbered by time, and his coupons by
  * the same order: he has as many as he may when the one that is `count_max` back from the place is
- * of this period. It is read before the window, so that it was claimed when the window was so; and
- * that the rules were the same then the caller makes sure of. */
+ * of this period. It is read before the window, so that it was claimed when the window was so; that
+ * the rules were the same then is looked at in the end. */
 static enum plan_result coupon_check_customer(struct plan *plan, struct coupon_place *place) {
     struct coupon_period rule = coupon_rules_period(place->at.rules, COUPON_CUSTOMER_WINDOW);
+    struct coupon_window *window = &place->customer;
     int64_t number = 0;
-    if (rule.length_ns != 0 && place->key.ordinal >= rule.count_max) {
+    if (rule.length_ns == 0) {
+        return PLAN_COMMIT;
+    }
+    if (place->key.ordinal >= rule.count_max) {
         struct coupon_grant_key key = place->key;
         key.ordinal -= (uint32_t)rule.count_max;
         uint32_t grant = coupons_find_grant(plan->store, &key);
         number = coupon_grant_number(plan_read(plan, coupon_grant_cell(grant)).value);
     }
     PROBE("coupon-customer", place->at.campaign->slot);
-    struct coupon_window *window = &place->customer;
-    coupon_read_window(plan, &place->at, COUPON_CUSTOMER_WINDOW, window);
-    return number != 0 && !window->begins && number > window->count
-               ? coupon_refuse_period(plan, window, CELLAR_CUSTOMER_PERIOD_CAP)
-               : PLAN_COMMIT;
+    coupon_read_window(plan, coupon_campaign_cell(place->at.campaign->slot, COUPON_CUSTOMER_WINDOW),
+                       &rule, window);
+    if (window->begins || number <= window->count) {
+        return PLAN_COMMIT;
+    }
+    return plan_campaign_settle(
+        plan, coupon_refuse_period(plan, &rule, window->period, CELLAR_CUSTOMER_PERIOD_CAP),
+        coupon_campaign_cell(place->at.campaign->slot, COUPON_RULES), place->at.number);
 }
 
 /* `admitted` and the holes at one instant: a refusal is checked by no commit. Another round means
@@ -219,9 +225,7 @@ static enum plan_result coupon_find_place(struct plan *plan,
         (struct coupon_grant_key){.customer = request->customer, .campaign = campaign->slot};
     result = coupon_find_free(plan, place);
     if (result == PLAN_COMMIT) {
-        result = plan_campaign_settle(plan, coupon_check_customer(plan, place),
-                                      coupon_campaign_cell(campaign->slot, COUPON_RULES),
-                                      place->at.number);
+        result = coupon_check_customer(plan, place);
     }
     if (result == PLAN_COMMIT) {
         plan->refusal.rank = 0;
@@ -247,9 +251,10 @@ static bool coupon_count_claim(struct plan *plan, const struct coupon_place *pla
     uint32_t slot = place->at.campaign->slot;
     const struct coupon_window *window = &place->window;
     const struct coupon_window *customer = &place->customer;
-    return (window->rule.length_ns == 0 ||
-            plan_write(plan, coupon_campaign_cell(slot, COUPON_WINDOW), window->cell,
-                       coupon_window_value(window->period, window->count + 1))) &&
+    return (place->at.rules->put.period_ns == 0 ||
+            plan_write(
+                plan, coupon_campaign_cell(slot, COUPON_WINDOW), window->cell,
+                coupon_window_value(window->period, window->begins ? 1 : window->count + 1))) &&
            (!customer->begins ||
             plan_write(plan, coupon_campaign_cell(slot, COUPON_CUSTOMER_WINDOW), customer->cell,
                        coupon_window_value(customer->period, place->at.guard.value)));
