@@ -166,7 +166,8 @@ cellar_status engine_operate(cellar *store, const cellar_call *call,
 /* ---- coupons.c ---- */
 
 /* Room for the lines of what is redeemed; then, of what was committed now, the discounts out. */
-cellar_status engine_redeem_prepare(cellar *engine, struct plan_redeem_request *request);
+cellar_status engine_redeem_prepare(cellar *engine, struct plan *plan,
+                                    struct plan_redeem_request *request);
 void engine_redeem_finish(cellar *engine, struct plan_redeem_request *request,
                           const cellar_ticket *ticket);
 

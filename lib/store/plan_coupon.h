@@ -65,6 +65,7 @@ struct plan_redeem_request {
     /* Room for redemption->line_count of each, made by the caller. */
     struct plan_bought *bought;
     struct discount_line *lines;
+    size_t allocated_bytes; /* of it; 0: it lies in the plan, or there is none */
 };
 
 plan_check plan_check_campaign;
