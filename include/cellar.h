@@ -714,7 +714,7 @@ typedef struct cellar_entry {
     cellar_entry_kind kind;
     int64_t amount;       /* change of the balance */
     int64_t held_change;  /* of what is held */
-    int64_t balance;      /* after it, as far as settled */
+    int64_t balance;      /* after it, as far as settled; see cellar_account_collected() */
     int64_t held;         /* after it */
     uint64_t counterpart; /* the other account, of an order its payee; 0: outside, or none */
     cellar_id id; /* of the order, return, transfer or hold; {0, 0} when it had none. The amounts
@@ -724,19 +724,33 @@ typedef struct cellar_entry {
     char reference[CELLAR_REFERENCE_BYTES_MAX + 1];
 } cellar_entry;
 
-/* Every change of the account, newest first, read back from the log. What a collecting account
- * collects is one entry for each settlement. `before`: 0 from the newest, else the lsn of the last
- * one seen. Costs a read of the log for each entry, and one for each hold or floor changed since
- * `before`. NOT_FOUND; INVALID_ARGUMENT: `before` is no change of this account; IO_ERROR, CORRUPT.
+/* Every change of the account's own word, newest first, read back from the log. What a collecting
+ * account collects is one entry for each settlement; the payments are in
+ * cellar_account_collected(). `before`: 0 from the newest, else the lsn of the last one seen. Costs
+ * a read of the log for each entry, and one for each hold or floor changed since `before`.
+ * NOT_FOUND; INVALID_ARGUMENT: `before` is no change of this account; IO_ERROR, CORRUPT.
  */
 CELLAR_API cellar_status cellar_account_journal(cellar *store, uint64_t account, uint64_t before,
                                                 cellar_entry *page_out, size_t capacity,
                                                 size_t *count_out);
 /* The account as of all commits up to the LSN `lsn`, that one included, or, with lsn 0, made up to
- * `time_ns` of the log's time. Of a collecting account: as far as settled. Reads the log backwards,
- * a record for each change since. NOT_FOUND: it was not open then; IO_ERROR, CORRUPT. */
+ * `time_ns` of the log's time. Of a collecting account with what it had collected then, `unsettled`
+ * included. Reads the log backwards, a record for each change since, and of a collecting account
+ * the stretch in which it was last paid before, of 1 MiB at most; that takes 2 MiB of memory for
+ * the time of the call. A later `lsn` or time means now: all that was committed when the call
+ * began. NOT_FOUND: it was not open then; IO_ERROR, CORRUPT, OUT_OF_MEMORY; FAILED: the log has
+ * failed. */
 CELLAR_API cellar_status cellar_account_at(cellar *store, uint64_t account, uint64_t lsn,
                                            int64_t time_ns, cellar_account *account_out);
+/* What a collecting account was paid, newest first: an entry for each commit that paid it, `amount`
+ * what it paid, `balance` all that the account has collected, ever, this payment included, `held`
+ * 0. `before`: 0 from the newest, among all that was committed when the call began, else only LSNs
+ * below it. Each page reads one stretch of the log or more, of 1 MiB at most, and takes 2 MiB of
+ * memory for the time of the call. NOT_FOUND; INVALID_ARGUMENT: it is no collecting account;
+ * IO_ERROR, CORRUPT, OUT_OF_MEMORY; FAILED: the log has failed. */
+CELLAR_API cellar_status cellar_account_collected(cellar *store, uint64_t account, uint64_t before,
+                                                  cellar_entry *page_out, size_t capacity,
+                                                  size_t *count_out);
 
 /* ---- Leases ---- */
 

@@ -219,6 +219,25 @@ void expiry_feed(cellar *engine);
  * How many; when the next one will be, 0: unknown. */
 uint32_t expiry_run_overdue(cellar *engine, uint32_t stock, int64_t *next_ns_out);
 
+/* ---- journal.c ---- */
+
+/* Fills in what the record says of the account: of a composed one, the first part about it. */
+void journal_describe(const struct record_header *record, uint64_t account, cellar_entry *entry);
+
+/* ---- collected.c ---- */
+
+/* A record is of the past when it lies up to both. */
+struct collected_moment {
+    uint64_t lsn;
+    int64_t time_ns; /* INT64_MAX: any */
+};
+/* Outside of sections: waits until the log has been followed behind all that was committed when the
+ * call began, and takes the moment back to that. FAILED. */
+cellar_status collected_know(cellar *engine, struct collected_moment *moment);
+/* What the account in `slot` had collected then, ever, modulo 2^64. Reads a stretch of the log. */
+cellar_status collected_until(cellar *engine, uint32_t slot, const struct collected_moment *moment,
+                              uint64_t *sum_out);
+
 /* ---- ledger.c ---- */
 
 /* The committed record at `lsn`, copied from the ring or read from the log. Release with

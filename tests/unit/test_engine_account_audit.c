@@ -75,6 +75,10 @@ static uint32_t document_of(struct shop *shop, uint64_t id) {
     return store_order_cell(store_find_order(store_of(shop), shop_id(id))->slot);
 }
 
+static struct collected_stretch *first_stretch(struct shop *shop) {
+    return &ATOMIC_LOAD(&store_of(shop)->collected[slot_of(shop, 2)].newest, relaxed)->stretches[0];
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define BENDS(X)                                                                                   \
     X(room, "sum up", bend(shop, store_account_cell(slot_of(shop, 1)), by))                        \
@@ -98,6 +102,9 @@ static uint32_t document_of(struct shop *shop, uint64_t id) {
     X(collected_by_another, "more than it collected",                                              \
       ATOMIC_ADD(&store_of(shop)->collected[slot_of(shop, 1)].sum, (uint64_t)(int64_t)by,          \
                  relaxed))                                                                         \
+    X(stretch_sum, "stretches", first_stretch(shop)->before += (uint64_t)(int64_t)by)              \
+    X(stretch_begin, "stretches",                                                                  \
+      first_stretch(shop)->first_lsn += (uint64_t)(int64_t)by * COLLECTED_STRETCH_BYTES)           \
     X(terms, "against its terms", account_of(shop, 1)->collecting = by > 0)                        \
     X(holds, "holds of money", store_of(shop)->totals.account_holds += (uint64_t)(int64_t)by)      \
     X(held_total, "holds of money", store_of(shop)->totals.held += by)                             \

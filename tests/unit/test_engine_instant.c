@@ -180,6 +180,37 @@ static void test_credited_while_the_floor_falls(void **state) {
     assert_int_equal(shop_balance(shop, 1), CELLAR_AMOUNT_MAX);
 }
 
+/* ---- The past that is now ---- */
+
+static void pay_take_pay(struct shop *shop) {
+    const cellar_id none = {0, 0};
+    const uint64_t sides[] = {1, 2, 1, 2};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(
+            cellar_account_transfer(shop->store, NULL, none, sides[i], sides[i + 1], 5, NULL, NULL),
+            CELLAR_OK);
+    }
+    shop_settle(shop);
+}
+
+/* What was paid after the moment that is looked at does not count, though it is known by then. */
+static void test_read_while_money_comes_and_goes(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    const cellar_account_request terms = {.id = 2, .collecting = true};
+    cellar_account account;
+    shop_account(shop, 1, 0, 100);
+    assert_int_equal(cellar_account_create(shop->store, NULL, &terms, NULL, NULL), CELLAR_OK);
+    rival_await(&rival, shop, "account-past", pay_take_pay);
+    assert_int_equal(cellar_account_at(shop->store, 2, UINT64_MAX, 0, &account), CELLAR_OK);
+    rival_has_come(&rival);
+    assert_int_equal(account.balance, 0);
+    assert_int_equal(account.unsettled, 0);
+    assert_int_equal(cellar_account_at(shop->store, 2, 0, INT64_MAX, &account), CELLAR_OK);
+    assert_int_equal(account.balance, 5);
+    assert_int_equal(account.unsettled, 5);
+}
+
 /* ---- A customer's cap and the rules ---- */
 
 static void put_cap(struct shop *shop, int64_t count_max) {
@@ -239,6 +270,7 @@ int main(void) {
         SHOP_TEST(test_read_while_the_limit_changes),
         SHOP_TEST(test_leaving_while_others_are_sold_ahead),
         SHOP_TEST(test_credited_while_the_floor_falls),
+        SHOP_TEST(test_read_while_money_comes_and_goes),
         SHOP_TEST(test_claimed_while_the_cap_grows),
         SHOP_TEST(test_claimed_while_others_claim),
     };
