@@ -63,6 +63,7 @@ CALLS = [
     ("accounts.open", {}, {"id": "9", "currency": 0, "collecting": True}),
     ("accounts.settle", {"account": "9"}, {}),
     ("accounts.journal", {"account": "7"}, None),
+    ("accounts.collected", {"account": "9"}, None),
     ("accounts.past", {"account": "7"}, None),
     ("holds.make", {}, {"id": ID[7], "account": "7", "amount": 9,
                         "deadline": "2099-01-01T00:00:00Z"}),
