@@ -143,6 +143,8 @@ extern "C" {
     X(43, BELOW_CLAIMED, "quota or budget would fall below what has been given out")               \
     X(44, NOT_REDEEMED, "it has not been redeemed")                                                \
     X(45, NOT_RESTORABLE, "by the rules of the campaign, what was redeemed stays so")              \
+    X(46, CUSTOMER_PERIOD_CAP,                                                                     \
+      "the customer has all the coupons he may claim in this hour or day")                         \
     X(100, INVALID_ARGUMENT, "an argument is outside of what the header allows")                   \
     X(101, OUT_OF_MEMORY, "memory could not be allocated; nothing was changed")                    \
     X(102, OVERFLOW, "a quantity or amount would leave the range of CELLAR_AMOUNT_MAX")            \
@@ -289,11 +291,14 @@ typedef struct cellar_refusal {
     uint64_t version;  /* VERSION_CHANGED: the version now; 0 when the thing does not exist */
     uint32_t state;    /* ILLEGAL_STEP: the cellar_order_state it is in */
     uint32_t step;     /* of a transaction: the step that refused, from 0; else 0 */
-    /* OUT_OF_STOCK, INSUFFICIENT_FUNDS: when the next hold on that SKU and location, or of money of
-     * that account, runs out (best effort); LEASE_HELD: when the lease does; 0: unknown */
+    /* When the answer may be another. OUT_OF_STOCK, INSUFFICIENT_FUNDS: when the next hold on that
+     * SKU and location, or of money of that account, runs out (best effort); LEASE_HELD: when the
+     * lease does; PERIOD_CAP, CUSTOMER_PERIOD_CAP: when the next period begins; NOT_STARTED:
+     * valid_from_ns. 0: unknown */
     int64_t retry_ns;
     const char *reason; /* INVALID_ARGUMENT: the member at fault, a static sentence; else NULL */
-    uint64_t rank;      /* ALREADY_CLAIMED, NOT_GRANTED: the number of the claim; else 0 */
+    uint64_t rank;      /* ALREADY_CLAIMED, CUSTOMER_PERIOD_CAP, NOT_GRANTED: the number of the
+                           (latest) claim; else 0 */
     bool waiting;       /* the same: it is on the waiting list */
     uint64_t account;   /* INSUFFICIENT_FUNDS, CURRENCY_MISMATCH, and NOT_FOUND and OVERFLOW when
                            they are about an account: which one; else 0 */
@@ -715,7 +720,7 @@ typedef struct cellar_entry {
     cellar_entry_kind kind;
     int64_t amount;       /* change of the balance */
     int64_t held_change;  /* of what is held */
-    int64_t balance;      /* after it, as far as settled */
+    int64_t balance;      /* after it, as far as settled; see cellar_account_collected() */
     int64_t held;         /* after it */
     uint64_t counterpart; /* the other account, of an order its payee; 0: outside, or none */
     cellar_id id; /* of the order, return, transfer or hold; {0, 0} when it had none. The amounts
@@ -725,19 +730,33 @@ typedef struct cellar_entry {
     char reference[CELLAR_REFERENCE_BYTES_MAX + 1];
 } cellar_entry;
 
-/* Every change of the account, newest first, read back from the log. What a collecting account
- * collects is one entry for each settlement. `before`: 0 from the newest, else the lsn of the last
- * one seen. Costs a read of the log for each entry, and one for each hold or floor changed since
- * `before`. NOT_FOUND; INVALID_ARGUMENT: `before` is no change of this account; IO_ERROR, CORRUPT.
+/* Every change of the account's own word, newest first, read back from the log. What a collecting
+ * account collects is one entry for each settlement; the payments are in
+ * cellar_account_collected(). `before`: 0 from the newest, else the lsn of the last one seen. Costs
+ * a read of the log for each entry, and one for each hold or floor changed since `before`.
+ * NOT_FOUND; INVALID_ARGUMENT: `before` is no change of this account; IO_ERROR, CORRUPT.
  */
 CELLAR_API cellar_status cellar_account_journal(cellar *store, uint64_t account, uint64_t before,
                                                 cellar_entry *page_out, size_t capacity,
                                                 size_t *count_out);
 /* The account as of all commits up to the LSN `lsn`, that one included, or, with lsn 0, made up to
- * `time_ns` of the log's time. Of a collecting account: as far as settled. Reads the log backwards,
- * a record for each change since. NOT_FOUND: it was not open then; IO_ERROR, CORRUPT. */
+ * `time_ns` of the log's time. Of a collecting account with what it had collected then, `unsettled`
+ * included. Reads the log backwards, a record for each change since, and of a collecting account
+ * the stretch in which it was last paid before, of 1 MiB at most; that takes 2 MiB of memory for
+ * the time of the call. A later `lsn` or time means now: all that was committed when the call
+ * began. NOT_FOUND: it was not open then; IO_ERROR, CORRUPT, OUT_OF_MEMORY; FAILED: the log has
+ * failed. */
 CELLAR_API cellar_status cellar_account_at(cellar *store, uint64_t account, uint64_t lsn,
                                            int64_t time_ns, cellar_account *account_out);
+/* What a collecting account was paid, newest first: an entry for each commit that paid it, `amount`
+ * what it paid, `balance` all that the account has collected, ever, this payment included, `held`
+ * 0. `before`: 0 from the newest, among all that was committed when the call began, else only LSNs
+ * below it. Each page reads one stretch of the log or more, of 1 MiB at most, and takes 2 MiB of
+ * memory for the time of the call. NOT_FOUND; INVALID_ARGUMENT: it is no collecting account;
+ * IO_ERROR, CORRUPT, OUT_OF_MEMORY; FAILED: the log has failed. */
+CELLAR_API cellar_status cellar_account_collected(cellar *store, uint64_t account, uint64_t before,
+                                                  cellar_entry *page_out, size_t capacity,
+                                                  size_t *count_out);
 
 /* ---- Leases ---- */
 
@@ -1036,7 +1055,12 @@ typedef struct cellar_campaign {
     int64_t period_ns;        /* a minute to 366 days */
     int64_t period_offset_ns; /* -24 to 24 hours */
     int64_t period_count;     /* 1 to 10^10 */
-    int64_t budget;           /* sum of all discounts at most; 0: no limit */
+    /* At most `customer_period_count` claims of one customer in each such period: one a day, say.
+     * The two caps are independent of each other. All 0: only customer_limit. */
+    int64_t customer_period_ns; /* as the three above */
+    int64_t customer_period_offset_ns;
+    int64_t customer_period_count; /* at least 1, and below customer_limit */
+    int64_t budget;                /* sum of all discounts at most; 0: no limit */
     cellar_discount discount;
     bool restore_on_cancel; /* an order that is cancelled gives coupon and budget back */
     /* Coming out only: */
@@ -1056,8 +1080,9 @@ typedef struct cellar_campaign {
  * current, or ANY, or ABSENT. A larger quota grants as many more claims of the waiting list in the
  * same commit. A smaller one takes places away that nobody has: below what is granted it is
  * BELOW_CLAIMED, with the least possible in refusal->available; so is a budget below what is spent.
- * Another period (or offset) begins to count at zero. VERSION_CHANGED (with refusal->version),
- * ALREADY_EXISTS (for ABSENT), NOT_FOUND (a product that is named; refusal->line: which). */
+ * Another period (or offset), of either cap, begins to count at zero. VERSION_CHANGED (with
+ * refusal->version), ALREADY_EXISTS (for ABSENT), NOT_FOUND (a product that is named;
+ * refusal->line: which). */
 CELLAR_API cellar_status cellar_campaign_put(cellar *store, const cellar_call *call,
                                              const cellar_campaign *campaign, uint64_t expected,
                                              cellar_ticket *ticket_out,
@@ -1086,11 +1111,13 @@ CELLAR_API cellar_status cellar_campaign_list(cellar *store, uint64_t before,
                                               size_t *count_out);
 
 /* Claims a coupon for the customer (not 0). ticket->rank is its number, ticket->waiting whether it
- * is on the waiting list. One commit of two cells, three with a cap per period. `id` makes it
- * idempotent; without one ({0, 0}) the limit of the customer does: whoever has all he may have is
- * told ALREADY_CLAIMED with the number of the last one in refusal->rank, also when everything is
- * sold out. What is refused has written to nothing that threads share. PAUSED, ENDED, NOT_STARTED,
- * EXPIRED, SOLD_OUT (no waiting list), WAITLIST_FULL, PERIOD_CAP, NOT_FOUND, ID_REUSED. */
+ * is on the waiting list. One commit of two cells, three with a cap per period, and one more when
+ * a period of customers begins. `id` makes it idempotent; without one ({0, 0}) the limit of the
+ * customer does: whoever has all he may have is told ALREADY_CLAIMED, or CUSTOMER_PERIOD_CAP when
+ * he may have more in the next period, with the number of the last one in refusal->rank, also when
+ * everything is sold out. What is refused has written to nothing that threads share. PAUSED, ENDED,
+ * NOT_STARTED, EXPIRED, SOLD_OUT (no waiting list), WAITLIST_FULL, PERIOD_CAP, NOT_FOUND,
+ * ID_REUSED. */
 CELLAR_API cellar_status cellar_coupon_claim(cellar *store, const cellar_call *call, cellar_id id,
                                              uint64_t campaign, uint64_t customer,
                                              cellar_ticket *ticket_out,

@@ -20,6 +20,7 @@
 #define ACCOUNTS 256
 #define ACCOUNT_FUNDS INT64_C(1000000000000)
 #define CAMPAIGN 1
+#define CODE "SPRING"
 #define SKU_BYTES 16
 /* Enough for any number of calls that is counted, and little address space: valgrind has not
  * much. */
@@ -56,14 +57,18 @@ static void adjust(struct counts *counts, uint64_t number) {
     must(cellar_stock_adjust(counts->store, &relaxed, &change, &ticket, NULL), "adjust");
 }
 
-static void order_with(struct counts *counts, uint64_t number, uint64_t account) {
-    cellar_line lines[LINES];
+static void lines_fill(const struct counts *counts, cellar_line *lines, uint64_t number) {
     for (uint32_t i = 0; i < LINES; i++) {
         /* Strides without a factor in common with the number of products. */
         lines[i] = (cellar_line){.sku = counts->skus[(number * 7 + i * 331) % PRODUCTS],
                                  .quantity = 1,
                                  .unit_price = PRICE};
     }
+}
+
+static void order_with(struct counts *counts, uint64_t number, uint64_t account) {
+    cellar_line lines[LINES];
+    lines_fill(counts, lines, number);
     cellar_order_request request = {.id = {1, number + 1},
                                     .customer = 1 + number % ACCOUNTS,
                                     .lines = lines,
@@ -89,6 +94,16 @@ static void claim(struct counts *counts, uint64_t number) {
          "claim");
 }
 
+static void redeem(struct counts *counts, uint64_t number) {
+    cellar_line lines[LINES];
+    lines_fill(counts, lines, number);
+    const cellar_redemption redemption = {.code = CODE, .lines = lines, .line_count = LINES};
+    int64_t discounts[LINES];
+    cellar_ticket ticket;
+    must(cellar_coupon_redeem(counts->store, &relaxed, &redemption, discounts, &ticket, NULL),
+         "redeem");
+}
+
 static void product_get(struct counts *counts, uint64_t number) {
     cellar_product product;
     must(cellar_product_get(counts->store, counts->skus[number % PRODUCTS], 0, &product), "get");
@@ -105,10 +120,15 @@ static const struct kind {
     void (*call)(struct counts *counts, uint64_t number);
     bool again; /* the store is opened once more */
 } kinds[] = {
-    {"take", take, false},           {"adjust", adjust, false},
-    {"order", order, false},         {"paid-order", paid_order, false},
-    {"claim", claim, false},         {"product-get", product_get, false},
-    {"stock-get", stock_get, false}, {"recovery", order, true},
+    {"take", take, false},
+    {"adjust", adjust, false},
+    {"order", order, false},
+    {"paid-order", paid_order, false},
+    {"claim", claim, false},
+    {"redeem", redeem, false},
+    {"product-get", product_get, false},
+    {"stock-get", stock_get, false},
+    {"recovery", order, true},
 };
 
 /* ---- The store ---- */
@@ -143,10 +163,14 @@ static void store_fill(struct counts *counts) {
                                    ACCOUNT_FUNDS, &ticket, NULL),
              "credit");
     }
-    cellar_campaign campaign = {.id = CAMPAIGN, .name = "bench", .quota = UNITS};
+    cellar_campaign campaign = {.id = CAMPAIGN,
+                                .name = "bench",
+                                .quota = UNITS,
+                                .discount = {.kind = CELLAR_DISCOUNT_PERCENT, .value = 1000}};
     must(cellar_campaign_put(counts->store, &relaxed, &campaign, CELLAR_VERSION_ABSENT, &ticket,
                              NULL),
          "campaign");
+    must(cellar_code_add(counts->store, &relaxed, CAMPAIGN, CODE, UNITS, &ticket, NULL), "code");
     must(cellar_wait_listed(counts->store, ticket.lsn, -1), "wait");
 }
 

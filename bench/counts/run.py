@@ -31,6 +31,7 @@ PATHS = [
     ("order of 3 lines", "order", ["cellar_order_place"]),
     ("order of 3 lines, paid from an account", "paid-order", ["cellar_order_place"]),
     ("claim of a coupon", "claim", ["cellar_coupon_claim"]),
+    ("redemption of a code, 3 lines", "redeem", ["cellar_coupon_redeem"]),
     ("read a product by SKU", "product-get", ["cellar_product_get"]),
     ("read a stock by SKU", "stock-get", ["cellar_stock_get"]),
     ("log writer, an order's record", "order", ["commit_decide", "batch_add"]),

@@ -97,7 +97,7 @@ static const struct field entry_fields[] = {
     {.name = "balance",
      .kind = FIELD_INTEGER,
      .offset = ENTRY(balance),
-     .about = "after it, as far as settled"},
+     .about = "after it, as far as settled; of what was collected: all of it until then"},
     {.name = "held", .kind = FIELD_INTEGER, .offset = ENTRY(held), .about = "after it"},
     {.name = "counterpart",
      .kind = FIELD_NUMBER,
@@ -132,7 +132,10 @@ static const struct field journal_query_fields[] = {
 static const struct shape shape_journal_query =
     SHAPE("JournalQuery", journal_query, journal_query_fields);
 
-static void account_journal(struct request *request) {
+typedef cellar_status journal_function(cellar *store, uint64_t account, uint64_t before,
+                                       cellar_entry *page_out, size_t capacity, size_t *count_out);
+
+static void account_list(struct request *request, journal_function *list) {
     const journal_query *query = request->query;
     size_t capacity = query->limit != 0 ? query->limit : PAGE_USUAL;
     cellar_entry *items = request_take(request, capacity, sizeof *items);
@@ -140,10 +143,18 @@ static void account_journal(struct request *request) {
         return;
     }
     struct page page = {.items = items};
-    cellar_status status = cellar_account_journal(request->server->store, request->account,
-                                                  query->before, items, capacity, &page.count);
+    cellar_status status =
+        list(request->server->store, request->account, query->before, items, capacity, &page.count);
     page.next = page.count == capacity ? items[page.count - 1].lsn : 0;
     request_found(request, status, page.count == 0 ? 0 : items[0].lsn, &page);
+}
+
+static void account_journal(struct request *request) {
+    account_list(request, cellar_account_journal);
+}
+
+static void account_collected(struct request *request) {
+    account_list(request, cellar_account_collected);
 }
 
 /* ---- Opening ---- */
@@ -268,7 +279,9 @@ static void account_move(struct request *request) {
     }
 
 enum {
-    PAST_UNDER_WAY = 4 /* each may read a record for every change since then, on a serving thread */
+    /* Each may read a record for every change since then, or a stretch of the log, on a serving
+     * thread. */
+    PAST_UNDER_WAY = 4
 };
 
 static const struct route routes[] = {
@@ -306,6 +319,15 @@ static const struct route routes[] = {
      .answer = &shape_journal,
      .handle = account_journal,
      .summary = "Every change of the account, newest first"},
+    {.name = "accounts.collected",
+     .method = "GET",
+     .path = "/v1/accounts/{account}/collected",
+     .role = ROLE_READ,
+     .limit = PAST_UNDER_WAY,
+     .query = &shape_journal_query,
+     .answer = &shape_journal,
+     .handle = account_collected,
+     .summary = "What a collecting account was paid, newest first"},
     {.name = "accounts.floor",
      .method = "PUT",
      .path = "/v1/accounts/{account}/floor",

@@ -51,6 +51,8 @@ typedef struct campaign_view {
     size_t target_count;
     int64_t period_s;
     int64_t period_offset_s;
+    int64_t customer_period_s;
+    int64_t customer_period_offset_s;
     int64_t left; /* going out */
 } campaign_view;
 
@@ -65,6 +67,16 @@ typedef struct campaign_view {
         .name = (label), .kind = FIELD_TIME, .flags = FIELD_OPTIONAL, .offset = (place),           \
         .about = (text)                                                                            \
     }
+#define PERIOD_FIELDS(prefix, what, seconds, offset_seconds, count, most)                          \
+    AMOUNT(prefix "period_seconds", offsetof(campaign_view, seconds), INT64_C(31622400),           \
+           "with " prefix "period_count " what " in each such period at most; 0: no cap"),         \
+        {.name = prefix "period_offset_seconds",                                                   \
+         .kind = FIELD_INTEGER,                                                                    \
+         .offset = offsetof(campaign_view, offset_seconds),                                        \
+         .min = -86400,                                                                            \
+         .max = 86400,                                                                             \
+         .about = "of the time zone whose days or hours are counted"},                             \
+        AMOUNT(prefix "period_count", CAMPAIGN(count), (most), NULL)
 #define RULE_FIELDS(target_shape, required)                                                        \
     {.name = "name",                                                                               \
      .kind = FIELD_TEXT,                                                                           \
@@ -91,15 +103,11 @@ typedef struct campaign_view {
         WHEN("redeem_until", CAMPAIGN(redeem_until_ns), "nothing is redeemed from then on"),       \
         AMOUNT("waitlist", CAMPAIGN(waitlist_max), CELLAR_QUOTA_MAX,                               \
                "claims beyond the places that may wait"),                                          \
-        AMOUNT("period_seconds", offsetof(campaign_view, period_s), INT64_C(31622400),             \
-               "with period_count claims in each such period at most; 0: no cap"),                 \
-        {.name = "period_offset_seconds",                                                          \
-         .kind = FIELD_INTEGER,                                                                    \
-         .offset = offsetof(campaign_view, period_offset_s),                                       \
-         .min = -86400,                                                                            \
-         .max = 86400,                                                                             \
-         .about = "of the time zone whose days or hours are counted"},                             \
-        AMOUNT("period_count", CAMPAIGN(period_count), INT64_C(10000000000), NULL),                \
+        PERIOD_FIELDS("", "claims", period_s, period_offset_s, period_count,                       \
+                      INT64_C(10000000000)),                                                       \
+        PERIOD_FIELDS("customer_", "claims of one customer", customer_period_s,                    \
+                      customer_period_offset_s, customer_period_count,                             \
+                      CELLAR_COUPONS_OF_CUSTOMER_MAX - 1),                                         \
         AMOUNT("budget", CAMPAIGN(budget), CELLAR_AMOUNT_MAX,                                      \
                "all discounts together at most; 0: no limit"),                                     \
         {.name = "discount",                                                                       \
@@ -170,6 +178,8 @@ static void campaign_get(struct request *request) {
     view.name = campaign->name_buffer;
     view.period_s = campaign->period_ns / SECOND_NS;
     view.period_offset_s = campaign->period_offset_ns / SECOND_NS;
+    view.customer_period_s = campaign->customer_period_ns / SECOND_NS;
+    view.customer_period_offset_s = campaign->customer_period_offset_ns / SECOND_NS;
     view.left = coupon_places_left(campaign->admitted, campaign->claimed);
     request->etag = campaign->version;
     request_saw(request, campaign->version);
@@ -220,6 +230,8 @@ static void campaign_put(struct request *request) {
     campaign->name = view->name;
     campaign->period_ns = view->period_s * SECOND_NS;
     campaign->period_offset_ns = view->period_offset_s * SECOND_NS;
+    campaign->customer_period_ns = view->customer_period_s * SECOND_NS;
+    campaign->customer_period_offset_ns = view->customer_period_offset_s * SECOND_NS;
     /* Campaigns are never removed, so what exists now will exist then. */
     cellar_campaign existing;
     if (request->must_exist &&

@@ -114,23 +114,6 @@ static const struct field claim_fields[] = {{.name = "customer",
                                              .offset = offsetof(claim_body, customer)}};
 static const struct shape shape_claim = SHAPE("Claim", claim_body, claim_fields);
 
-/* When there may be coupons again. 0: nothing tells. */
-static int64_t claim_retry_ns(struct request *request, cellar_status status) {
-    cellar_campaign campaign;
-    if ((status != CELLAR_PERIOD_CAP && status != CELLAR_NOT_STARTED) ||
-        cellar_campaign_get(request->server->store, request->campaign, &campaign) != CELLAR_OK) {
-        return 0;
-    }
-    if (status == CELLAR_NOT_STARTED) {
-        return campaign.valid_from_ns;
-    }
-    if (campaign.period_ns == 0) {
-        return 0;
-    }
-    int64_t local_ns = problem_clock_ns() + campaign.period_offset_ns;
-    return (local_ns / campaign.period_ns + 1) * campaign.period_ns - campaign.period_offset_ns;
-}
-
 /* Finds the coupon of the customer that has this number; which of his it is the ticket does not
  * tell. */
 static cellar_status claim_find(cellar *store, uint64_t campaign, uint64_t customer, uint64_t rank,
@@ -146,7 +129,6 @@ static cellar_status claim_find(cellar *store, uint64_t campaign, uint64_t custo
 }
 
 static void claim_refuse(struct request *request, cellar_status status) {
-    request->refusal.retry_ns = claim_retry_ns(request, status);
     request_refused(request, status);
     metrics_add(&request->server->metrics, METRICS_COUPONS_REFUSED, 1);
 }
@@ -162,7 +144,8 @@ static void coupon_claim(struct request *request) {
         cellar_coupon_claim(store, &request->call, request->key, request->campaign, body->customer,
                             &request->ticket, &request->refusal);
     /* Without a key it is the customer's limit that makes a claim idempotent. */
-    bool again = status == CELLAR_ALREADY_CLAIMED && (request->key.high | request->key.low) == 0;
+    bool had = status == CELLAR_ALREADY_CLAIMED || status == CELLAR_CUSTOMER_PERIOD_CAP;
+    bool again = had && (request->key.high | request->key.low) == 0;
     if (status != CELLAR_OK && !again) {
         claim_refuse(request, status);
         return;

@@ -130,7 +130,7 @@ static void problem_amounts(struct text *out, cellar_status status, const cellar
     text_format(out, ",\"available\":%" PRId64 ",\"needed\":%" PRId64, refusal->available, needed);
 }
 
-int64_t problem_clock_ns(void) {
+static int64_t problem_clock_ns(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
@@ -161,7 +161,8 @@ static void problem_refusal(struct request *request, cellar_status status,
         text_format(out, ",\"line\":%" PRIu32, refusal->line);
     }
     problem_amounts(out, status, refusal);
-    if (status == CELLAR_ALREADY_CLAIMED || status == CELLAR_NOT_GRANTED) {
+    if (status == CELLAR_ALREADY_CLAIMED || status == CELLAR_CUSTOMER_PERIOD_CAP ||
+        status == CELLAR_NOT_GRANTED) {
         text_format(out, ",\"rank\":\"%" PRIu64 "\",\"waiting\":%s", refusal->rank,
                     refusal->waiting ? "true" : "false");
     }

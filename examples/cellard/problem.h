@@ -36,8 +36,6 @@ void problem_field(struct request *request, problem_kind kind, const char *point
                    const char *detail);
 /* What cellar said; `refusal` may be NULL. */
 void problem_status(struct request *request, cellar_status status, const cellar_refusal *refusal);
-/* The wall clock, as the store reads it. */
-int64_t problem_clock_ns(void);
 /* The HTTP status for one of cellar's. */
 int problem_http_status(cellar_status status);
 /* "out-of-stock" for CELLAR_OUT_OF_STOCK. */

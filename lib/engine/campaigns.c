@@ -92,6 +92,9 @@ static void campaign_copy_rules(const struct coupon_rules *rules, cellar_campaig
     campaign->period_ns = put->period_ns;
     campaign->period_offset_ns = put->period_offset_ns;
     campaign->period_count = put->period_count;
+    campaign->customer_period_ns = rules->customer.period_ns;
+    campaign->customer_period_offset_ns = rules->customer.period_offset_ns;
+    campaign->customer_period_count = rules->customer.period_count;
     campaign->budget = put->budget;
     campaign->restore_on_cancel = put->restore_on_cancel != 0;
     campaign->created_ns = put->created_ns;

@@ -32,21 +32,26 @@ cellar_status cellar_coupon_revoke(cellar *store, const cellar_call *call, uint6
 
 /* ---- Redeeming and restoring ---- */
 
-static size_t redeem_room_bytes(const struct plan_redeem_request *request) {
-    size_t count = request->restore ? 0 : request->redemption->line_count;
-    return count * (sizeof *request->bought + sizeof *request->lines);
-}
+#define REDEEM_LINE_BYTES (sizeof(struct plan_bought) + sizeof(struct discount_line))
+_Static_assert(PLAN_LINES_INLINE *REDEEM_LINE_BYTES <= PLAN_ROOM_INLINE, "few lines fit");
 
-cellar_status engine_redeem_prepare(cellar *engine, struct plan_redeem_request *request) {
-    size_t bytes = redeem_room_bytes(request);
-    if (bytes == 0) {
+cellar_status engine_redeem_prepare(cellar *engine, struct plan *plan,
+                                    struct plan_redeem_request *request) {
+    size_t count = request->restore ? 0 : request->redemption->line_count;
+    if (count == 0) {
         return CELLAR_OK;
     }
-    request->lines = memory_allocate(engine->memory, MEMORY_SCRATCH, bytes);
-    if (request->lines == NULL) {
-        return CELLAR_OUT_OF_MEMORY;
+    if (count <= PLAN_LINES_INLINE && !plan->room_taken) {
+        plan->room_taken = true;
+        request->lines = (struct discount_line *)(void *)plan->room_inline;
+    } else {
+        request->lines = memory_allocate(engine->memory, MEMORY_SCRATCH, count * REDEEM_LINE_BYTES);
+        if (request->lines == NULL) {
+            return CELLAR_OUT_OF_MEMORY;
+        }
+        request->allocated_bytes = count * REDEEM_LINE_BYTES;
     }
-    request->bought = (struct plan_bought *)(request->lines + request->redemption->line_count);
+    request->bought = (struct plan_bought *)(request->lines + count);
     return CELLAR_OK;
 }
 
@@ -57,7 +62,9 @@ void engine_redeem_finish(cellar *engine, struct plan_redeem_request *request,
             request->discounts_out[i] = request->lines[i].discount;
         }
     }
-    memory_release(engine->memory, MEMORY_SCRATCH, request->lines, redeem_room_bytes(request));
+    if (request->allocated_bytes != 0) {
+        memory_release(engine->memory, MEMORY_SCRATCH, request->lines, request->allocated_bytes);
+    }
 }
 
 cellar_status cellar_coupon_redeem(cellar *store, const cellar_call *call,

@@ -177,7 +177,8 @@ cellar_status engine_operate(cellar *store, const cellar_call *call,
 /* ---- coupons.c ---- */
 
 /* Room for the lines of what is redeemed; then, of what was committed now, the discounts out. */
-cellar_status engine_redeem_prepare(cellar *engine, struct plan_redeem_request *request);
+cellar_status engine_redeem_prepare(cellar *engine, struct plan *plan,
+                                    struct plan_redeem_request *request);
 void engine_redeem_finish(cellar *engine, struct plan_redeem_request *request,
                           const cellar_ticket *ticket);
 
@@ -231,6 +232,25 @@ void expiry_feed(cellar *engine);
  * the next hold runs out, 0: unknown. When all that was overdue could not be committed, for want of
  * space in time or because the log has failed, that is the refusal. */
 bool expiry_run_overdue(cellar *engine, struct plan *plan, struct engine_wait *wait);
+
+/* ---- journal.c ---- */
+
+/* Fills in what the record says of the account: of a composed one, the first part about it. */
+void journal_describe(const struct record_header *record, uint64_t account, cellar_entry *entry);
+
+/* ---- collected.c ---- */
+
+/* A record is of the past when it lies up to both. */
+struct collected_moment {
+    uint64_t lsn;
+    int64_t time_ns; /* INT64_MAX: any */
+};
+/* Outside of sections: waits until the log has been followed behind all that was committed when the
+ * call began, and takes the moment back to that. FAILED. */
+cellar_status collected_know(cellar *engine, struct collected_moment *moment);
+/* What the account in `slot` had collected then, ever, modulo 2^64. Reads a stretch of the log. */
+cellar_status collected_until(cellar *engine, uint32_t slot, const struct collected_moment *moment,
+                              uint64_t *sum_out);
 
 /* ---- ledger.c ---- */
 

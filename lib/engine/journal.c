@@ -3,6 +3,8 @@
  * journal is that list through the log. */
 #include "engine/engine.h"
 
+#include "base/probe.h"
+
 #include <string.h>
 
 /* ---- What a record says of the account ---- */
@@ -110,9 +112,7 @@ static bool journal_describe_part(const struct store_part *part, uint64_t accoun
     }
 }
 
-/* Of a composed record the first part that is about the account. */
-static void journal_describe(const struct record_header *record, uint64_t account,
-                             cellar_entry *entry) {
+void journal_describe(const struct record_header *record, uint64_t account, cellar_entry *entry) {
     struct store_note note;
     struct store_part whole;
     struct store_parts parts;
@@ -145,6 +145,7 @@ struct journal {
     int64_t room;
     int64_t floor;
     int64_t held;
+    int64_t settled;
     uint64_t floor_lsn; /* at the start: their versions */
     uint64_t held_lsn;
     int64_t terms;
@@ -165,6 +166,7 @@ static void journal_read_cells(struct journal *journal) {
         journal->held = held.value;
         journal->held_lsn = held.version;
         journal->terms = commit_read(commit, store_terms_cell(journal->slot)).value;
+        journal->settled = commit_read(commit, store_settled_cell(journal->slot)).value;
         again = commit_read(commit, store_account_cell(journal->slot));
     } while (room.version != again.version);
     journal->lsn = room.version;
@@ -210,6 +212,8 @@ static cellar_status journal_step(struct journal *journal, cellar_entry *entry) 
     journal->floor =
         journal_old(record_find(record, store_floor_cell(journal->slot)), journal->floor);
     journal->held = journal_old(record_find(record, store_held_cell(journal->slot)), journal->held);
+    journal->settled =
+        journal_old(record_find(record, store_settled_cell(journal->slot)), journal->settled);
     entry->amount = entry->balance - (journal->room + journal->floor + journal->held);
     entry->held_change = entry->held - journal->held;
     journal_describe(record, journal->account, entry);
@@ -280,21 +284,69 @@ cellar_status cellar_account_journal(cellar *store, uint64_t account, uint64_t b
 }
 
 /* Walks back until the account is what it was then. */
-static cellar_status journal_back(struct journal *journal, uint64_t lsn, int64_t time_ns) {
+static cellar_status journal_back(struct journal *journal, const struct collected_moment *moment) {
     cellar_status status = CELLAR_OK;
     while (status == CELLAR_OK && journal->lsn != 0) {
         struct journal after = *journal;
         cellar_entry entry;
-        if (lsn != 0 && journal->lsn <= lsn) {
+        bool reached = journal->lsn <= moment->lsn;
+        if (reached && moment->time_ns == INT64_MAX) {
             break;
         }
         status = journal_step(journal, &entry);
-        if (status == CELLAR_OK && lsn == 0 && entry.time_ns <= time_ns) {
+        if (status == CELLAR_OK && reached && entry.time_ns <= moment->time_ns) {
             *journal = after;
             break;
         }
     }
     return status == CELLAR_OK && journal->lsn == 0 ? CELLAR_NOT_FOUND : status;
+}
+
+/* What the account had collected then and not settled. */
+static cellar_status journal_unsettled(const struct journal *journal,
+                                       const struct collected_moment *moment,
+                                       int64_t *unsettled_out) {
+    uint64_t sum = 0;
+    cellar_status status = collected_until(journal->engine, journal->slot, moment, &sum);
+    *unsettled_out = (int64_t)(sum - (uint64_t)journal->settled);
+    return status;
+}
+
+/* The account as it was then. */
+static cellar_status journal_past(cellar *engine, uint64_t account, struct collected_moment *moment,
+                                  cellar_account *account_out) {
+    struct journal journal;
+    int64_t unsettled = 0;
+    cellar_status status = journal_begin(engine, account, &journal);
+    bool collecting = (journal.terms & STORE_TERMS_COLLECTING) != 0;
+    if (status == CELLAR_OK && collecting) {
+        /* Read again once what is paid is known up to one moment: cells are then walked back to
+         * the same one. */
+        status = collected_know(engine, moment);
+        if (status == CELLAR_OK) {
+            status = journal_begin(engine, account, &journal);
+        }
+    }
+    if (status == CELLAR_OK) {
+        PROBE("account-past", journal.slot);
+        status = journal_back(&journal, moment);
+    }
+    if (status == CELLAR_OK && collecting) {
+        status = journal_unsettled(&journal, moment, &unsettled);
+    }
+    if (status == CELLAR_OK) {
+        *account_out =
+            (cellar_account){.id = account,
+                             .balance = journal.room + journal.floor + journal.held + unsettled,
+                             .floor = journal.floor,
+                             .version = journal.lsn,
+                             .held = journal.held,
+                             .available = journal.room,
+                             .unsettled = unsettled,
+                             .currency = (uint32_t)journal.terms,
+                             .collecting = collecting};
+    }
+    return status;
 }
 
 cellar_status cellar_account_at(cellar *store, uint64_t account, uint64_t lsn, int64_t time_ns,
@@ -307,22 +359,9 @@ cellar_status cellar_account_at(cellar *store, uint64_t account, uint64_t lsn, i
     if (status != CELLAR_OK) {
         return status;
     }
-    struct journal journal;
-    status = journal_begin(store, account, &journal);
-    if (status == CELLAR_OK) {
-        status = journal_back(&journal, lsn, time_ns);
-    }
-    if (status == CELLAR_OK) {
-        *account_out =
-            (cellar_account){.id = account,
-                             .balance = journal.room + journal.floor + journal.held,
-                             .floor = journal.floor,
-                             .version = journal.lsn,
-                             .held = journal.held,
-                             .available = journal.room,
-                             .currency = (uint32_t)journal.terms,
-                             .collecting = (journal.terms & STORE_TERMS_COLLECTING) != 0};
-    }
+    struct collected_moment moment = {.lsn = lsn == 0 ? UINT64_MAX : lsn,
+                                      .time_ns = lsn == 0 ? time_ns : INT64_MAX};
+    status = journal_past(store, account, &moment, account_out);
     engine_leave(&call);
     return status;
 }

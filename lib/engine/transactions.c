@@ -6,14 +6,13 @@
 
 static cellar_status operation_prepare(cellar *engine, const cellar_call *call, struct plan *plan,
                                        void *request) {
-    (void)plan;
     struct plan_operation *made = request;
     switch (made->from->kind) {
     case CELLAR_OPERATION_ORDER_STEP:
         return engine_order_placed(engine, call, &made->request.step);
     case CELLAR_OPERATION_COUPON_REDEEM:
     case CELLAR_OPERATION_COUPON_RESTORE:
-        return engine_redeem_prepare(engine, &made->request.redeem);
+        return engine_redeem_prepare(engine, plan, &made->request.redeem);
     default:
         return CELLAR_OK;
     }

@@ -103,13 +103,11 @@ bool catalog_last(struct log *log, struct segment *segment_out) {
     return found;
 }
 
-bool catalog_find(struct log *log, uint64_t lsn, struct segment *segment_out, uint64_t *end_out) {
-    struct catalog *catalog = &log->catalog;
+/* The number of segments that begin at or below `lsn`. */
+static uint64_t catalog_count_to(const struct catalog *catalog, uint64_t lsn) {
     uint64_t low = 0;
-
-    pthread_mutex_lock(&catalog->lock);
     uint64_t high = catalog->count;
-    /* The number of segments that begin at or below `lsn`. */
+
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         if (catalog->segments[middle].first_lsn <= lsn) {
@@ -118,14 +116,30 @@ bool catalog_find(struct log *log, uint64_t lsn, struct segment *segment_out, ui
             high = middle;
         }
     }
-    bool found = low != 0;
+    return low;
+}
+
+bool catalog_from(struct log *log, uint64_t lsn, struct segment *segment_out, uint64_t *end_out) {
+    struct catalog *catalog = &log->catalog;
+
+    pthread_mutex_lock(&catalog->lock);
+    uint64_t next = catalog_count_to(catalog, lsn);
+    bool last = next == catalog->count;
+    if (next != 0 && (last || lsn < catalog->segments[next].previous_end_lsn)) {
+        next--;
+    }
+    bool found = next < catalog->count;
     if (found) {
-        *segment_out = catalog->segments[low - 1];
-        *end_out = low < catalog->count ? catalog->segments[low].previous_end_lsn : UINT64_MAX;
-        found = lsn < *end_out;
+        *segment_out = catalog->segments[next];
+        *end_out =
+            next + 1 < catalog->count ? catalog->segments[next + 1].previous_end_lsn : UINT64_MAX;
     }
     pthread_mutex_unlock(&catalog->lock);
     return found;
+}
+
+bool catalog_find(struct log *log, uint64_t lsn, struct segment *segment_out, uint64_t *end_out) {
+    return catalog_from(log, lsn, segment_out, end_out) && lsn >= segment_out->first_lsn;
 }
 
 /* ---- Reading the directory ---- */

@@ -53,6 +53,9 @@ bool catalog_last(struct log *log, struct segment *segment_out);
  * whose end the caller knows. False when there is none. */
 bool catalog_find(struct log *log, uint64_t lsn, struct segment *segment_out, uint64_t *end_out);
 
+/* The same, or else the first segment behind `lsn`. */
+bool catalog_from(struct log *log, uint64_t lsn, struct segment *segment_out, uint64_t *end_out);
+
 /* A handle to read the segment by, shared. The file, or -errno. */
 int catalog_acquire(struct log *log, uint64_t first_lsn);
 void catalog_release(struct log *log, uint64_t first_lsn, int file);

@@ -82,6 +82,15 @@ cellar_status log_health(const struct log *log);
 cellar_status log_read(struct log *log, uint64_t lsn, struct record_header **record_out);
 void log_release_record(struct log *log, struct record_header *record);
 
+/* Called for each committed record in LSN order; the record is there during the call. Anything but
+ * CELLAR_OK ends the scan with that status. */
+typedef cellar_status log_scan_function(void *context, const struct record_header *record);
+/* Reads the committed records from `from_lsn`, where a record begins, to the one at `last_lsn`, as
+ * far as they have been written. Takes 2 MiB of memory for the time of the call. CELLAR_OK,
+ * CORRUPT, IO_ERROR, OUT_OF_MEMORY, or what the visitor returned. Any thread. */
+cellar_status log_scan(struct log *log, uint64_t from_lsn, uint64_t last_lsn,
+                       log_scan_function *visit, void *context);
+
 /* Writes and syncs what is decided and a mark, cuts the unused end off the last segment, stops the
  * threads. After it nothing may use the log but log_destroy(). Returns the status of the final
  * sync. */

@@ -73,8 +73,7 @@ static cellar_status read_record(struct log *log, const struct segment *segment,
     return read_rest(log, segment, file, first, (uint64_t)count, lsn, record_out);
 }
 
-/* Below this every record is in a file. */
-static uint64_t read_written(const struct log *log) {
+uint64_t log_written(const struct log *log) {
     if (log->commit == NULL) {
         return log->end_lsn;
     }
@@ -86,7 +85,7 @@ static uint64_t read_written(const struct log *log) {
 cellar_status log_read(struct log *log, uint64_t lsn, struct record_header **record_out) {
     struct segment segment;
     uint64_t end_lsn;
-    uint64_t written = read_written(log);
+    uint64_t written = log_written(log);
 
     ASSERT(log->replayed);
     if (lsn % RECORD_LINE_BYTES != 0 || lsn >= written ||

@@ -44,6 +44,9 @@ struct log {
     struct wait wait;
 };
 
+/* Below this every record is in a file. */
+uint64_t log_written(const struct log *log);
+
 /* Fail-stop, from any thread: no commit is accepted, `durable` stays, all waiters learn that the
  * outcome is unknown. */
 void fail_log(struct log *log, const char *what, const char *verb, int64_t error);

@@ -75,34 +75,109 @@ static void account_note_brim(struct store_account *account,
     }
 }
 
-static void account_collect(struct store *store, uint64_t id, int64_t amount) {
-    struct store_account *account = store_find_account(store, id);
-    if (account == NULL || !account->collecting) {
-        return;
-    }
-    struct store_collected *collected = &store->collected[account->slot];
-    /* One thread writes. Release: pairs with the acquire in store_unsettled(). */
-    uint64_t sum = ATOMIC_LOAD(&collected->sum, relaxed) + (uint64_t)amount;
-    ATOMIC_STORE(&collected->sum, sum, release);
-    account_note_brim(account, collected);
-    store_sum(&store->totals.unsettled, amount);
+static void account_payment_of_entry(const struct payload_document *document,
+                                     struct store_payment *payment_out) {
+    bool credit = document->type == PAYLOAD_CREDIT;
+    *payment_out =
+        (struct store_payment){.from = credit ? 0 : document->account,
+                               .to = credit                               ? document->account
+                                     : document->type == PAYLOAD_TRANSFER ? document->customer
+                                                                          : 0,
+                               .amount = document->total};
 }
 
-void account_apply_payment(struct store *store, uint64_t from, uint64_t to, int64_t amount) {
-    if (amount < 0) {
-        account_apply_payment(store, to, from, -amount);
-        return;
+/* From the account (`debit` > 0) or to it; to or from the payee, or 0: outside. */
+static void account_payment_of_order(uint64_t account, uint64_t payee, int64_t debit,
+                                     struct store_payment *payment_out) {
+    *payment_out = debit >= 0
+                       ? (struct store_payment){.from = account, .to = payee, .amount = debit}
+                       : (struct store_payment){.from = payee, .to = account, .amount = -debit};
+}
+
+static uint64_t account_payee_of_document(const struct store_part *part) {
+    struct content content;
+    content_of(&content, part->payload, part->bytes);
+    return content.payee;
+}
+
+bool account_payment_of(const struct store_part *part, struct store_payment *payment_out) {
+    switch (part->kind) {
+    case STORE_ACCOUNT_ENTRY:
+        account_payment_of_entry(part->payload, payment_out);
+        break;
+    case STORE_ACCOUNT_HOLD_STEP: {
+        const struct payload_hold_step *step = part->payload;
+        *payment_out =
+            (struct store_payment){.from = step->account, .to = step->to, .amount = step->posted};
+        break;
     }
+    case STORE_ORDER_PLACE:
+    case STORE_ORDER_RETURN: {
+        const struct payload_document *document = part->payload;
+        bool placed = part->kind == STORE_ORDER_PLACE;
+        if (document->account == 0 || (placed && document->type == CELLAR_ORDER_PLACED)) {
+            return false;
+        }
+        account_payment_of_order(document->account, account_payee_of_document(part),
+                                 placed ? document->total : -document->total, payment_out);
+        break;
+    }
+    case STORE_ORDER_STEP: {
+        const struct payload_step *step = part->payload;
+        if (step->account == 0) {
+            return false;
+        }
+        account_payment_of_order(step->account, payload_step_payee(step),
+                                 step->event == CELLAR_EVENT_PAY ? step->amount : -step->amount,
+                                 payment_out);
+        break;
+    }
+    default:
+        return false;
+    }
+    return payment_out->amount != 0;
+}
+
+int64_t account_record_pays(const struct record_header *record, uint64_t account) {
+    struct store_payment payment;
+    struct store_parts parts;
+    int64_t sum = 0;
+    if (parts_begin(&parts, record)) {
+        do {
+            if (account_payment_of(&parts.next, &payment) && payment.to == account) {
+                store_sum(&sum, payment.amount);
+            }
+        } while (parts_next(&parts));
+    }
+    return sum;
+}
+
+bool account_reserve_payment(struct store *store, uint64_t lsn, struct store_payment *payment) {
+    if (payment->to == 0) {
+        return true;
+    }
+    struct store_account *account = store_find_account(store, payment->to);
+    if (account == NULL || !account->collecting) {
+        return true;
+    }
+    payment->collector = account;
+    return collected_reserve(&store->collected[account->slot], store->memory, lsn);
+}
+
+void account_apply_payment(struct store *store, uint64_t lsn, const struct store_payment *payment) {
     cellar_totals *totals = &store->totals;
-    if (from == 0 && to != 0) {
-        store_sum(&totals->credited, amount);
-        store_sum(&totals->balances, amount);
-    } else if (from != 0 && to == 0) {
-        store_sum(&totals->debited, amount);
-        store_sum(&totals->balances, -amount);
+    if (payment->from == 0 && payment->to != 0) {
+        store_sum(&totals->credited, payment->amount);
+        store_sum(&totals->balances, payment->amount);
+    } else if (payment->from != 0 && payment->to == 0) {
+        store_sum(&totals->debited, payment->amount);
+        store_sum(&totals->balances, -payment->amount);
     }
-    if (to != 0 && amount != 0) {
-        account_collect(store, to, amount);
+    if (payment->collector != NULL) {
+        struct store_collected *collected = &store->collected[payment->collector->slot];
+        collected_add(collected, lsn, payment->amount);
+        account_note_brim(payment->collector, collected);
+        store_sum(&totals->unsettled, payment->amount);
     }
 }
 
@@ -155,16 +230,7 @@ static enum store_apply_result account_apply_entry(struct store *store,
     if (document->type < PAYLOAD_CREDIT || document->type > PAYLOAD_TRANSFER) {
         return STORE_APPLY_BROKEN;
     }
-    enum store_apply_result result = order_apply_document(store, part, document, STORE_STATE_OTHER);
-    if (result != STORE_APPLIED) {
-        return result;
-    }
-    bool credit = document->type == PAYLOAD_CREDIT;
-    bool transfer = document->type == PAYLOAD_TRANSFER;
-    account_apply_payment(store, credit ? 0 : document->account,
-                          credit ? document->account : (transfer ? document->customer : 0),
-                          document->total);
-    return STORE_APPLIED;
+    return order_apply_document(store, part, document, STORE_STATE_OTHER);
 }
 
 enum store_apply_result account_apply(struct store *store, const struct store_part *part) {

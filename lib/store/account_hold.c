@@ -290,7 +290,6 @@ static enum store_apply_result hold_apply_end(struct store *store, const struct 
     closed_add(store, entry);
     store->totals.account_holds--;
     store_sum(&store->totals.held, -payload->held);
-    account_apply_payment(store, payload->account, payload->to, payload->posted);
     return STORE_APPLIED;
 }
 

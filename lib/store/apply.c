@@ -7,7 +7,7 @@
 /* Cells of a record that store_fetch() looks at. */
 #define APPLY_FETCH_MAX 16
 
-static enum store_apply_result apply_part(struct store *store, const struct store_part *part) {
+static enum store_apply_result apply_kind(struct store *store, const struct store_part *part) {
     switch (part->kind) {
     case STORE_PRODUCT:
         return product_apply(store, part);
@@ -47,6 +47,20 @@ static enum store_apply_result apply_part(struct store *store, const struct stor
     default:
         return STORE_APPLY_BROKEN;
     }
+}
+
+/* Memory for what is paid is asked for first: what was applied is not applied again. */
+static enum store_apply_result apply_part(struct store *store, const struct store_part *part) {
+    struct store_payment payment;
+    bool pays = account_payment_of(part, &payment);
+    if (pays && !account_reserve_payment(store, part->record->lsn, &payment)) {
+        return STORE_APPLY_NO_MEMORY;
+    }
+    enum store_apply_result result = apply_kind(store, part);
+    if (pays && result == STORE_APPLIED) {
+        account_apply_payment(store, part->record->lsn, &payment);
+    }
+    return result;
 }
 
 /* The document that a composed transaction with an id is. */

@@ -242,6 +242,11 @@ static int64_t audit_unsettled(struct audit *audit, const struct store_account *
         audit_violation(audit, "account %llu: settled %lld more than it collected",
                         (unsigned long long)account->id, -(long long)unsettled);
     }
+    if (!collected_is_sound(&audit->store->collected[account->slot])) {
+        audit_violation(audit,
+                        "account %llu: stretches of the log do not lead to what it collected",
+                        (unsigned long long)account->id);
+    }
     return unsettled;
 }
 

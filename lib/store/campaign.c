@@ -14,20 +14,47 @@ static bool campaign_in(int64_t value, int64_t low, int64_t high) {
     return value >= low && value <= high;
 }
 
-static const char *campaign_check_period(const cellar_campaign *campaign) {
-    if (campaign->period_ns == 0 && campaign->period_count == 0) {
-        return campaign->period_offset_ns == 0 ? NULL : "period_offset_ns: only with period_ns";
+/* What is said when a cap on periods is wrong. */
+struct campaign_period_words {
+    const char *offset_alone, *length, *offset, *count;
+};
+
+static const char *campaign_check_period(const struct coupon_period *period, int64_t count_max,
+                                         const struct campaign_period_words *words) {
+    if (period->length_ns == 0 && period->count_max == 0) {
+        return period->offset_ns == 0 ? NULL : words->offset_alone;
     }
-    if (!campaign_in(campaign->period_ns, COUPON_PERIOD_NS_MIN, 366 * CAMPAIGN_DAY_NS)) {
-        return "period_ns: 0, or a minute to 366 days";
+    if (!campaign_in(period->length_ns, COUPON_PERIOD_NS_MIN, 366 * CAMPAIGN_DAY_NS)) {
+        return words->length;
     }
-    if (!campaign_in(campaign->period_offset_ns, -CAMPAIGN_DAY_NS, CAMPAIGN_DAY_NS)) {
-        return "period_offset_ns: at most 24 hours either way";
+    if (!campaign_in(period->offset_ns, -CAMPAIGN_DAY_NS, CAMPAIGN_DAY_NS)) {
+        return words->offset;
     }
-    if (!campaign_in(campaign->period_count, 1, COUPON_PERIOD_COUNT_MAX)) {
-        return "period_count: 1 to 10^10 with period_ns";
-    }
-    return NULL;
+    return campaign_in(period->count_max, 1, count_max) ? NULL : words->count;
+}
+
+static uint8_t campaign_customer_limit(const cellar_campaign *campaign) {
+    return (uint8_t)(campaign->customer_limit == 0 ? 1 : campaign->customer_limit);
+}
+
+static const char *campaign_check_periods(const cellar_campaign *campaign) {
+    static const struct campaign_period_words words = {
+        "period_offset_ns: only with period_ns", "period_ns: 0, or a minute to 366 days",
+        "period_offset_ns: at most 24 hours either way", "period_count: 1 to 10^10 with period_ns"};
+    static const struct campaign_period_words customer_words = {
+        "customer_period_offset_ns: only with customer_period_ns",
+        "customer_period_ns: 0, or a minute to 366 days",
+        "customer_period_offset_ns: at most 24 hours either way",
+        "customer_period_count: at least 1, and below customer_limit"};
+    const struct coupon_period period = {campaign->period_ns, campaign->period_offset_ns,
+                                         campaign->period_count};
+    const struct coupon_period customer = {campaign->customer_period_ns,
+                                           campaign->customer_period_offset_ns,
+                                           campaign->customer_period_count};
+    const char *wrong = campaign_check_period(&period, COUPON_PERIOD_COUNT_MAX, &words);
+    return wrong != NULL ? wrong
+                         : campaign_check_period(&customer, campaign_customer_limit(campaign) - 1,
+                                                 &customer_words);
 }
 
 static const char *campaign_check_discount(const cellar_discount *discount, size_t *text_bytes) {
@@ -90,7 +117,7 @@ bool plan_check_campaign(struct plan *plan, void *argument) {
     const cellar_campaign *campaign = request->campaign;
     const char *wrong = campaign_check_rest(campaign, &request->text_bytes);
     if (wrong == NULL) {
-        wrong = campaign_check_period(campaign);
+        wrong = campaign_check_periods(campaign);
     }
     if (wrong == NULL) {
         wrong = campaign_check_discount(&campaign->discount, &request->text_bytes);
@@ -125,10 +152,15 @@ void campaign_rules_fill(struct coupon_rules *rules, const cellar_campaign *camp
         .status = (uint8_t)campaign->status,
         .discount_kind = (uint8_t)discount->kind,
         .restore_on_cancel = campaign->restore_on_cancel,
-        .customer_limit = (uint8_t)(campaign->customer_limit == 0 ? 1 : campaign->customer_limit),
+        .customer_limit = campaign_customer_limit(campaign),
         .product_count = (uint8_t)discount->product_count,
         .category_count = (uint8_t)discount->category_count,
-        .name_bytes = (uint8_t)name_bytes};
+        .name_bytes = (uint8_t)name_bytes,
+        .flags = campaign->customer_period_ns != 0 ? PAYLOAD_CAMPAIGN_CUSTOMER_PERIOD : 0};
+    rules->customer =
+        (struct payload_customer_period){.period_ns = campaign->customer_period_ns,
+                                         .period_offset_ns = campaign->customer_period_offset_ns,
+                                         .period_count = campaign->customer_period_count};
     char *text = rules->text;
     if (name_bytes != 0) {
         memcpy(text, campaign->name, name_bytes);
@@ -155,9 +187,8 @@ enum plan_result plan_campaign_read(struct plan *plan, struct store_campaign *ca
     }
     campaign_out->campaign = campaign;
     campaign_out->guard = plan_read(plan, coupon_campaign_cell(campaign->slot, guard));
-    struct cell_content number =
-        plan_read(plan, coupon_campaign_cell(campaign->slot, COUPON_RULES));
-    campaign_out->rules = coupons_rules(plan->store, number.value);
+    campaign_out->number = plan_read(plan, coupon_campaign_cell(campaign->slot, COUPON_RULES));
+    campaign_out->rules = coupons_rules(plan->store, campaign_out->number.value);
     return campaign_out->rules == NULL ? plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE)
                                        : PLAN_COMMIT;
 }
@@ -205,7 +236,7 @@ enum plan_result plan_campaign_admit(struct plan *plan, const struct store_campa
 /* ---- Putting ---- */
 
 struct campaign_cells {
-    struct cell_content claimed, budget, rules, admitted, window, holes;
+    struct cell_content claimed, budget, rules, admitted, window, customer_window, holes;
 };
 
 /* `claimed` and `budget` guard the others; all are then written, or unchanged since. */
@@ -216,6 +247,7 @@ static struct campaign_cells campaign_read_cells(struct plan *plan, uint32_t slo
     cells.rules = plan_read(plan, coupon_campaign_cell(slot, COUPON_RULES));
     cells.admitted = plan_read(plan, coupon_campaign_cell(slot, COUPON_ADMITTED));
     cells.window = plan_read(plan, coupon_campaign_cell(slot, COUPON_WINDOW));
+    cells.customer_window = plan_read(plan, coupon_campaign_cell(slot, COUPON_CUSTOMER_WINDOW));
     cells.holes = plan_read(plan, coupon_campaign_cell(slot, COUPON_HOLES));
     return cells;
 }
@@ -262,12 +294,34 @@ static enum plan_result campaign_plan_quota(struct plan *plan,
     return written ? PLAN_COMMIT : PLAN_NO_MEMORY;
 }
 
+/* Other periods begin to count with the next claim. */
+static bool campaign_plan_window(struct plan *plan, uint32_t slot, enum coupon_campaign_cell which,
+                                 struct cell_content read, const struct coupon_rules *old,
+                                 const struct coupon_rules *rules, int64_t fresh) {
+    struct coupon_period before = coupon_rules_period(old, which);
+    struct coupon_period after = coupon_rules_period(rules, which);
+    bool same = before.length_ns == after.length_ns && before.offset_ns == after.offset_ns;
+    return same || campaign_write(plan, slot, which, read, after.length_ns == 0 ? 0 : fresh);
+}
+
+static bool campaign_plan_windows(struct plan *plan, uint32_t slot, const struct coupon_rules *old,
+                                  const struct coupon_rules *rules,
+                                  const struct campaign_cells *cells) {
+    /* Of a new campaign all cells are as they should be. */
+    return old == NULL ||
+           (campaign_plan_window(plan, slot, COUPON_WINDOW, cells->window, old, rules,
+                                 coupon_window_value(0, 0)) &&
+            campaign_plan_window(plan, slot, COUPON_CUSTOMER_WINDOW, cells->customer_window, old,
+                                 rules, coupon_window_value(0, cells->claimed.value)));
+}
+
 static enum plan_result campaign_plan_cells(struct plan *plan,
                                             const struct store_campaign *campaign,
                                             const struct coupon_rules *old,
                                             const struct campaign_cells *cells,
-                                            struct payload_campaign *put) {
+                                            struct coupon_rules *rules) {
     uint32_t slot = campaign->slot;
+    struct payload_campaign *put = &rules->put;
     int64_t spent = old == NULL ? 0 : old->put.budget - cells->budget.value;
     if (put->budget != 0 && put->budget < spent) {
         return campaign_refuse_below(plan, spent, put->budget);
@@ -277,13 +331,12 @@ static enum plan_result campaign_plan_cells(struct plan *plan,
     if (result != PLAN_COMMIT) {
         return result;
     }
-    bool counts_anew = old != NULL && (old->put.period_ns != put->period_ns ||
-                                       old->put.period_offset_ns != put->period_offset_ns);
+    rules->customer.claimed_before = rules->customer.period_ns == 0 ? 0 : cells->claimed.value;
     bool written =
         campaign_write(plan, slot, COUPON_CLAIMED, cells->claimed, cells->claimed.value) &&
         campaign_write(plan, slot, COUPON_BUDGET, cells->budget, put->budget - spent) &&
         campaign_write(plan, slot, COUPON_RULES, cells->rules, put->rules) &&
-        (!counts_anew || campaign_write(plan, slot, COUPON_WINDOW, cells->window, 0));
+        campaign_plan_windows(plan, slot, old, rules, cells);
     return written ? PLAN_COMMIT : PLAN_NO_MEMORY;
 }
 
@@ -308,6 +361,19 @@ static enum plan_result campaign_check_version(struct plan *plan, uint64_t expec
         return plan_refuse(plan, CELLAR_VERSION_CHANGED, CELLAR_NO_LINE);
     }
     plan->refusal.version = 0;
+    return PLAN_COMMIT;
+}
+
+static enum plan_result campaign_append(struct plan *plan, const struct coupon_rules *rules,
+                                        size_t text_bytes) {
+    size_t tail_bytes = coupon_put_tail_bytes(&rules->put);
+    char *payload = plan_append(plan, (uint32_t)(sizeof rules->put + tail_bytes + text_bytes));
+    if (payload == NULL) {
+        return PLAN_NO_MEMORY;
+    }
+    memcpy(payload, &rules->put, sizeof rules->put);
+    memcpy(payload + sizeof rules->put, &rules->customer, tail_bytes);
+    memcpy(payload + sizeof rules->put + tail_bytes, rules->text, text_bytes);
     return PLAN_COMMIT;
 }
 
@@ -342,19 +408,11 @@ enum plan_result plan_campaign_put(struct plan *plan, void *argument) {
         plan->now_ns = old->put.updated_ns;
     }
     put->updated_ns = plan->now_ns;
-    result = campaign_plan_cells(plan, campaign, old, &cells, put);
+    result = campaign_plan_cells(plan, campaign, old, &cells, rules);
     if (result != PLAN_COMMIT) {
         return plan_campaign_settle(
             plan, result, coupon_campaign_cell(campaign->slot, COUPON_BUDGET), cells.budget);
     }
-    void *payload = plan_append(plan, (uint32_t)(sizeof *put + request->text_bytes));
-    if (payload == NULL) {
-        return PLAN_NO_MEMORY;
-    }
-    memcpy(payload, put, sizeof *put);
-    if (request->text_bytes != 0) {
-        memcpy((char *)payload + sizeof *put, rules->text, request->text_bytes);
-    }
     plan->kind = STORE_CAMPAIGN_PUT;
-    return PLAN_COMMIT;
+    return campaign_append(plan, rules, request->text_bytes);
 }

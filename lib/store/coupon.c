@@ -6,6 +6,8 @@
  * min(quota, claims) are granted, always. */
 #include "store/plan_coupon.h"
 
+#include "base/probe.h"
+
 #include <string.h>
 
 /* ---- Requests with an id ---- */
@@ -66,6 +68,14 @@ bool plan_check_claim(struct plan *plan, void *argument) {
     return true;
 }
 
+/* The period that a claim falls into. */
+struct coupon_window {
+    struct cell_content cell;
+    int64_t period;
+    int64_t count; /* as the cell has it */
+    bool begins;   /* no claim was in it yet: `count` is of an earlier one */
+};
+
 /* The place a claim is to take. */
 struct coupon_place {
     struct plan_campaign at; /* guarded by `claimed` */
@@ -73,8 +83,8 @@ struct coupon_place {
     uint32_t grant; /* 0: no entry yet */
     int64_t admitted;
     int64_t holes;
-    struct cell_content window;
-    int64_t window_value;
+    struct coupon_window window;   /* of the campaign; its count is of the claims in the period */
+    struct coupon_window customer; /* of customers; its count is of the claims before the period */
 };
 
 /* The first of the customer's coupons that is not claimed. A grant never comes to life again, so
@@ -103,6 +113,7 @@ enum plan_result plan_coupon_check_time(struct plan *plan, const struct payload_
         return plan_refuse(plan, paused ? CELLAR_PAUSED : CELLAR_ENDED, CELLAR_NO_LINE);
     }
     if (put->valid_from_ns != 0 && plan->now_ns < put->valid_from_ns) {
+        plan->refusal.retry_ns = put->valid_from_ns;
         return plan_refuse(plan, CELLAR_NOT_STARTED, CELLAR_NO_LINE);
     }
     if (put->valid_until_ns != 0 && plan->now_ns >= put->valid_until_ns) {
@@ -111,28 +122,76 @@ enum plan_result plan_coupon_check_time(struct plan *plan, const struct payload_
     return PLAN_COMMIT;
 }
 
+static void coupon_read_window(struct plan *plan, uint32_t cell, const struct coupon_period *rule,
+                               struct coupon_window *window) {
+    window->cell = plan_read(plan, cell);
+    int64_t local_ns;
+    if (__builtin_add_overflow(plan->now_ns, rule->offset_ns, &local_ns)) {
+        local_ns = INT64_MAX;
+    }
+    if (local_ns < 0) {
+        local_ns = 0;
+    }
+    window->period = local_ns / rule->length_ns;
+    window->count = coupon_window_count(window->cell.value);
+    /* Another thread's clock may be a little ahead: then the period is its. */
+    window->begins = coupon_window_period(window->cell.value) < window->period;
+    if (!window->begins) {
+        window->period = coupon_window_period(window->cell.value);
+    }
+}
+
+/* Tells when the next period begins. */
+static enum plan_result coupon_refuse_period(struct plan *plan, const struct coupon_period *rule,
+                                             int64_t period, cellar_status status) {
+    int64_t next_ns;
+    if (__builtin_mul_overflow(period + 1, rule->length_ns, &next_ns) ||
+        __builtin_sub_overflow(next_ns, rule->offset_ns, &next_ns)) {
+        next_ns = INT64_MAX;
+    }
+    plan->refusal.retry_ns = next_ns;
+    return plan_refuse(plan, status, CELLAR_NO_LINE);
+}
+
 static enum plan_result coupon_check_window(struct plan *plan, struct coupon_place *place) {
-    const struct payload_campaign *put = &place->at.rules->put;
-    if (put->period_ns == 0) {
+    struct coupon_period rule = coupon_rules_period(place->at.rules, COUPON_WINDOW);
+    struct coupon_window *window = &place->window;
+    if (rule.length_ns == 0) {
         return PLAN_COMMIT;
     }
-    place->window = plan_read(plan, coupon_campaign_cell(place->at.campaign->slot, COUPON_WINDOW));
-    int64_t local_ns;
-    if (__builtin_add_overflow(plan->now_ns, put->period_offset_ns, &local_ns) || local_ns < 0) {
-        local_ns = local_ns < 0 ? 0 : INT64_MAX;
+    coupon_read_window(plan, coupon_campaign_cell(place->at.campaign->slot, COUPON_WINDOW), &rule,
+                       window);
+    return !window->begins && window->count >= rule.count_max
+               ? coupon_refuse_period(plan, &rule, window->period, CELLAR_PERIOD_CAP)
+               : PLAN_COMMIT;
+}
+
+/* Whether the customer may claim in this period. Claims are numbered by time, and his coupons by
+ * the same order: he has as many as he may when the one that is `count_max` back from the place is
+ * of this period. It is read before the window, so that it was claimed when the window was so; that
+ * the rules were the same then is looked at in the end. */
+static enum plan_result coupon_check_customer(struct plan *plan, struct coupon_place *place) {
+    struct coupon_period rule = coupon_rules_period(place->at.rules, COUPON_CUSTOMER_WINDOW);
+    struct coupon_window *window = &place->customer;
+    int64_t number = 0;
+    if (rule.length_ns == 0) {
+        return PLAN_COMMIT;
     }
-    int64_t period = local_ns / put->period_ns;
-    int64_t count = 0;
-    /* Another thread's clock may be a little ahead: then the period is its. */
-    if (coupon_window_period(place->window.value) >= period) {
-        period = coupon_window_period(place->window.value);
-        count = coupon_window_count(place->window.value);
+    if (place->key.ordinal >= rule.count_max) {
+        struct coupon_grant_key key = place->key;
+        key.ordinal -= (uint32_t)rule.count_max;
+        uint32_t grant = coupons_find_grant(plan->store, &key);
+        number = coupon_grant_number(plan_read(plan, coupon_grant_cell(grant)).value);
     }
-    if (count >= put->period_count) {
-        return plan_refuse(plan, CELLAR_PERIOD_CAP, CELLAR_NO_LINE);
+    PROBE("coupon-customer", place->at.campaign->slot);
+    coupon_read_window(plan, coupon_campaign_cell(place->at.campaign->slot, COUPON_CUSTOMER_WINDOW),
+                       &rule, window);
+    if (window->begins || number <= window->count) {
+        return PLAN_COMMIT;
     }
-    place->window_value = coupon_window_value(period, count + 1);
-    return PLAN_COMMIT;
+    return plan_campaign_settle(
+        plan, coupon_refuse_period(plan, &rule, window->period, CELLAR_CUSTOMER_PERIOD_CAP),
+        coupon_campaign_cell(place->at.campaign->slot, COUPON_RULES), place->at.number);
 }
 
 /* `admitted` and the holes at one instant: a refusal is checked by no commit. Another round means
@@ -166,6 +225,9 @@ static enum plan_result coupon_find_place(struct plan *plan,
         (struct coupon_grant_key){.customer = request->customer, .campaign = campaign->slot};
     result = coupon_find_free(plan, place);
     if (result == PLAN_COMMIT) {
+        result = coupon_check_customer(plan, place);
+    }
+    if (result == PLAN_COMMIT) {
         plan->refusal.rank = 0;
         plan->refusal.waiting = false;
         result = plan_coupon_check_time(plan, put);
@@ -182,6 +244,20 @@ static enum plan_result coupon_find_place(struct plan *plan,
     }
     return plan_campaign_settle(plan, result, coupon_campaign_cell(campaign->slot, COUPON_CLAIMED),
                                 place->at.guard);
+}
+
+/* The window of customers stays as it is until the next period: `claimed` guards it. */
+static bool coupon_count_claim(struct plan *plan, const struct coupon_place *place) {
+    uint32_t slot = place->at.campaign->slot;
+    const struct coupon_window *window = &place->window;
+    const struct coupon_window *customer = &place->customer;
+    return (place->at.rules->put.period_ns == 0 ||
+            plan_write(
+                plan, coupon_campaign_cell(slot, COUPON_WINDOW), window->cell,
+                coupon_window_value(window->period, window->begins ? 1 : window->count + 1))) &&
+           (!customer->begins ||
+            plan_write(plan, coupon_campaign_cell(slot, COUPON_CUSTOMER_WINDOW), customer->cell,
+                       coupon_window_value(customer->period, place->at.guard.value)));
 }
 
 static enum plan_result coupon_take_place(struct plan *plan, const struct coupon_place *place) {
@@ -204,9 +280,7 @@ static enum plan_result coupon_take_place(struct plan *plan, const struct coupon
         !plan_write(plan, coupon_grant_cell(grant), content,
                     coupon_grant_value(number, COUPON_ALIVE)) ||
         !plan_write(plan, coupon_campaign_cell(slot, COUPON_CLAIMED), place->at.guard, number) ||
-        (place->at.rules->put.period_ns != 0 &&
-         !plan_write(plan, coupon_campaign_cell(slot, COUPON_WINDOW), place->window,
-                     place->window_value))) {
+        !coupon_count_claim(plan, place)) {
         return PLAN_NO_MEMORY;
     }
     *payload = (struct payload_claim){.customer = place->key.customer,

@@ -38,8 +38,10 @@ coupon_restore_rules(struct store *store, const struct payload_campaign *put, si
     if (rules == NULL) {
         return STORE_APPLY_NO_MEMORY;
     }
+    size_t tail_bytes = coupon_put_tail_bytes(put);
     rules->put = *put;
-    memcpy(rules->text, put + 1, text_bytes);
+    memcpy(&rules->customer, put + 1, tail_bytes);
+    memcpy(rules->text, (const char *)(put + 1) + tail_bytes, text_bytes);
     ATOMIC_STORE(&coupons->rules[put->rules], rules, release);
     return STORE_APPLIED;
 }
@@ -60,7 +62,8 @@ static enum store_apply_result coupon_apply_put(struct store *store,
     const struct payload_campaign *put = part->payload;
     enum store_apply_result result = coupon_restore_campaign(store, put);
     if (result == STORE_APPLIED) {
-        result = coupon_restore_rules(store, put, part->bytes - sizeof *put);
+        result = coupon_restore_rules(store, put,
+                                      part->bytes - sizeof *put - coupon_put_tail_bytes(put));
     }
     if (result != STORE_APPLIED) {
         return result;

@@ -20,6 +20,10 @@ struct coupon_audit {
 
 /* What the grants of one campaign come to. */
 struct coupon_counts {
+    /* Of the claims numbered above `period_after` no customer has more than `period_max`; 0: no
+     * such cap. */
+    int64_t period_max;
+    int64_t period_after;
     int64_t alive; /* not revoked */
     int64_t granted;
     int64_t redeemed;
@@ -68,6 +72,26 @@ static void coupon_audit_count(struct coupon_audit *audit, uint32_t slot, int64_
     }
 }
 
+/* A customer's coupons have his ordinals in the order of their numbers. */
+static void coupon_audit_customer(struct coupon_audit *audit, const struct store_campaign *campaign,
+                                  const struct store_grant *grant,
+                                  const struct coupon_counts *counts) {
+    if (counts->period_max == 0 || grant->ordinal < counts->period_max) {
+        return;
+    }
+    const struct coupon_grant_key key = {grant->customer, campaign->slot,
+                                         grant->ordinal - (uint32_t)counts->period_max};
+    uint32_t slot = coupons_find_grant(audit->store, &key);
+    int64_t value = slot == 0 ? 0 : coupon_audit_cell(audit, coupon_grant_cell(slot));
+    if (coupon_grant_number(value) > counts->period_after) {
+        coupon_audit_violation(audit,
+                               "campaign %llu: customer %llu has claimed more than %lld in a "
+                               "period",
+                               (unsigned long long)campaign->id,
+                               (unsigned long long)grant->customer, (long long)counts->period_max);
+    }
+}
+
 /* The grants of a campaign, latest first, are numbered without a gap down to 1. */
 static void coupon_audit_chain(struct coupon_audit *audit, const struct store_campaign *campaign,
                                int64_t claimed, int64_t admitted, struct coupon_counts *counts) {
@@ -85,20 +109,44 @@ static void coupon_audit_chain(struct coupon_audit *audit, const struct store_ca
             return;
         }
         coupon_audit_count(audit, slot, value, admitted, counts);
+        if (number > counts->period_after) {
+            coupon_audit_customer(audit, campaign, &coupons->grants[slot], counts);
+        }
         audit->claimed++;
         slot = coupons->grants[slot].older_of_campaign;
         coupon_audit_breathe(audit);
     }
 }
 
+static void coupon_audit_windows(struct coupon_audit *audit, const struct store_campaign *campaign,
+                                 const struct coupon_rules *rules, const int64_t *cells) {
+    static const enum coupon_campaign_cell windows[] = {COUPON_WINDOW, COUPON_CUSTOMER_WINDOW};
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+        int64_t value = cells[windows[i]];
+        bool capped = coupon_rules_period(rules, windows[i]).length_ns != 0;
+        if (value < 0 || coupon_window_count(value) > cells[COUPON_CLAIMED] ||
+            (!capped && value != 0)) {
+            coupon_audit_violation(
+                audit, "campaign %llu: %lld claims in or before its window, of %lld",
+                (unsigned long long)campaign->id, (long long)coupon_window_count(value),
+                (long long)cells[COUPON_CLAIMED]);
+        }
+    }
+}
+
 static void coupon_audit_numbers(struct coupon_audit *audit, const struct store_campaign *campaign,
-                                 const struct payload_campaign *put) {
+                                 const struct coupon_rules *rules) {
+    const struct payload_campaign *put = &rules->put;
     int64_t cells[COUPON_CAMPAIGN_CELLS];
     for (uint32_t i = 0; i < COUPON_CAMPAIGN_CELLS; i++) {
         cells[i] = coupon_audit_cell(
             audit, coupon_campaign_cell(campaign->slot, (enum coupon_campaign_cell)i));
     }
-    struct coupon_counts counts = {0};
+    int64_t before = coupon_window_count(cells[COUPON_CUSTOMER_WINDOW]);
+    int64_t put_at = rules->customer.claimed_before;
+    /* Claims before the latest put obeyed the rules before it. */
+    struct coupon_counts counts = {.period_max = rules->customer.period_count,
+                                   .period_after = before > put_at ? before : put_at};
     unsigned long long id = campaign->id;
     int64_t claimed = cells[COUPON_CLAIMED];
     coupon_audit_chain(audit, campaign, claimed, cells[COUPON_ADMITTED], &counts);
@@ -126,12 +174,7 @@ static void coupon_audit_numbers(struct coupon_audit *audit, const struct store_
         coupon_audit_violation(audit, "campaign %llu: %lld redeemed, %llu counted", id,
                                (long long)counts.redeemed, (unsigned long long)campaign->redeemed);
     }
-    if (cells[COUPON_WINDOW] < 0 || coupon_window_count(cells[COUPON_WINDOW]) > claimed ||
-        (put->period_ns == 0 && cells[COUPON_WINDOW] != 0)) {
-        coupon_audit_violation(audit, "campaign %llu: %lld claims in its window, of %lld", id,
-                               (long long)coupon_window_count(cells[COUPON_WINDOW]),
-                               (long long)claimed);
-    }
+    coupon_audit_windows(audit, campaign, rules, cells);
     audit->redeemed += campaign->redeemed;
     store_sum(&audit->spent, campaign->spent);
 }
@@ -147,10 +190,10 @@ static uint64_t coupon_audit_campaigns(struct coupon_audit *audit) {
                                                : NULL;
         if (rules != NULL) {
             /* Replaced blocks stay while our section lasts; leaving it now and then, we keep what
-             * is asked of them. */
-            const struct payload_campaign put = rules->put;
+             * is asked of them; the texts are not. */
+            const struct coupon_rules kept = {.put = rules->put, .customer = rules->customer};
             campaigns++;
-            coupon_audit_numbers(audit, campaign, &put);
+            coupon_audit_numbers(audit, campaign, &kept);
         } else if (number != 0) {
             coupon_audit_violation(audit, "campaign slot %u: no rules %lld", slot,
                                    (long long)number);

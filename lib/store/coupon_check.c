@@ -45,9 +45,21 @@ static bool coupon_check_discount(const struct store *store, const struct payloa
            coupon_check_range(put->discount_minimum, 0, CELLAR_AMOUNT_MAX);
 }
 
+static bool coupon_check_customer(const struct payload_campaign *put) {
+    struct payload_customer_period customer;
+    if (coupon_put_tail_bytes(put) == 0) {
+        return true;
+    }
+    memcpy(&customer, put + 1, sizeof customer);
+    return customer.period_ns >= COUPON_PERIOD_NS_MIN &&
+           coupon_check_range(customer.period_count, 1, put->customer_limit - 1) &&
+           coupon_check_range(customer.claimed_before, 0, CELLAR_GRANTS_MAX);
+}
+
 static bool coupon_check_put(const struct store *store, const struct store_part *part) {
     const struct payload_campaign *put = part->payload;
-    if (!part->whole || part->bytes < sizeof *put || put->campaign == 0 ||
+    if (!part->whole || part->bytes < sizeof *put ||
+        part->bytes - sizeof *put < coupon_put_tail_bytes(put) || put->campaign == 0 ||
         put->campaign > CELLAR_CAMPAIGNS_MAX || put->rules == 0) {
         return false;
     }
@@ -55,7 +67,7 @@ static bool coupon_check_put(const struct store *store, const struct store_part 
         record_find(part->record, coupon_campaign_cell(put->campaign, COUPON_RULES));
     bool numbers = update != NULL && update->new_value == put->rules && put->id != 0 &&
                    put->status <= CELLAR_CAMPAIGN_CLOSED && put->customer_limit != 0 &&
-                   put->restore_on_cancel <= 1;
+                   put->restore_on_cancel <= 1 && put->flags <= PAYLOAD_CAMPAIGN_CUSTOMER_PERIOD;
     bool ranges = coupon_check_range(put->quota, 0, CELLAR_QUOTA_MAX) &&
                   coupon_check_range(put->waitlist_max, 0, CELLAR_QUOTA_MAX) &&
                   coupon_check_range(put->budget, 0, CELLAR_AMOUNT_MAX) &&
@@ -63,8 +75,8 @@ static bool coupon_check_put(const struct store *store, const struct store_part 
                   (put->period_ns == 0 || put->period_ns >= COUPON_PERIOD_NS_MIN) &&
                   coupon_check_range(put->admitted_before, 0, CELLAR_AMOUNT_MAX) &&
                   coupon_check_range(put->admitted_after, 0, CELLAR_AMOUNT_MAX);
-    return numbers && ranges && coupon_check_discount(store, put) &&
-           coupon_check_texts(put, part->bytes - sizeof *put);
+    return numbers && ranges && coupon_check_customer(put) && coupon_check_discount(store, put) &&
+           coupon_check_texts(put, part->bytes - sizeof *put - coupon_put_tail_bytes(put));
 }
 
 /* The payload ends after `bytes`, or after what says which id the request had. */

@@ -1,6 +1,6 @@
 /* Campaigns, coupons and codes over cells, and what is derived from them.
  *
- * A campaign has six cells on two cache lines. Everything that a claim reads of a campaign is
+ * A campaign has seven cells on two cache lines. Everything that a claim reads of a campaign is
  * guarded by the version of `claimed`, which every claim writes: whoever changes the rules, or
  * lowers `admitted`, writes `claimed` with its own value. What a redemption reads is guarded in the
  * same way by `budget`, and what a revocation reads by `admitted`. Whoever reads cells that another
@@ -41,6 +41,8 @@ enum coupon_campaign_cell {
     COUPON_WINDOW = 3,   /* coupon_window_value() of the period of the latest claim */
     COUPON_RULES = 4,    /* number of the block of rules; 0: does not exist */
     COUPON_HOLES = 5,    /* numbers above `admitted` that were revoked */
+    /* coupon_window_value() of the latest period of customers and the claims before it */
+    COUPON_CUSTOMER_WINDOW = 6,
     COUPON_CAMPAIGN_CELLS = 8
 };
 
@@ -80,11 +82,14 @@ static inline uint32_t coupon_code_campaign(int64_t value) {
     return (uint32_t)(value >> COUPON_USES_BITS);
 }
 
-/* A period of a campaign and the claims in it. */
+/* A period of a campaign, and the claims in it or before it. Claims are numbered in the order of
+ * their commits, so those of the period are the ones numbered above the claims before it: how many
+ * of them are one customer's his grants tell, without a cell for each customer. */
 #define COUPON_WINDOW_BITS 34
 #define COUPON_PERIOD_NS_MIN INT64_C(60000000000)
 #define COUPON_PERIOD_COUNT_MAX INT64_C(10000000000)
 _Static_assert(COUPON_PERIOD_COUNT_MAX < INT64_C(1) << COUPON_WINDOW_BITS, "counts fit");
+_Static_assert(CELLAR_GRANTS_MAX < INT64_C(1) << COUPON_WINDOW_BITS, "numbers of claims fit");
 _Static_assert(INT64_MAX / COUPON_PERIOD_NS_MIN < INT64_C(1) << (63 - COUPON_WINDOW_BITS),
                "periods fit");
 static inline int64_t coupon_window_value(int64_t period, int64_t count) {
@@ -106,8 +111,34 @@ struct coupon_rules {
     uint32_t number;
     uint32_t bytes; /* of this allocation */
     struct payload_campaign put;
-    char text[]; /* name, categories */
+    struct payload_customer_period customer; /* all 0: no such cap */
+    char text[];                             /* name, categories */
 };
+
+/* A cap on claims in each period. */
+struct coupon_period {
+    int64_t length_ns; /* 0: none */
+    int64_t offset_ns;
+    int64_t count_max;
+};
+
+/* The one whose latest period is in the cell `which`: COUPON_WINDOW or COUPON_CUSTOMER_WINDOW. */
+static inline struct coupon_period coupon_rules_period(const struct coupon_rules *rules,
+                                                       enum coupon_campaign_cell which) {
+    const struct payload_campaign *put = &rules->put;
+    const struct payload_customer_period *customer = &rules->customer;
+    return which == COUPON_WINDOW
+               ? (struct coupon_period){put->period_ns, put->period_offset_ns, put->period_count}
+               : (struct coupon_period){customer->period_ns, customer->period_offset_ns,
+                                        customer->period_count};
+}
+
+/* What follows the payload_campaign, before the texts. */
+static inline size_t coupon_put_tail_bytes(const struct payload_campaign *put) {
+    return (put->flags & PAYLOAD_CAMPAIGN_CUSTOMER_PERIOD) != 0
+               ? sizeof(struct payload_customer_period)
+               : 0;
+}
 
 struct store_campaign {
     _Alignas(CACHE_LINE_BYTES) struct table_link link;

@@ -136,12 +136,6 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
     return STORE_APPLIED;
 }
 
-void order_apply_money(struct store *store, uint64_t account, uint64_t payee, int64_t debit) {
-    if (account != 0) {
-        account_apply_payment(store, account, payee, debit);
-    }
-}
-
 /* Sources that wait for goods or may run out stand in the queues of their stocks. */
 static void order_apply_queue(struct store *store, const struct store_part *part,
                               const struct content *content) {
@@ -197,9 +191,6 @@ static enum store_apply_result order_apply_place(struct store *store,
     }
     totals->order_lines += document->line_count;
     store_sum(&totals->revenue, document->total);
-    if (state != CELLAR_ORDER_PLACED) {
-        order_apply_money(store, document->account, content.payee, document->total);
-    }
     return STORE_APPLIED;
 }
 
@@ -221,7 +212,6 @@ static enum store_apply_result order_apply_return(struct store *store,
     }
     totals->return_lines += document->line_count;
     store_sum(&totals->returned_value, document->total);
-    order_apply_money(store, document->account, content.payee, -document->total);
     return STORE_APPLIED;
 }
 

@@ -16,7 +16,11 @@ enum coupon_record_kind {
     STORE_CODE_ADD = 65        /* payload_code, then the code */
 };
 
-/* Then name and categories, without NULs between. */
+/* Flags of a payload_campaign, in the order of what they announce. Records of versions before a
+ * flag have 0 there. */
+#define PAYLOAD_CAMPAIGN_CUSTOMER_PERIOD 1 /* a payload_customer_period */
+
+/* Then what the flags say, then name and categories, without NULs between. */
 struct payload_campaign {
     uint64_t id;
     int64_t created_ns;
@@ -46,9 +50,17 @@ struct payload_campaign {
     uint8_t product_count;
     uint8_t category_count;
     uint8_t name_bytes;
-    uint8_t zero;
+    uint8_t flags;
 };
 _Static_assert(sizeof(struct payload_campaign) == 232, "on-disk layout");
+
+struct payload_customer_period {
+    int64_t period_ns;
+    int64_t period_offset_ns;
+    int64_t period_count;
+    int64_t claimed_before; /* claims before this put: the audit asks only the later ones */
+};
+_Static_assert(sizeof(struct payload_customer_period) == 32, "on-disk layout");
 
 struct payload_claim {
     uint64_t customer;

@@ -17,6 +17,7 @@ void plan_create(struct plan *plan, struct store *store) {
     plan->suspect_count = 0;
     plan->collected_lsn = 0;
     plan->trial = false;
+    plan->room_taken = false;
     plan_reset(plan, 0);
 }
 

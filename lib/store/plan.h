@@ -11,6 +11,7 @@
 #define PLAN_CHANGES_INLINE 16
 #define PLAN_PAYLOAD_INLINE 512
 #define PLAN_LINES_INLINE 16
+#define PLAN_ROOM_INLINE (48 * PLAN_LINES_INLINE)
 /* Lines that are looked up together. */
 #define PLAN_LINES_AHEAD 16
 #define PLAN_SUSPECTS_MAX 16
@@ -62,7 +63,8 @@ struct plan {
     /* Not 0: what collecting accounts have collected below it has been waited for, over attempts.
      */
     uint64_t collected_lsn;
-    bool trial; /* it is not going to be committed: nothing is settled or waited for */
+    bool trial;      /* it is not going to be committed: nothing is settled or waited for */
+    bool room_taken; /* room_inline is in use, over all attempts */
     /* Slots of documents linked by this call and not committed so far. */
     uint32_t suspects[PLAN_SUSPECTS_MAX];
     uint32_t suspect_count;
@@ -77,6 +79,7 @@ struct plan {
     struct commit_change changes_inline[PLAN_CHANGES_INLINE];
     _Alignas(8) unsigned char payload_inline[PLAN_PAYLOAD_INLINE];
     struct plan_line lines_inline[PLAN_LINES_INLINE];
+    _Alignas(8) unsigned char room_inline[PLAN_ROOM_INLINE];
 };
 
 typedef enum plan_result plan_function(struct plan *plan, void *request);

@@ -65,6 +65,7 @@ struct plan_redeem_request {
     /* Room for redemption->line_count of each, made by the caller. */
     struct plan_bought *bought;
     struct discount_line *lines;
+    size_t allocated_bytes; /* of it; 0: it lies in the plan, or there is none */
 };
 
 plan_check plan_check_campaign;
@@ -103,6 +104,7 @@ enum plan_result plan_coupon_restore(struct plan *plan, const struct payload_red
 struct plan_campaign {
     struct store_campaign *campaign;
     struct cell_content guard;
+    struct cell_content number; /* of the block: its version is that of the rules */
     const struct coupon_rules *rules;
 };
 enum plan_result plan_campaign_read(struct plan *plan, struct store_campaign *campaign,

@@ -214,8 +214,6 @@ enum store_apply_result step_apply(struct store *store, const struct store_part 
     if (payload->event == CELLAR_EVENT_PAY) {
         ATOMIC_STORE(&order->account, payload->account, relaxed);
     }
-    order_apply_money(store, payload->account, payload_step_payee(payload),
-                      payload->event == CELLAR_EVENT_PAY ? payload->amount : -payload->amount);
     step_apply_state(store, order, key, payload, detail);
     if (payload->to == CELLAR_ORDER_PAID && payload->from == CELLAR_ORDER_PLACED) {
         detail->queued = queue_keep_waiting(store, detail->queued);

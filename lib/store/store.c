@@ -182,6 +182,11 @@ static void store_destroy_objects(struct store *store) {
             }
         }
     }
+    if (store->collected != NULL) {
+        for (uint32_t i = 1; i < slots_end(&store->account_slots); i++) {
+            collected_destroy(&store->collected[i], store->memory);
+        }
+    }
     if (store->categories != NULL) {
         for (uint32_t i = 1; i < slots_end(&store->category_slots); i++) {
             if (store->categories[i].products != NULL) {

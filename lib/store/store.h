@@ -14,6 +14,7 @@
 #include "commit/commit.h"
 #include "store/chain.h"
 #include "store/closed.h"
+#include "store/collected.h"
 #include "store/content.h"
 #include "store/deadlines.h"
 #include "store/document.h"
@@ -119,12 +120,6 @@ struct store_account {
 };
 _Static_assert(sizeof(struct store_account) == CACHE_LINE_BYTES / 2, "two to a cache line");
 
-/* Of a collecting account, derived: all that it has collected and settled, ever, modulo 2^64. It
- * changes with every payment, and lies apart so that those who pay need not look at it. */
-struct store_collected {
-    _Atomic uint64_t sum;
-    uint64_t settled; /* the following thread's */
-};
 #define STORE_BRIM (CELLAR_AMOUNT_MAX / 4)
 
 struct store_lease {
@@ -339,7 +334,7 @@ static inline uint32_t store_settled_cell(uint32_t slot) {
 }
 
 /* How much of what the account in the slot has collected is not settled, as far as the log was
- * followed. Acquire: pairs with the release in account_apply_payment(); a settlement that rests on
+ * followed. Acquire: pairs with the release in collected_add(); a settlement that rests on
  * this sum gets a higher LSN than the records it was summed up from. Read after the cell `settled`:
  * what was settled had been summed up. */
 static inline int64_t store_unsettled(const struct store *store, uint32_t slot, int64_t settled) {
@@ -430,8 +425,6 @@ static inline void store_sum_shared(_Atomic int64_t *sum, int64_t delta) {
 
 /* ---- Parts of store_apply(), one file each ---- */
 
-/* Money that moved from the account (`debit` > 0) or to it; to or from the payee, or 0: outside. */
-void order_apply_money(struct store *store, uint64_t account, uint64_t payee, int64_t debit);
 enum store_apply_result step_apply(struct store *store, const struct store_part *part);
 void detail_release(struct commit_deferred *deferred, struct memory *memory);
 void progress_release(struct commit_deferred *deferred, struct memory *memory);
@@ -453,9 +446,22 @@ enum store_apply_result lease_apply(struct store *store, const struct store_part
 /* Whether their payloads are well formed and agree with the record's cells. */
 bool account_check_part(const struct store *store, const struct store_part *part);
 bool lease_check_part(const struct store *store, const struct store_part *part);
-/* `amount` went from one account to another; 0 is outside; below zero, the other way round. Counts
- * it, and sums up what a collecting account collects. */
-void account_apply_payment(struct store *store, uint64_t from, uint64_t to, int64_t amount);
+/* Money that a part moves from one account to another; 0 is outside. */
+struct store_payment {
+    uint64_t from;
+    uint64_t to;
+    int64_t amount;
+    struct store_account *collector; /* `to`, when that is a collecting account */
+};
+/* All but the collector, from a part that is well formed. False: it moves no money; else the amount
+ * is above zero. */
+bool account_payment_of(const struct store_part *part, struct store_payment *payment_out);
+/* Finds the collector, and the memory to note what it is paid. False: there is none. */
+bool account_reserve_payment(struct store *store, uint64_t lsn, struct store_payment *payment);
+/* What all parts of a record pay to the account. */
+int64_t account_record_pays(const struct record_header *record, uint64_t account);
+/* Counts the payment, and adds up what a collecting account collects. */
+void account_apply_payment(struct store *store, uint64_t lsn, const struct store_payment *payment);
 /* Recovery: the entry with the slot of the record's cell. Live: it is there. */
 enum store_apply_result order_apply_entry(struct store *store, const struct record_header *record,
                                           cellar_id id, uint32_t slot,

@@ -26,6 +26,8 @@ def test_campaign_is_created_read_and_changed_on_condition():
              "valid_until": "2126-01-01T00:00:00.000000000Z",
              "redeem_until": "2127-01-01T00:00:00.000000000Z",
              "period_seconds": 86400, "period_offset_seconds": 32400, "period_count": 4,
+             "customer_period_seconds": 3600, "customer_period_offset_seconds": -3600,
+             "customer_period_count": 1,
              "discount": "amount", "discount_value": 300, "discount_cap": 200,
              "discount_minimum": 500, "restore_on_cancel": True, "status": "open",
              "discount_targets": [{"product": "1"}, {"category": "tea"}]}
@@ -272,10 +274,28 @@ def test_refusal_does_not_wait_for_the_disk():
     expect(no.lsn > first.lsn, True, "the durable position, which is beyond the first claim")
 
 
+def test_customer_is_told_when_he_may_claim_again():
+    rules = {"customer_limit": 3, "customer_period_seconds": 86400, "customer_period_count": 1}
+    path = campaign(16, **rules)
+    expect(claim(path, 1).json()["rank"], "1")
+    expect(claim(path, 2).json()["rank"], "2")
+    again = claim(path, 1)
+    expect((again.status, again.json()["repeated"], again.json()["rank"]), (200, True, "1"))
+    no = claim(path, 1, idempotency_key=str(uuid.uuid4()))
+    expect((no.status, no.problem, no.json()["rank"], no.json()["retry_at"][11:]),
+           (409, "customer-period-cap", "1", "00:00:00.000000000Z"))
+    expect(0 < int(no.headers["retry-after"]) <= 86401, True)
+    for wrong in ({"customer_period_count": 3}, {"customer_period_count": 0},
+                  {"customer_period_seconds": 59}, {"customer_limit": 1},
+                  {"customer_period_offset_seconds": 86401}):
+        no = server.put(path, {**RULES, **rules, **wrong}, if_match="*")
+        expect((no.status, no.problem in ("bad-field", "invalid-argument")), (400, True), no.body)
+
+
 def test_audit_finds_nothing():
     audit = server.post("/v1/audit").json()
     expect(audit["violations"], "0")
-    expect(audit["coupons_claimed"], str(3 + 2 + 4 + 1 + 7 + 2 + 1 + 1 + 100 + 1))
+    expect(audit["coupons_claimed"], str(3 + 2 + 4 + 1 + 7 + 2 + 1 + 1 + 100 + 1 + 2))
 
 
 if __name__ == "__main__":

@@ -141,6 +141,17 @@ def test_collecting_account():
     expect(server.post("/v1/accounts/11/settle").json()["repeated"], True)
     expect(server.post("/v1/accounts/10/settle").problem, "invalid-argument")
     expect(server.post("/v1/accounts/404/settle").status, 404)
+    paid = server.get("/v1/accounts/11/collected").json()["items"]
+    expect(sum(entry["amount"] for entry in paid), paid[0]["balance"])
+    first = server.get("/v1/accounts/11/collected?limit=1").json()
+    expect((first["items"], first["next"]), (paid[:1], paid[0]["lsn"]))
+    rest = server.get("/v1/accounts/11/collected?before=" + first["next"]).json()["items"]
+    expect(rest, paid[1:])
+    past = server.get(f"/v1/accounts/11/past?lsn={paid[0]['lsn']}").json()
+    expect((past["balance"], past["available"], past["unsettled"]),
+           (paid[0]["balance"], 0, paid[0]["balance"]))
+    expect(server.get("/v1/accounts/10/collected").status, 400)
+    expect(server.get("/v1/accounts/404/collected").status, 404)
 
 
 def transaction(name, units=2):

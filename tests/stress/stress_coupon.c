@@ -31,12 +31,14 @@
 #endif
 #define CAMPAIGN 1
 #define DISCOUNT 10
+#define PERIOD_NS (366 * INT64_C(86400000000000))
 
 struct scene {
     const char *name;
     uint32_t threads;
     int64_t waitlist;
     uint32_t customer_limit;
+    uint32_t period_max; /* of them in a period that does not end meanwhile; 0: no cap */
     bool revokes;
     bool redeems;
     bool puts;
@@ -77,6 +79,8 @@ static cellar_campaign campaign_of(const struct run *run, int64_t quota) {
                              .quota = quota,
                              .customer_limit = run->scene->customer_limit,
                              .waitlist_max = run->scene->waitlist,
+                             .customer_period_ns = run->scene->period_max == 0 ? 0 : PERIOD_NS,
+                             .customer_period_count = run->scene->period_max,
                              .budget = QUOTA / 2 * DISCOUNT,
                              .restore_on_cancel = true,
                              .discount = {.kind = CELLAR_DISCOUNT_AMOUNT, .value = DISCOUNT}};
@@ -151,8 +155,10 @@ static void teller_claim(struct teller *teller) {
                                                CAMPAIGN, customer, &ticket, &refusal);
     if (status != CELLAR_OK) {
         cellar_status full = scene->waitlist == 0 ? CELLAR_SOLD_OUT : CELLAR_WAITLIST_FULL;
-        teller->wrong += status != full && status != CELLAR_ALREADY_CLAIMED;
-        teller->wrong += status == CELLAR_ALREADY_CLAIMED && refusal.rank == 0;
+        cellar_status had =
+            scene->period_max == 0 ? CELLAR_ALREADY_CLAIMED : CELLAR_CUSTOMER_PERIOD_CAP;
+        teller->wrong += status != full && status != had;
+        teller->wrong += status == had && refusal.rank == 0;
         teller->refused++;
         return;
     }
@@ -192,6 +198,8 @@ struct books {
 /* Numbers told to threads: each once, from 1 on without a gap. */
 static void book_numbers(const struct teller *tellers, const struct run *run, struct books *books) {
     uint64_t most = run->claims * run->scene->threads;
+    uint32_t cap =
+        run->scene->period_max == 0 ? run->scene->customer_limit : run->scene->period_max;
     uint8_t *seen = calloc(most + 1, 1);
     uint32_t *of_customer = calloc(run->customers + 1, sizeof *of_customer);
     ASSERT(seen != NULL);
@@ -201,7 +209,7 @@ static void book_numbers(const struct teller *tellers, const struct run *run, st
             const struct got *got = &tellers[i].got[k];
             books->wrong += got->rank == 0 || got->rank > most || seen[got->rank] != 0;
             seen[got->rank <= most ? got->rank : 0] = 1;
-            books->wrong += ++of_customer[got->customer] > run->scene->customer_limit;
+            books->wrong += ++of_customer[got->customer] > cap;
             books->claims++;
         }
         books->refused += tellers[i].refused;
@@ -337,19 +345,23 @@ static bool run_case(int number, uint64_t seed, const struct scene *scene) {
 
 int main(void) {
     static const struct scene scenes[] = {
-        /* name  threads  waitlist  limit  revokes  redeems  puts  chaos  oracle */
-        {"quota", 300, 0, 1, false, false, false, false, false},
-        {"quota, chaos", 300, 0, 1, false, false, false, true, false},
-        {"quota, oracle", 64, 0, 1, false, false, false, false, true},
-        {"three each", 300, 0, 3, false, false, false, true, false},
-        {"waiting list", 300, QUOTA / 2, 1, false, false, false, true, false},
-        {"revocations", 16, QUOTA / 4, 1, true, false, false, true, false},
-        {"revocations", 300, QUOTA / 4, 2, true, false, false, false, false},
-        {"redemptions", 64, QUOTA / 4, 2, false, true, false, true, false},
-        {"everything", 2, QUOTA / 4, 2, true, true, true, true, false},
-        {"everything", 16, QUOTA / 4, 2, true, true, true, true, false},
-        {"everything", 300, QUOTA / 4, 2, true, true, true, false, false},
-        {"everything, oracle", 16, QUOTA / 4, 2, true, true, true, false, true},
+        /* name  threads  waitlist  limit  of a period  revokes  redeems  puts  chaos  oracle */
+        {"quota", 300, 0, 1, 0, false, false, false, false, false},
+        {"quota, chaos", 300, 0, 1, 0, false, false, false, true, false},
+        {"quota, oracle", 64, 0, 1, 0, false, false, false, false, true},
+        {"three each", 300, 0, 3, 0, false, false, false, true, false},
+        {"one of three a period", 300, 0, 3, 1, false, false, false, true, false},
+        {"two of five a period, oracle", 64, QUOTA / 4, 5, 2, true, false, false, false, true},
+        {"waiting list", 300, QUOTA / 2, 1, 0, false, false, false, true, false},
+        {"revocations", 16, QUOTA / 4, 1, 0, true, false, false, true, false},
+        {"revocations", 300, QUOTA / 4, 2, 0, true, false, false, false, false},
+        {"redemptions", 64, QUOTA / 4, 2, 0, false, true, false, true, false},
+        {"everything", 2, QUOTA / 4, 2, 0, true, true, true, true, false},
+        {"everything", 16, QUOTA / 4, 2, 0, true, true, true, true, false},
+        {"everything", 300, QUOTA / 4, 2, 0, true, true, true, false, false},
+        {"everything, oracle", 16, QUOTA / 4, 2, 0, true, true, true, false, true},
+        {"everything, one a period", 2, QUOTA / 4, 3, 1, true, true, true, true, false},
+        {"everything, two a period", 16, QUOTA / 4, 5, 2, true, true, true, false, false},
     };
     uint64_t seed = random_seed_of_run();
     int count = (int)(sizeof scenes / sizeof *scenes);

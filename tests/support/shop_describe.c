@@ -199,6 +199,40 @@ static void describe_journal(struct describer *to, const cellar_account *account
     assert_int_equal(held, 0);
 }
 
+/* What a collecting account was paid. */
+static void describe_collected(struct describer *to, const cellar_account *account) {
+    cellar_entry page[7];
+    size_t count = account->collecting ? 7 : 0;
+    uint64_t before = 0;
+    int64_t balance = account->unsettled;
+    while (count == 7) {
+        assert_int_equal(cellar_account_collected(to->store, account->id, before, page, 7, &count),
+                         CELLAR_OK);
+        for (size_t i = 0; i < count; i++) {
+            const cellar_entry *e = &page[i];
+            assert_true(before == 0 ? e->balance >= balance : e->balance == balance);
+            assert_true(before == 0 || e->lsn < before);
+            before = e->lsn;
+            balance = e->balance - e->amount;
+            fprintf(to->out, "   paid %d %+" PRId64 " = %" PRId64, (int)e->kind, e->amount,
+                    e->balance);
+            fprintf(to->out, " lsn %" PRIu64 " at %" PRId64 " by %" PRIu64 " id %" PRIx64 "\n",
+                    e->lsn, e->time_ns, e->counterpart, e->id.low);
+        }
+    }
+    assert_int_equal(balance, 0);
+}
+
+/* The past that is now is the present. */
+static void describe_past(const struct describer *to, const cellar_account *account) {
+    cellar_account past;
+    assert_int_equal(cellar_account_at(to->store, account->id, UINT64_MAX, 0, &past), CELLAR_OK);
+    assert_int_equal(past.balance, account->balance);
+    assert_int_equal(past.unsettled, account->unsettled);
+    assert_int_equal(past.available, account->available);
+    assert_int_equal(past.version, account->version);
+}
+
 static void describe_accounts(struct describer *to) {
     for (uint64_t i = 1; i <= SHOP_ACCOUNTS + 1; i++) {
         cellar_account account;
@@ -211,6 +245,8 @@ static void describe_accounts(struct describer *to) {
                     account.held, account.available, account.unsettled);
             fprintf(to->out, " currency %" PRIu32 " %d\n", account.currency, account.collecting);
             describe_journal(to, &account);
+            describe_collected(to, &account);
+            describe_past(to, &account);
         } else {
             assert_int_equal(status, CELLAR_NOT_FOUND);
         }
@@ -246,15 +282,32 @@ static void describe_campaign(struct describer *to, uint64_t id) {
     assert_int_equal(cellar_campaign_get(to->store, id, &campaign), CELLAR_OK);
     fprintf(to->out, "campaign %" PRIu64 " \"%s\" version %" PRIu64, id, campaign.name,
             campaign.version);
-    const int64_t numbers[] = {
-        campaign.quota,          campaign.customer_limit,  campaign.status,
-        campaign.valid_from_ns,  campaign.valid_until_ns,  campaign.redeem_until_ns,
-        campaign.waitlist_max,   campaign.period_ns,       campaign.period_offset_ns,
-        campaign.period_count,   campaign.budget,          campaign.restore_on_cancel,
-        campaign.created_ns,     campaign.updated_ns,      campaign.claimed,
-        campaign.admitted,       campaign.waiting,         campaign.spent,
-        campaign.period_claimed, campaign.discount.kind,   campaign.discount.value,
-        campaign.discount.cap,   campaign.discount.minimum};
+    const int64_t numbers[] = {campaign.quota,
+                               campaign.customer_limit,
+                               campaign.status,
+                               campaign.valid_from_ns,
+                               campaign.valid_until_ns,
+                               campaign.redeem_until_ns,
+                               campaign.waitlist_max,
+                               campaign.period_ns,
+                               campaign.period_offset_ns,
+                               campaign.period_count,
+                               campaign.budget,
+                               campaign.restore_on_cancel,
+                               campaign.created_ns,
+                               campaign.updated_ns,
+                               campaign.claimed,
+                               campaign.admitted,
+                               campaign.waiting,
+                               campaign.spent,
+                               campaign.period_claimed,
+                               campaign.discount.kind,
+                               campaign.discount.value,
+                               campaign.discount.cap,
+                               campaign.discount.minimum,
+                               campaign.customer_period_ns,
+                               campaign.customer_period_offset_ns,
+                               campaign.customer_period_count};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         fprintf(to->out, " %" PRId64, numbers[i]);
     }

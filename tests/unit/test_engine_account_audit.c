@@ -86,6 +86,10 @@ static void list_holds(struct shop *shop, uint32_t slot) {
     ATOMIC_STORE(&account_of(shop, 1)->holds.newest, slot, relaxed);
 }
 
+static struct collected_stretch *first_stretch(struct shop *shop) {
+    return &ATOMIC_LOAD(&store_of(shop)->collected[slot_of(shop, 2)].newest, relaxed)->stretches[0];
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define BENDS(X)                                                                                   \
     X(room, "sum up", bend(shop, store_account_cell(slot_of(shop, 1)), by))                        \
@@ -108,6 +112,9 @@ static void list_holds(struct shop *shop, uint32_t slot) {
     X(collected_by_another, "more than it collected",                                              \
       ATOMIC_ADD(&store_of(shop)->collected[slot_of(shop, 1)].sum, (uint64_t)(int64_t)by,          \
                  relaxed))                                                                         \
+    X(stretch_sum, "stretches", first_stretch(shop)->before += (uint64_t)(int64_t)by)              \
+    X(stretch_begin, "stretches",                                                                  \
+      first_stretch(shop)->first_lsn += (uint64_t)(int64_t)by * COLLECTED_STRETCH_BYTES)           \
     X(terms, "against its terms", account_of(shop, 1)->collecting = by > 0)                        \
     X(holds, "holds of money", store_of(shop)->totals.account_holds += (uint64_t)(int64_t)by)      \
     X(hold_unlisted, "but 0 listed", list_holds(shop, by > 0 ? 0 : hold_of(shop)->slot))           \

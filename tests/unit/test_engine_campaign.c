@@ -27,6 +27,9 @@ static cellar_campaign everything(uint64_t product) {
                              .period_ns = MINUTE,
                              .period_offset_ns = -DAY,
                              .period_count = 10000000000,
+                             .customer_period_ns = 366 * DAY,
+                             .customer_period_offset_ns = DAY,
+                             .customer_period_count = 254,
                              .budget = CELLAR_AMOUNT_MAX,
                              .discount = {.kind = CELLAR_DISCOUNT_PERCENT,
                                           .value = 10000,
@@ -53,6 +56,9 @@ static void check_everything(struct shop *shop, uint64_t product, uint64_t versi
     assert_int_equal(campaign.period_ns, expected.period_ns);
     assert_int_equal(campaign.period_offset_ns, expected.period_offset_ns);
     assert_int_equal(campaign.period_count, expected.period_count);
+    assert_int_equal(campaign.customer_period_ns, expected.customer_period_ns);
+    assert_int_equal(campaign.customer_period_offset_ns, expected.customer_period_offset_ns);
+    assert_int_equal(campaign.customer_period_count, expected.customer_period_count);
     assert_int_equal(campaign.budget, expected.budget);
     assert_true(campaign.restore_on_cancel);
     assert_int_equal(campaign.discount.kind, CELLAR_DISCOUNT_PERCENT);
@@ -113,6 +119,12 @@ static void test_versions(void **state) {
 }
 
 /* What is put wrong, and at the limits right. */
+/* With a cap for customers who may have 9. */
+#define CUSTOMER_PERIOD(length, offset, count)                                                     \
+    {                                                                                              \
+        .id = 1, .customer_limit = 9, .customer_period_ns = (length),                              \
+        .customer_period_offset_ns = (offset), .customer_period_count = (count)                    \
+    }
 static const struct {
     const char *member; /* NULL: accepted */
     size_t name_bytes, category_bytes;
@@ -141,6 +153,21 @@ static const struct {
      0,
      0,
      {.id = 1, .period_ns = DAY, .period_count = 1, .period_offset_ns = DAY + 1}},
+    {NULL, 0, 0, CUSTOMER_PERIOD(MINUTE, DAY, 8)},
+    {"customer_period_ns", 0, 0, CUSTOMER_PERIOD(MINUTE - 1, 0, 1)},
+    {NULL, 0, 0, CUSTOMER_PERIOD(366 * DAY, -DAY, 1)},
+    {"customer_period_ns", 0, 0, CUSTOMER_PERIOD(366 * DAY + 1, 0, 1)},
+    {"customer_period_ns", 0, 0, CUSTOMER_PERIOD(0, 0, 1)},
+    {"customer_period_count", 0, 0, CUSTOMER_PERIOD(DAY, 0, 0)},
+    {"customer_period_count", 0, 0, CUSTOMER_PERIOD(DAY, 0, 9)},
+    {"customer_period_offset_ns", 0, 0, CUSTOMER_PERIOD(DAY, DAY + 1, 1)},
+    {"customer_period_offset_ns", 0, 0, CUSTOMER_PERIOD(DAY, -DAY - 1, 1)},
+    {"customer_period_offset_ns", 0, 0, CUSTOMER_PERIOD(0, 1, 0)},
+    /* One coupon is all he may have. */
+    {"customer_period_count",
+     0,
+     0,
+     {.id = 1, .customer_period_ns = DAY, .customer_period_count = 1}},
     {"budget", 0, 0, {.id = 1, .budget = -1}},
     {"budget", 0, 0, {.id = 1, .budget = CELLAR_AMOUNT_MAX + 1}},
     {"discount", 0, 0, {.id = 1, .discount = {.kind = (cellar_discount_kind)3}}},

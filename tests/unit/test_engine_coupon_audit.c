@@ -15,8 +15,10 @@ static void must(cellar_status status) {
     assert_string_equal(cellar_status_name(status), "OK");
 }
 
-/* Campaign 1: quota 3, claims 1 to 7, of which 1 is redeemed (50), 2 revoked (so 4 is granted), 6
- * revoked while it waits, the others wait; a code used once (50). Campaign 2 without claims. */
+/* Campaign 1: quota 3, one claim a customer and hour; claims 1 to 7, of which 1 is redeemed (50), 2
+ * revoked (so 4 is granted), 6 revoked while it waits, the others wait; a code used once (50).
+ * Campaign 2 without claims. Campaign 3: three claims of customer 1, of which two came before there
+ * was a cap of two. */
 static void fill(struct shop *shop) {
     cellar_campaign campaign = shop_campaign(1, 3);
     const cellar_line line = shop_line("a", 0, 1, 100);
@@ -26,6 +28,9 @@ static void fill(struct shop *shop) {
     campaign.budget = 1000;
     campaign.period_ns = INT64_C(3600000000000);
     campaign.period_count = 100;
+    campaign.customer_limit = 9;
+    campaign.customer_period_ns = INT64_C(3600000000000);
+    campaign.customer_period_count = 1;
     campaign.discount = (cellar_discount){.kind = CELLAR_DISCOUNT_AMOUNT, .value = 50};
     shop_campaign_put(shop, &campaign);
     for (uint64_t customer = 1; customer <= 7; customer++) {
@@ -39,6 +44,15 @@ static void fill(struct shop *shop) {
     must(cellar_coupon_redeem(shop->store, NULL, &redemption, NULL, NULL, NULL));
     campaign = shop_campaign(2, 5);
     shop_campaign_put(shop, &campaign);
+    campaign = shop_campaign(3, 5);
+    campaign.customer_limit = 3;
+    shop_campaign_put(shop, &campaign);
+    shop_claim(shop, 3, 1);
+    shop_claim(shop, 3, 1);
+    campaign.customer_period_ns = INT64_C(3600000000000);
+    campaign.customer_period_count = 2;
+    shop_campaign_put(shop, &campaign);
+    shop_claim(shop, 3, 1);
     shop_settle(shop);
 }
 
@@ -47,9 +61,9 @@ static void test_totals(void **state) {
     fill(shop);
     for (int opening = 0; opening < 2; opening++) {
         cellar_totals totals = shop_audit(shop).totals;
-        assert_int_equal(totals.campaigns, 2);
+        assert_int_equal(totals.campaigns, 3);
         assert_int_equal(totals.codes, 1);
-        assert_int_equal(totals.coupons_claimed, 7);
+        assert_int_equal(totals.coupons_claimed, 10);
         assert_int_equal(totals.coupons_redeemed, 1);
         assert_int_equal(totals.coupons_revoked, 2);
         assert_int_equal(totals.code_uses, 1);
@@ -109,6 +123,16 @@ static void list_hole(struct shop *shop, uint64_t number, bool in) {
     assert_true(in ? index_insert(holes, number, 1) : index_remove(holes, number));
 }
 
+/* As if all claims of customer 1 had come after the cap. */
+static void bend_often(struct shop *shop, int by) {
+    struct store *store = shop->store->store;
+    int64_t number =
+        cell_load(&shop->store->commit->cells[coupon_campaign_cell(3, COUPON_RULES)]).value;
+    struct coupon_rules *rules = ATOMIC_LOAD(&store->coupons.rules[number], acquire);
+    rules->customer.claimed_before -= 2 * by;
+    bend(shop, coupon_campaign_cell(3, COUPON_CUSTOMER_WINDOW), -2 * by);
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define CAMPAIGN(which) coupon_campaign_cell(campaign_of(shop)->slot, (which))
 #define GRANT(customer) coupon_grant_cell(grant_of(shop, (customer)))
@@ -124,6 +148,10 @@ static void list_hole(struct shop *shop, uint64_t number, bool in) {
     X(budget, "spent", bend(shop, CAMPAIGN(COUPON_BUDGET), by))                                    \
     X(budget_overdrawn, "spent", bend(shop, CAMPAIGN(COUPON_BUDGET), -2000 * by))                  \
     X(window, "window", bend(shop, CAMPAIGN(COUPON_WINDOW), by))                                   \
+    X(customer_window, "window", bend(shop, CAMPAIGN(COUPON_CUSTOMER_WINDOW), 8 * by))             \
+    X(no_customer_window, "window",                                                                \
+      bend(shop, coupon_campaign_cell(2, COUPON_CUSTOMER_WINDOW), by))                             \
+    X(customer_often, "in a period", bend_often(shop, by))                                         \
     X(rules, "no rules", bend(shop, CAMPAIGN(COUPON_RULES), 1000 * by))                            \
     X(campaign_gone, "campaigns", bend(shop, coupon_campaign_cell(2, COUPON_RULES), -2 * by))      \
     X(number, "is missing", bend(shop, GRANT(5), 256 * by))                                        \

@@ -180,6 +180,88 @@ static void test_credited_while_the_floor_falls(void **state) {
     assert_int_equal(shop_balance(shop, 1), CELLAR_AMOUNT_MAX);
 }
 
+/* ---- The past that is now ---- */
+
+static void pay_take_pay(struct shop *shop) {
+    const cellar_id none = {0, 0};
+    const uint64_t sides[] = {1, 2, 1, 2};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(
+            cellar_account_transfer(shop->store, NULL, none, sides[i], sides[i + 1], 5, NULL, NULL),
+            CELLAR_OK);
+    }
+    shop_settle(shop);
+}
+
+/* What was paid after the moment that is looked at does not count, though it is known by then. */
+static void test_read_while_money_comes_and_goes(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    const cellar_account_request terms = {.id = 2, .collecting = true};
+    cellar_account account;
+    shop_account(shop, 1, 0, 100);
+    assert_int_equal(cellar_account_create(shop->store, NULL, &terms, NULL, NULL), CELLAR_OK);
+    rival_await(&rival, shop, "account-past", pay_take_pay);
+    assert_int_equal(cellar_account_at(shop->store, 2, UINT64_MAX, 0, &account), CELLAR_OK);
+    rival_has_come(&rival);
+    assert_int_equal(account.balance, 0);
+    assert_int_equal(account.unsettled, 0);
+    assert_int_equal(cellar_account_at(shop->store, 2, 0, INT64_MAX, &account), CELLAR_OK);
+    assert_int_equal(account.balance, 5);
+    assert_int_equal(account.unsettled, 5);
+}
+
+/* ---- A customer's cap and the rules ---- */
+
+static void put_cap(struct shop *shop, int64_t count_max) {
+    cellar_campaign campaign = shop_campaign(1, 9);
+    campaign.customer_limit = 9;
+    campaign.customer_period_ns = INT64_C(86400000000000);
+    campaign.customer_period_count = count_max;
+    shop_campaign_put(shop, &campaign);
+}
+
+static void allow_two(struct shop *shop) {
+    put_cap(shop, 2);
+}
+
+/* The second claim of the day is the one that the new rules allow; the old ones, by which it would
+ * be refused, are those of another instant than the window. */
+static void test_claimed_while_the_cap_grows(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    put_cap(shop, 1);
+    shop_claim(shop, 1, 5);
+    rival_await(&rival, shop, "coupon-customer", allow_two);
+    assert_int_equal(shop_claim(shop, 1, 5), 2);
+    rival_has_come(&rival);
+}
+
+static void claim_as_well(struct shop *shop) {
+    shop_claim(shop, 1, 6);
+}
+
+/* What others claim meanwhile takes nothing from a refusal, nor from a place. */
+static void test_claimed_while_others_claim(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    put_cap(shop, 1);
+    rival_await(&rival, shop, "coupon-customer", claim_as_well);
+    assert_int_equal(shop_claim(shop, 1, 5), 2);
+    rival_has_come(&rival);
+    rival_await(&rival, shop, "coupon-customer", allow_two);
+    assert_int_equal(shop_claim(shop, 1, 5), 3);
+    rival_has_come(&rival);
+    rival_await(&rival, shop, "coupon-customer", claim_as_well);
+    cellar_refusal refusal;
+    assert_int_equal(
+        cellar_coupon_claim(shop->store, NULL, (cellar_id){0, 0}, 1, 5, NULL, &refusal),
+        CELLAR_CUSTOMER_PERIOD_CAP);
+    rival_has_come(&rival);
+    assert_int_equal(refusal.rank, 3);
+    assert_int_equal(shop_campaign_get(shop, 1)->claimed, 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SHOP_TEST(test_refused_by_itself),
@@ -188,6 +270,9 @@ int main(void) {
         SHOP_TEST(test_read_while_the_limit_changes),
         SHOP_TEST(test_leaving_while_others_are_sold_ahead),
         SHOP_TEST(test_credited_while_the_floor_falls),
+        SHOP_TEST(test_read_while_money_comes_and_goes),
+        SHOP_TEST(test_claimed_while_the_cap_grows),
+        SHOP_TEST(test_claimed_while_others_claim),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,6 +104,10 @@ static cellar_status list(cellar *store, cellar_order_state state) {
     X(account_hold, cellar_account_hold(store, NULL, shop_id(105), 1, 5, 0, NULL, NULL))           \
     X(account_post, cellar_account_post(store, NULL, shop_id(105), 5, 2, NULL, NULL))              \
     X(account_journal, cellar_account_journal(store, 1, 0, &entry, 1, &count))                     \
+    X(account_collecting, cellar_account_create(store, NULL, &collecting, NULL, NULL))             \
+    X(account_pays, cellar_account_transfer(store, NULL, none, 1, 3, 10, NULL, NULL))              \
+    X(account_collected, cellar_account_collected(store, 3, 0, &entry, 1, &count))                 \
+    X(account_at, cellar_account_at(store, 3, UINT64_MAX, 0, &account))                            \
     X(lease, cellar_lease_acquire(store, NULL, "lease", 1, 10, NULL, NULL))                        \
     X(place, place(store, 1, 0, 0))                                                                \
     X(place_paid, place(store, 2, CELLAR_ORDER_PAID, 1))                                           \
@@ -175,6 +179,8 @@ static cellar_status make_step(cellar *store, enum step step) {
         .id = {0, 106}, .code = "code 1", .lines = lines, .line_count = LINES};
     cellar_order order;
     cellar_movement movement;
+    const cellar_account_request collecting = {.id = 3, .collecting = true};
+    cellar_account account;
     cellar_entry entry;
     int64_t total;
     size_t count;

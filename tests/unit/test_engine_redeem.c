@@ -354,12 +354,59 @@ static void test_code_limit(void **unused) {
     shop_finish(&shop);
 }
 
+/* As many lines as need no memory, and one more, two of each in a transaction: 10 % of each line,
+ * all of different values. */
+static void test_lines_around_the_room(void **state) {
+    struct shop *shop = *state;
+    fill(shop);
+    cellar_campaign campaign = shop_campaign(2, 9);
+    campaign.discount = (cellar_discount){.kind = CELLAR_DISCOUNT_PERCENT, .value = 1000};
+    shop_campaign_put(shop, &campaign);
+    assert_int_equal(cellar_code_add(shop->store, NULL, 2, "code 2", 99, NULL, NULL), CELLAR_OK);
+    for (size_t count = PLAN_LINES_INLINE; count <= PLAN_LINES_INLINE + 1; count++) {
+        cellar_line lines[2][PLAN_LINES_INLINE + 1];
+        int64_t shares[2][PLAN_LINES_INLINE + 1] = {{0}};
+        cellar_redemption redemptions[2];
+        cellar_operation operations[2];
+        for (size_t k = 0; k < 2; k++) {
+            for (size_t i = 0; i < count; i++) {
+                lines[k][i] = shop_line("a", 0, 1, 10 * (int64_t)(1 + k * 100 + i));
+            }
+            redemptions[k] =
+                (cellar_redemption){.code = "code 2", .lines = lines[k], .line_count = count};
+            operations[k] = (cellar_operation){.kind = CELLAR_OPERATION_COUPON_REDEEM,
+                                               .redemption = &redemptions[k],
+                                               .discounts_out = shares[k]};
+        }
+        assert_int_equal(
+            cellar_transact(shop->store, NULL, shop_id(count), operations, 2, NULL, NULL),
+            CELLAR_OK);
+        for (size_t k = 0; k < 2; k++) {
+            for (size_t i = 0; i < count; i++) {
+                assert_int_equal(shares[k][i], 1 + k * 100 + i);
+            }
+        }
+        memset(shares, 0, sizeof shares);
+        assert_int_equal(
+            cellar_coupon_redeem(shop->store, NULL, &redemptions[1], shares[1], NULL, NULL),
+            CELLAR_OK);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(shares[1][i], 101 + i);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SHOP_TEST(test_redeem),     SHOP_TEST(test_budget),
-        SHOP_TEST(test_rules),      SHOP_TEST(test_ids),
-        SHOP_TEST(test_codes),      SHOP_TEST(test_arguments),
-        SHOP_TEST(test_many_lines), cmocka_unit_test(test_code_limit),
+        SHOP_TEST(test_redeem),
+        SHOP_TEST(test_budget),
+        SHOP_TEST(test_rules),
+        SHOP_TEST(test_ids),
+        SHOP_TEST(test_codes),
+        SHOP_TEST(test_arguments),
+        SHOP_TEST(test_many_lines),
+        SHOP_TEST(test_lines_around_the_room),
+        cmocka_unit_test(test_code_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

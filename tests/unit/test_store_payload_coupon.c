@@ -89,6 +89,19 @@ static int put(const struct put_bytes *bytes, int more) {
                 bytes->put.rules, bytes, sizeof bytes->put + (size_t)(7 + more));
 }
 
+/* With a cap for customers, who may have 3. */
+static int put_capped(struct payload_customer_period customer, uint8_t flags, int more) {
+    struct {
+        struct payload_campaign put;
+        struct payload_customer_period customer;
+        char text[64];
+    } bytes = {.put = put_of(3, 3, 3).put, .customer = customer, .text = "nametea"};
+    bytes.put.customer_limit = 3;
+    bytes.put.flags = flags;
+    return redo(STORE_CAMPAIGN_PUT, coupon_campaign_cell(3, COUPON_RULES), 3, &bytes,
+                sizeof bytes.put + sizeof customer + (size_t)(7 + more));
+}
+
 static int claim(uint64_t customer, uint64_t number, uint32_t campaign, uint32_t grant) {
     const struct payload_claim claim = {
         .customer = customer, .number = number, .campaign = campaign, .grant = grant};
@@ -184,6 +197,41 @@ static void test_puts(void **unused) {
                      NOT_WELL_FORMED);
     bytes = put_of(3, 3, 50000);
     assert_int_equal(put(&bytes, 0), STORE_APPLY_LIMIT);
+}
+
+static void test_customer_periods(void **unused) {
+    static const struct {
+        struct payload_customer_period customer;
+        uint8_t flags;
+        int more;
+        int result;
+    } rows[] = {
+        /* {period, offset, count, claims before}  flags  more  result */
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, 1, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -1, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -8, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 0, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 2, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 3, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN - 1, 0, 2, 0}, 1, 0, NOT_WELL_FORMED},
+        {{0, 0, 2, 0}, 1, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 0, 0}, 1, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 3, 0}, 1, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, -1}, 1, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, (int64_t)CELLAR_GRANTS_MAX + 1}, 1, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 5, 2, CELLAR_GRANTS_MAX}, 1, 0, STORE_APPLIED},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int result = put_capped(rows[i].customer, rows[i].flags, rows[i].more);
+        if (result != rows[i].result) {
+            fail_msg("row %zu: %d", i, result);
+        }
+    }
+    const struct coupon_rules *rules = ATOMIC_LOAD(&store->coupons.rules[3], acquire);
+    const struct payload_customer_period expected = {COUPON_PERIOD_NS_MIN, 5, 2, CELLAR_GRANTS_MAX};
+    assert_memory_equal(&rules->customer, &expected, sizeof expected);
+    assert_memory_equal(rules->text, "nametea", 7);
 }
 
 /* ---- Claims and revocations ---- */
@@ -353,8 +401,8 @@ static void test_codes(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_puts),        TEST(test_claims), TEST(test_revocations),
-        TEST(test_redemptions), TEST(test_codes),
+        TEST(test_puts),        TEST(test_customer_periods), TEST(test_claims),
+        TEST(test_revocations), TEST(test_redemptions),      TEST(test_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
