@@ -419,20 +419,41 @@ typedef struct cellar_product_summary {
     int64_t unit_price;
     int64_t created_ns;
     cellar_product_status status;
+    /* Pieces in orders (without those that were cancelled or have expired) and taken without one,
+     * less those that came back; in all places. A kit has none: its components have them. Follows
+     * the log within milliseconds. */
+    int64_t units_sold;
     char sku[CELLAR_SKU_BYTES_MAX + 1];
     char name[CELLAR_NAME_BYTES_MAX + 1];
 } cellar_product_summary;
 
+typedef enum cellar_product_order {
+    CELLAR_PRODUCTS_NEWEST = 0,   /* by id, which grows with creation */
+    CELLAR_PRODUCTS_MOST_SOLD = 1 /* by units_sold, and by id where these are equal */
+} cellar_product_order;
+
 typedef struct cellar_product_query {
     const char *category;         /* NULL: by status. Else: of this category, whatever the status */
     cellar_product_status status; /* used when category is NULL */
-    uint64_t before; /* 0: from the newest on; else: products created before the one with this id */
+    uint64_t before;              /* the id of the last product seen; 0: from the first on */
+    cellar_product_order order;   /* highest first */
+    int64_t before_sold;          /* MOST_SOLD: the units_sold of the last product seen */
 } cellar_product_query;
 
-/* A page, newest first (by numeric id, which grows with creation), up to `capacity` (1 to 1000)
- * entries. Ask again with before = the last id until *count_out is less than capacity. A product
- * whose status changes while pages are read may be missed or seen; no other is. Never NOT_FOUND: an
- * unknown category is an empty page. */
+/* A page of up to `capacity` (1 to 1000) entries. Ask again with before (and before_sold) of the
+ * last entry until *count_out is less than capacity. A product whose status or category changes
+ * while pages are read may be missed or seen; no other is. Never NOT_FOUND: an unknown category is
+ * an empty page.
+ *
+ * MOST_SOLD lists what has sold more than nothing. It ranks by the counts that it meets while the
+ * call runs, so a product that sells meanwhile may stand where it stood a moment ago; one whose
+ * count passes the place between two pages may be missed or seen again; pages fall strictly in
+ * (units_sold, id).
+ *
+ * Any thread; wait-free. NEWEST takes as many steps as the page has entries. MOST_SOLD looks at
+ * each product of the status or category, in each call: of 100,000 in 0.3 to 0.7 ms, up to 5 ms
+ * when the newest have sold least. So a host keeps for a moment what many ask for.
+ * INVALID_ARGUMENT for a status or order that does not exist. */
 CELLAR_API cellar_status cellar_product_list(cellar *store, const cellar_product_query *query,
                                              cellar_product_summary *page_out, size_t capacity,
                                              size_t *count_out);

@@ -156,6 +156,14 @@ int64_t engine_deadline(int64_t timeout_ms);
 /* Until when the call may wait for space; INT64_MIN: not at all. */
 int64_t engine_space_deadline(const cellar_call *options);
 
+/* ---- products.c ---- */
+
+/* The block that is current; NULL when the product does not exist. Inside a section. */
+const struct store_attributes *product_current(const struct store *store, uint32_t slot,
+                                               uint64_t *version_out);
+/* With a NUL behind it. */
+void product_copy_text(char *into, const char *from, size_t bytes);
+
 /* ---- transactions.c ---- */
 
 /* The whole of a public call that is one operation. */

@@ -228,6 +228,7 @@ struct store {
     struct store_category *categories;
     struct store_lease *leases;
     _Atomic(struct store_attributes *) *blocks;
+    _Atomic int64_t *sold; /* by product slot, derived: ordered and taken, less what came back */
 
     struct table product_table, stock_table, account_table, order_table, customer_table;
     struct table category_table;
@@ -420,6 +421,11 @@ static inline void store_sum_shared(_Atomic int64_t *sum, int64_t delta) {
     int64_t value = ATOMIC_LOAD(sum, relaxed);
     store_sum(&value, delta);
     ATOMIC_STORE(sum, value, relaxed);
+}
+
+/* Pieces of a stock were sold; below zero: they are so no more. */
+static inline void store_sell(struct store *store, uint32_t stock, int64_t pieces) {
+    store_sum_shared(&store->sold[store->stocks[stock].product], pieces);
 }
 
 /* ---- Parts of store_apply(), one file each ---- */
