@@ -541,6 +541,21 @@ CELLAR_API cellar_status cellar_stock_set_safety(cellar *store, const cellar_cal
  * used. NOT_FOUND. */
 CELLAR_API cellar_status cellar_stock_get(cellar *store, const cellar_line *line,
                                           cellar_stock *stock_out);
+/* One place of a product. */
+typedef struct cellar_stock_place {
+    uint32_t location;
+    cellar_stock stock;
+} cellar_stock_place;
+
+/* The places where the product has been, whatever is there now, by location: a page of up to
+ * `capacity` (1 to 1000), from line->location on (line->quantity is not used). Ask again from the
+ * last location + 1 on until *count_out is less than capacity, or the last one was UINT32_MAX. A
+ * place that comes into being meanwhile may be missed; no other is. Each is as cellar_stock_get()
+ * has it, one after the other. Any thread; wait-free; looks at all places of the product.
+ * NOT_FOUND. */
+CELLAR_API cellar_status cellar_stock_list(cellar *store, const cellar_line *line,
+                                           cellar_stock_place *page_out, size_t capacity,
+                                           size_t *count_out);
 /* Available of many lines at one instant: available_out[i] is of lines[i] (up to 4096), *lsn_out
  * (may be NULL) the instant: all commits below it are seen and no other. NOT_FOUND (refusal->line).
  */

@@ -356,6 +356,13 @@ struct store_product *store_find_sku(struct store *store, const char *sku, uint6
 /* Slot, 0 when the product is not at that location. */
 uint32_t store_find_stock(struct store *store, const struct store_product *product,
                           uint32_t location);
+/* The stocks of a product are a list that begins with product->stock; 0: no more. Acquire: pairs
+ * with the release in store_ensure_stock(); whoever sees a stock sees its location and the next. */
+static inline uint32_t store_next_stock(const struct store *store,
+                                        const struct store_product *product, uint32_t stock) {
+    return stock == product->stock ? ATOMIC_LOAD(&product->more_stocks, acquire)
+                                   : store->stocks[stock].next;
+}
 /* What is available of a stock; a hint, since its two cells are read one after the other. */
 int64_t store_available(const struct store *store, uint32_t stock);
 struct store_account *store_find_account(struct store *store, uint64_t id);
