@@ -8,8 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-tests=(api life money coupons openapi strict admission durable disk page docs rules)
-asan_tests=(api life money coupons openapi strict)
+tests=(api lists life money coupons openapi strict admission durable disk page docs rules)
+asan_tests=(api lists life money coupons openapi strict)
 seconds_max=120
 status=0
 
