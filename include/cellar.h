@@ -269,7 +269,8 @@ typedef struct cellar_ticket {
     uint64_t lsn;      /* the commit's position in the log and the new version of all it changed */
     int64_t time_ns;   /* when it was made, by the store's clock */
     int64_t remaining; /* stock calls of one line: available then; account calls: the balance then;
-                          else 0, and 0 when repeated */
+                          an order that is placed: its total, less its discount; else 0, and 0 when
+                          repeated */
     uint64_t object;   /* product calls: the product's numeric id; else 0 */
     bool repeated; /* it had been done before: lsn and time are those of the first time (of a step
                       of an order, those of its latest step; of an account that was open, the lsn of
