@@ -4,13 +4,14 @@ claims go from 50 to 2,000 a second; later 20,000 a second want the 1,000 of ano
 Meanwhile others look at products, at a steady rate; their p99 is what must not suffer. Every loader
 sends at its rate whatever the server does.
 
-    bench/load/drill_coupon.py
+    bench/load/drill_coupon.py [--short]
 
 In a second variant the server is killed (SIGKILL) while coupons are being given out, and started
 again. Leaves with 0 only if exactly 1,000 coupons of each campaign were issued, no customer has two
 of one, each rank exists once, every grant that was acknowledged is there, and whoever was turned
 away was told when to come back. Times are printed, not judged: the machine is shared with the
-loaders."""
+loaders. --short: in a few seconds, for the gate."""
+import argparse
 import json
 import os
 import subprocess
@@ -21,6 +22,12 @@ import time
 from shop import Shop, one_each, ranks_once
 
 COUPONS = 1000
+# The phases of the claims: from, to, seconds, campaign.
+FULL = {"event": [(50, 2000, 5, 1), (2000, 2000, 3, 1), (20000, 20000, 3, 2)],
+        "killed": [(50, 2000, 5, 1), (2000, 2000, 2, 1)]}
+SHORT = {"event": [(50, 2000, 1, 1), (2000, 2000, 1, 1), (20000, 20000, 1, 2)],
+         "killed": [(50, 2000, 3, 1), (2000, 2000, 1, 1)]}
+LABELS = ("claims, ramp", "claims, 2,000/s", "claims, 20,000/s")
 CUSTOMERS = 1000000
 PRODUCTS = 1000
 PRODUCT_RATE = 2000
@@ -100,40 +107,46 @@ HEADER = (f"  {'':<34}{'sent':>8}  {'done':>8}{'refused':>9}{'shed':>8}{'lost':>
           f"{'p50 ms':>9}{'p99 ms':>9}{'max':>9}")
 
 
-def event(place):
+def event(place, plan):
     """Products alone; then with the ramp and 2,000 claims a second; then with 20,000."""
     shop = shop_open(place, (1, 2))
+    ramp, steady, flood = (phase[2] for phase in plan["event"])
     try:
         lookers = paced(shop, place, "looks", 64,
-                        [(PRODUCT_RATE, PRODUCT_RATE, seconds, 0) for seconds in (3, 8, 3)])
-        time.sleep(3)
-        claimers = paced(shop, place, "claims", 300,
-                         [(50, 2000, 5, 1), (2000, 2000, 3, 1), (20000, 20000, 3, 2)])
+                        [(PRODUCT_RATE, PRODUCT_RATE, seconds, 0)
+                         for seconds in (flood, ramp + steady, flood)])
+        time.sleep(flood)
+        claimers = paced(shop, place, "claims", 300, plan["event"])
         claims, looks = rows_of(claimers, 60), rows_of(lookers, 60)
         print(HEADER)
         for label, row in zip(("products, no claims", "products, up to 2,000 claims/s",
                                "products, 20,000 claims/s"), looks):
             show(label, row)
-        for label, row in zip(("claims, 50 to 2,000/s in 5 s", "claims, 2,000/s",
-                               "claims, 20,000/s"), claims):
+        for label, row in zip(LABELS, claims):
             show(label, row)
         return judge(shop, place, claims + looks, (1, 2))
     finally:
         shop.kill()
 
 
-def killed(place):
+def claimed(shop):
+    return int(shop.call("GET", "/v1/campaigns/1")["claimed"])
+
+
+def killed(place, plan):
     """The same event; the server dies when a part of the coupons is gone, and comes back."""
     shop = shop_open(place, (1,))
     try:
-        claimers = paced(shop, place, "claims", 300, [(50, 2000, 5, 1), (2000, 2000, 2, 1)])
-        time.sleep(1)
+        claimers = paced(shop, place, "claims", 300, plan["killed"])
+        until = time.monotonic() + 20
+        while claimed(shop) < COUPONS // 10 and time.monotonic() < until:
+            time.sleep(0.01)
         shop.kill()
         shop.start()
-        given = int(shop.call("GET", "/v1/campaigns/1")["claimed"])
+        given = claimed(shop)
         claims = rows_of(claimers, 60)
         print(HEADER)
-        for label, row in zip(("claims, 50 to 2,000/s in 5 s", "claims, 2,000/s"), claims):
+        for label, row in zip(LABELS, claims):
             show(label, row)
         print(f"  after the kill, about {given} of {COUPONS} had been given out")
         return judge(shop, place, claims, (1,)) and 0 < given < COUPONS
@@ -142,6 +155,9 @@ def killed(place):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--short", action="store_true", help="a few seconds, for the gate")
+    plan = SHORT if parser.parse_args().short else FULL
     with open("/proc/loadavg") as load:
         print(f"{os.cpu_count()} processors, load before {load.read().split()[0]}; the server and "
               f"the loaders share them; at most {CLAIMS_UNDER_WAY} claims under way at a time")
@@ -149,7 +165,7 @@ def main():
     for title, variant in (("The coupon event", event), ("The same, killed in the middle", killed)):
         print(f"\n{title}")
         with tempfile.TemporaryDirectory(prefix="cellard-drill-", dir="build") as place:
-            good = variant(place) and good
+            good = variant(place, plan) and good
     sys.exit(0 if good else 1)
 
 
