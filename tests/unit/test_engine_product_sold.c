@@ -235,8 +235,8 @@ static void test_most_sold_first(void **state) {
         shop_reopen(shop);
         shop_settle(shop);
     }
-    check_list(shop, (cellar_product_query){.category = "six"}, 5, NULL, 0);
-    check_list(shop, (cellar_product_query){.status = CELLAR_PRODUCT_DISCONTINUED}, 5, NULL, 0);
+    check_list(shop, (cellar_product_query){.category = "six"}, 5, expected, 0);
+    check_list(shop, (cellar_product_query){.status = CELLAR_PRODUCT_DISCONTINUED}, 5, expected, 0);
 }
 
 /* Products 1 to 4 have sold 5, 9, 5, 0. */
