@@ -271,7 +271,8 @@ typedef struct cellar_ticket {
     uint64_t lsn;      /* the commit's position in the log and the new version of all it changed */
     int64_t time_ns;   /* when it was made, by the store's clock */
     int64_t remaining; /* stock calls of one line: available then; account calls: the balance then;
-                          else 0, and 0 when repeated */
+                          an order that is placed: its total, less its discount; else 0, and 0 when
+                          repeated */
     uint64_t object;   /* product calls: the product's numeric id; else 0 */
     bool repeated; /* it had been done before: lsn and time are those of the first time (of a step
                       of an order, those of its latest step; of an account that was open, the lsn of
@@ -426,20 +427,41 @@ typedef struct cellar_product_summary {
     int64_t unit_price;
     int64_t created_ns;
     cellar_product_status status;
+    /* Pieces in orders (without those that were cancelled or have expired) and taken without one,
+     * less those that came back; in all places. A kit has none: its components have them. Follows
+     * the log within milliseconds. */
+    int64_t units_sold;
     char sku[CELLAR_SKU_BYTES_MAX + 1];
     char name[CELLAR_NAME_BYTES_MAX + 1];
 } cellar_product_summary;
 
+typedef enum cellar_product_order {
+    CELLAR_PRODUCTS_NEWEST = 0,   /* by id, which grows with creation */
+    CELLAR_PRODUCTS_MOST_SOLD = 1 /* by units_sold, and by id where these are equal */
+} cellar_product_order;
+
 typedef struct cellar_product_query {
     const char *category;         /* NULL: by status. Else: of this category, whatever the status */
     cellar_product_status status; /* used when category is NULL */
-    uint64_t before; /* 0: from the newest on; else: products created before the one with this id */
+    uint64_t before;              /* the id of the last product seen; 0: from the first on */
+    cellar_product_order order;   /* highest first */
+    int64_t before_sold;          /* MOST_SOLD: the units_sold of the last product seen */
 } cellar_product_query;
 
-/* A page, newest first (by numeric id, which grows with creation), up to `capacity` (1 to 1000)
- * entries. Ask again with before = the last id until *count_out is less than capacity. A product
- * whose status changes while pages are read may be missed or seen; no other is. Never NOT_FOUND: an
- * unknown category is an empty page. */
+/* A page of up to `capacity` (1 to 1000) entries. Ask again with before (and before_sold) of the
+ * last entry until *count_out is less than capacity. A product whose status or category changes
+ * while pages are read may be missed or seen; no other is. Never NOT_FOUND: an unknown category is
+ * an empty page.
+ *
+ * MOST_SOLD lists what has sold more than nothing. It ranks by the counts that it meets while the
+ * call runs, so a product that sells meanwhile may stand where it stood a moment ago; one whose
+ * count passes the place between two pages may be missed or seen again; pages fall strictly in
+ * (units_sold, id).
+ *
+ * Any thread; wait-free. NEWEST takes as many steps as the page has entries. MOST_SOLD looks at
+ * each product of the status or category, in each call: of 100,000 in 0.3 to 0.7 ms, up to 5 ms
+ * when the newest have sold least. So a host keeps for a moment what many ask for.
+ * INVALID_ARGUMENT for a status or order that does not exist. */
 CELLAR_API cellar_status cellar_product_list(cellar *store, const cellar_product_query *query,
                                              cellar_product_summary *page_out, size_t capacity,
                                              size_t *count_out);
@@ -527,6 +549,21 @@ CELLAR_API cellar_status cellar_stock_set_safety(cellar *store, const cellar_cal
  * used. NOT_FOUND. */
 CELLAR_API cellar_status cellar_stock_get(cellar *store, const cellar_line *line,
                                           cellar_stock *stock_out);
+/* One place of a product. */
+typedef struct cellar_stock_place {
+    uint32_t location;
+    cellar_stock stock;
+} cellar_stock_place;
+
+/* The places where the product has been, whatever is there now, by location: a page of up to
+ * `capacity` (1 to 1000), from line->location on (line->quantity is not used). Ask again from the
+ * last location + 1 on until *count_out is less than capacity, or the last one was UINT32_MAX. A
+ * place that comes into being meanwhile may be missed; no other is. Each is as cellar_stock_get()
+ * has it, one after the other. Any thread; wait-free; looks at all places of the product.
+ * NOT_FOUND. */
+CELLAR_API cellar_status cellar_stock_list(cellar *store, const cellar_line *line,
+                                           cellar_stock_place *page_out, size_t capacity,
+                                           size_t *count_out);
 /* Available of many lines at one instant: available_out[i] is of lines[i] (up to 4096), *lsn_out
  * (may be NULL) the instant: all commits below it are seen and no other. NOT_FOUND (refusal->line).
  */

@@ -59,13 +59,19 @@ class Shop:
             if lines:
                 self.call("POST", "/v1/stock/receipts", {"lines": lines})
 
-    def open_campaign(self, quota):
-        self.call("PUT", "/v1/campaigns/1", {"name": "Event", "quota": quota},
+    def open_campaign(self, campaign, quota):
+        self.call("PUT", f"/v1/campaigns/{campaign}", {"name": "Event", "quota": quota},
                   {"If-None-Match": "*"})
 
-    def coupons(self):
-        """The latest thousand claims of the campaign."""
-        return self.call("GET", "/v1/coupons?campaign=1&limit=1000")["items"]
+    def coupons(self, campaign):
+        """All claims of the campaign."""
+        path = f"/v1/coupons?campaign={campaign}&limit=1000"
+        page = self.call("GET", path)
+        items = page["items"]
+        while "next" in page:
+            page = self.call("GET", f"{path}&before={page['next']}")
+            items += page["items"]
+        return items
 
     def statuses(self):
         """Answers of the shop's routes by status, from /metrics."""

@@ -26,8 +26,10 @@ typedef struct order_body {
 extern const struct shape shape_order_place;
 extern const struct shape shape_return;
 /* Only of an order that was accepted: then it fits. The sum of quantity times price; with a coupon
- * or code, what the library made of it, FIELD_ABSENT when that cannot be told. */
-int64_t order_total(struct request *request, const cellar_order_request *order);
+ * or code, what the library made of it, FIELD_ABSENT when that cannot be told. `ticket`: of the
+ * order alone; NULL: it was part of a transaction. */
+int64_t order_total(struct request *request, const cellar_order_request *order,
+                    const cellar_ticket *ticket);
 
 extern const struct shape shape_order_step;    /* cellar_order_change, of any order and event */
 extern const struct shape shape_stock_change;  /* cellar_stock_change */

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define SECOND_NS INT64_C(1000000000)
-
 static const char *const statuses[] = {"open", "paused", "closed", FIELD_CHOICES_END};
 static const char *const discount_kinds[] = {"none", "amount", "percent", FIELD_CHOICES_END};
 

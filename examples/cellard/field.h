@@ -35,6 +35,7 @@ enum {
     FIELD_OPTIONAL = 2  /* going out: left out when zero, empty or FIELD_ABSENT */
 };
 #define FIELD_ABSENT INT64_MIN
+#define SECOND_NS INT64_C(1000000000)
 
 struct field {
     const char *name;

@@ -113,6 +113,83 @@ static void hold_get(struct request *request) {
     request_found(request, status, hold.version, &hold);
 }
 
+/* ---- Those of an account ---- */
+
+enum {
+    HOLDS_ENTRIES = 100,     /* of the journal, read at once */
+    HOLDS_ENTRIES_MAX = 1000 /* for one page */
+};
+
+typedef struct hold_list_query {
+    uint64_t before;
+    uint32_t limit;
+    bool open;
+} hold_list_query;
+
+static const struct field list_fields[] = {
+    {.name = "before",
+     .kind = FIELD_NUMBER,
+     .offset = offsetof(hold_list_query, before),
+     .about = "made before the commit with this lsn: `next` of the page before"},
+    LIMIT_FIELD(hold_list_query, limit),
+    {.name = "open",
+     .kind = FIELD_BOOLEAN,
+     .offset = offsetof(hold_list_query, open),
+     .about = "true: only those that still hold money"},
+};
+static const struct shape shape_list_query = SHAPE("HoldListQuery", hold_list_query, list_fields);
+
+static const struct field page_fields[] = {PAGE_FIELDS(&shape_hold)};
+static const struct shape shape_page = SHAPE("HoldPage", struct page, page_fields);
+
+/* Adds the hold that the entry tells of, if it tells of one that is asked for. One that is no
+ * longer remembered is closed, and left out. */
+static cellar_status hold_collect(struct request *request, const cellar_entry *entry,
+                                  cellar_account_hold_info *items, size_t *count) {
+    const hold_list_query *query = request->query;
+    cellar_account_hold_info *hold = &items[*count];
+    if (entry->kind != CELLAR_ENTRY_HELD) {
+        return CELLAR_OK;
+    }
+    cellar_status status = cellar_account_hold_get(request->server->store, entry->id, hold);
+    if (status == CELLAR_OK && (!query->open || hold->state == CELLAR_ACCOUNT_HOLD_HELD)) {
+        request_saw(request, hold->version);
+        (*count)++;
+    }
+    return status == CELLAR_NOT_FOUND ? CELLAR_OK : status;
+}
+
+/* Read back from the journal, which tells of every hold that was made. Before an entry after which
+ * nothing was held, no hold can be open. */
+static void hold_list(struct request *request) {
+    const hold_list_query *query = request->query;
+    size_t capacity = query->limit != 0 ? query->limit : PAGE_USUAL;
+    cellar_account_hold_info *items = request_take(request, capacity, sizeof *items);
+    cellar_entry *entries = request_take(request, HOLDS_ENTRIES, sizeof *entries);
+    if (items == NULL || entries == NULL) {
+        return;
+    }
+    struct page page = {.items = items, .next = query->before};
+    cellar_status status = CELLAR_OK;
+    bool ended = false;
+    for (size_t seen = 0; seen < HOLDS_ENTRIES_MAX && page.count < capacity && !ended;) {
+        size_t found = 0;
+        size_t at = 0;
+        status = cellar_account_journal(request->server->store, request->account, page.next,
+                                        entries, HOLDS_ENTRIES, &found);
+        while (at < found && page.count < capacity && !ended && status == CELLAR_OK) {
+            status = hold_collect(request, &entries[at], items, &page.count);
+            page.next = entries[at].lsn;
+            ended = query->open && entries[at].held == 0;
+            at++;
+        }
+        ended = ended || status != CELLAR_OK || (at == found && found < HOLDS_ENTRIES);
+        seen += found;
+    }
+    page.next = ended ? 0 : page.next;
+    request_found(request, status, 0, &page);
+}
+
 static const struct route routes[] = {
     {.name = "holds.make",
      .method = "POST",
@@ -123,6 +200,14 @@ static const struct route routes[] = {
      .answer = &shape_hold_made,
      .handle = hold_make,
      .summary = "Sets money of an account aside"},
+    {.name = "holds.list",
+     .method = "GET",
+     .path = "/v1/accounts/{account}/holds",
+     .role = ROLE_READ,
+     .query = &shape_list_query,
+     .answer = &shape_page,
+     .handle = hold_list,
+     .summary = "Holds of an account, newest first, read back from its journal"},
     {.name = "holds.get",
      .method = "GET",
      .path = "/v1/holds/{hold}",

@@ -35,6 +35,8 @@ static cellar *store_open(const struct settings *settings) {
                                   .accounts_max = (uint32_t)settings->accounts,
                                   .orders_max = (uint32_t)settings->orders,
                                   .leases_max = (uint32_t)settings->leases,
+                                  .customers_max = (uint32_t)settings->customers,
+                                  .remember_closed_ns = settings->remember_closed_s * SECOND_NS,
                                   .report = report};
     if (cellar_open(&config, &store, &problem) != CELLAR_OK) {
         (void)fprintf(stderr, "cellard: %s: %s %s\n", settings->data,

@@ -3,9 +3,10 @@
 #include "bodies.h"
 #include "server.h"
 
-static void note_order(struct request *request, const cellar_order_request *order) {
+static void note_order(struct request *request, const cellar_order_request *order,
+                       const cellar_ticket *ticket) {
     struct metrics *metrics = &request->server->metrics;
-    int64_t total = order_total(request, order);
+    int64_t total = order_total(request, order, ticket);
     uint64_t units = 0;
     for (size_t i = 0; i < order->line_count; i++) {
         units += (uint64_t)order->lines[i].quantity;
@@ -32,9 +33,10 @@ static void note_step(struct request *request, cellar_order_event event) {
     }
 }
 
-void operation_note(struct request *request, const cellar_operation *operation) {
+void operation_note(struct request *request, const cellar_operation *operation,
+                    const cellar_ticket *ticket) {
     if (operation->kind == CELLAR_OPERATION_ORDER_PLACE) {
-        note_order(request, operation->order);
+        note_order(request, operation->order, ticket);
     } else if (operation->kind == CELLAR_OPERATION_ORDER_RETURN) {
         metrics_add(&request->server->metrics, METRICS_RETURNS, 1);
     } else if (operation->kind == CELLAR_OPERATION_ORDER_STEP) {
@@ -46,7 +48,7 @@ cellar_status operation_run(struct request *request, const cellar_operation *ope
     cellar_status status = cellar_bulk(request->server->store, &request->call, operation, 1, NULL,
                                        &request->ticket, &request->refusal);
     if (status == CELLAR_OK && !request->ticket.repeated) {
-        operation_note(request, operation);
+        operation_note(request, operation, &request->ticket);
     }
     return status;
 }

@@ -92,6 +92,7 @@ typedef struct order_list_query {
     int state;
     cellar_id before;
     uint32_t limit;
+    uint64_t cursor;
     bool lines;
 } order_list_query;
 
@@ -110,6 +111,11 @@ static const struct field list_fields[] = {
      .kind = FIELD_UUID,
      .offset = QUERY(before),
      .about = "placed before the order with this id: `next` of the page before"},
+    {.name = "cursor",
+     .kind = FIELD_NUMBER,
+     .offset = QUERY(cursor),
+     .about =
+         "`next_cursor` of the page before: so it goes on although that order has left memory"},
     LIMIT_FIELD(order_list_query, limit),
     {.name = "lines",
      .kind = FIELD_BOOLEAN,
@@ -131,6 +137,7 @@ typedef struct order_page {
     const order_view *items;
     size_t count;
     cellar_id next;
+    uint64_t next_cursor;
 } order_page;
 
 static const struct field page_fields[] = {
@@ -142,7 +149,13 @@ static const struct field page_fields[] = {
     {.name = "next",
      .kind = FIELD_UUID,
      .flags = FIELD_OPTIONAL,
-     .offset = offsetof(order_page, next)},
+     .offset = offsetof(order_page, next),
+     .about = "to be given as `before`; absent at the end"},
+    {.name = "next_cursor",
+     .kind = FIELD_NUMBER,
+     .flags = FIELD_OPTIONAL,
+     .offset = offsetof(order_page, next_cursor),
+     .about = "to be given as `cursor`, beside `before`"},
 };
 static const struct shape shape_page = SHAPE("OrderPage", order_page, page_fields);
 
@@ -166,7 +179,8 @@ static void order_list(struct request *request) {
     const order_list_query *query = request->query;
     const cellar_order_query wanted = {.customer = query->customer,
                                        .state = (cellar_order_state)query->state,
-                                       .before = query->before};
+                                       .before = query->before,
+                                       .cursor = query->cursor};
     size_t capacity = query->limit != 0 ? query->limit : PAGE_USUAL;
     size_t lines_capacity = query->lines ? LIST_LINES_MAX : 0;
     cellar_order *orders = request_take(request, capacity, sizeof *orders);
@@ -187,6 +201,7 @@ static void order_list(struct request *request) {
     /* With lines the page may be short without being the last one. */
     if (page.count == capacity || (lines != NULL && page.count != 0)) {
         page.next = orders[page.count - 1].id;
+        page.next_cursor = orders[page.count - 1].cursor;
     }
     request_answer(request, 200, &shape_page, &page);
 }
@@ -208,7 +223,8 @@ static const struct route routes[] = {
      .query = &shape_list_query,
      .answer = &shape_page,
      .handle = order_list,
-     .summary = "Orders of a customer, or of a state, newest first"},
+     .summary =
+         "Orders of a customer, those that have left memory too, or of a state; newest first"},
 };
 
 const route_area area_order_reads = {"orders", routes, sizeof routes / sizeof routes[0]};

@@ -94,10 +94,14 @@ static int64_t order_sum(const cellar_order_request *order) {
     return total;
 }
 
-int64_t order_total(struct request *request, const cellar_order_request *order) {
+int64_t order_total(struct request *request, const cellar_order_request *order,
+                    const cellar_ticket *ticket) {
     cellar_order placed;
     if (!order_is_reduced(order)) {
         return order_sum(order);
+    }
+    if (ticket != NULL && !ticket->repeated) {
+        return ticket->remaining;
     }
     return cellar_order_get(request->server->store, order->id, &placed, NULL, 0) == CELLAR_OK
                ? placed.total
@@ -117,7 +121,8 @@ static void order_make(struct request *request) {
     cellar_status status = operation_run(request, &operation);
     int64_t total = 0;
     if (status == CELLAR_OK) {
-        total = comes_back ? -order_sum(&body->request) : order_total(request, &body->request);
+        total = comes_back ? -order_sum(&body->request)
+                           : order_total(request, &body->request, &request->ticket);
     }
     request_changed(request, status, total);
 }

@@ -180,9 +180,13 @@ static void product_put(struct request *request) {
 typedef struct product_list_query {
     const char *category;
     int status;
+    int order;
     uint64_t before;
+    uint64_t before_sold;
     uint32_t limit;
 } product_list_query;
+
+static const char *const orders[] = {"newest", "popular", FIELD_CHOICES_END};
 
 static const struct field product_list_fields[] = {
     {.name = "category",
@@ -199,11 +203,32 @@ static const struct field product_list_fields[] = {
     {.name = "before",
      .kind = FIELD_NUMBER,
      .offset = offsetof(product_list_query, before),
-     .about = "older than the product with this id: `next` of the page before"},
+     .about = "behind the product with this id: `next` of the page before"},
+    {.name = "order",
+     .kind = FIELD_CHOICE,
+     .offset = offsetof(product_list_query, order),
+     .choices = orders,
+     .about = "newest first, when it is not given; or what has sold most, without what has not"},
+    {.name = "before_sold",
+     .kind = FIELD_NUMBER,
+     .offset = offsetof(product_list_query, before_sold),
+     .about = "of the popular, with `before`: `next_sold` of the page before"},
     LIMIT_FIELD(product_list_query, limit),
 };
+
+static const char *product_list_check(const void *value) {
+    const product_list_query *query = value;
+    bool popular = query->order == CELLAR_PRODUCTS_MOST_SOLD;
+    if (query->before_sold > INT64_MAX) {
+        return "before_sold is at most 2^63 - 1";
+    }
+    return (popular && query->before != 0) == (query->before_sold != 0)
+               ? NULL
+               : "before_sold is required with before in the order popular, and wrong elsewhere";
+}
+
 static const struct shape shape_product_list_query =
-    SHAPE("ProductListQuery", product_list_query, product_list_fields);
+    SHAPE_CHECKED("ProductListQuery", product_list_query, product_list_fields, product_list_check);
 
 static const struct field summary_fields[] = {
     {.name = "id", .kind = FIELD_NUMBER, .offset = offsetof(cellar_product_summary, id)},
@@ -218,33 +243,59 @@ static const struct field summary_fields[] = {
      .offset = offsetof(cellar_product_summary, status),
      .choices = statuses},
     {.name = "created", .kind = FIELD_TIME, .offset = offsetof(cellar_product_summary, created_ns)},
+    {.name = "units_sold",
+     .kind = FIELD_SUM,
+     .offset = offsetof(cellar_product_summary, units_sold),
+     .about = "ordered or taken, less what was cancelled or came back; of a kit its components "
+              "have them"},
 };
 static const struct shape shape_summary =
     SHAPE("ProductSummary", cellar_product_summary, summary_fields);
 
-static const struct field product_page_fields[] = {PAGE_FIELDS(&shape_summary)};
+typedef struct product_list_page {
+    struct page page; /* first: its fields are found by their offsets in it */
+    uint64_t next_sold;
+} product_list_page;
+_Static_assert(offsetof(product_list_page, page) == 0, "as said above");
+
+static const struct field product_page_fields[] = {
+    PAGE_FIELDS(&shape_summary),
+    {.name = "next_sold",
+     .kind = FIELD_NUMBER,
+     .flags = FIELD_OPTIONAL,
+     .offset = offsetof(product_list_page, next_sold),
+     .about = "of the popular: to be given as `before_sold`, beside `before`"},
+};
 static const struct shape shape_product_page =
-    SHAPE("ProductPage", struct page, product_page_fields);
+    SHAPE("ProductPage", product_list_page, product_page_fields);
 
 static void product_list(struct request *request) {
     const product_list_query *query = request->query;
     const cellar_product_query wanted = {.category = query->category,
                                          .status = (cellar_product_status)query->status,
-                                         .before = query->before};
+                                         .before = query->before,
+                                         .order = (cellar_product_order)query->order,
+                                         .before_sold = (int64_t)query->before_sold};
     size_t capacity = query->limit != 0 ? query->limit : PAGE_USUAL;
     cellar_product_summary *items = request_take(request, capacity, sizeof *items);
     if (items == NULL) {
         return;
     }
-    struct page page = {.items = items};
+    product_list_page list = {.page = {.items = items}};
+    struct page *page = &list.page;
     cellar_status status =
-        cellar_product_list(request->server->store, &wanted, items, capacity, &page.count);
+        cellar_product_list(request->server->store, &wanted, items, capacity, &page->count);
     uint64_t version = 0;
-    for (size_t i = 0; status == CELLAR_OK && i < page.count; i++) {
+    for (size_t i = 0; status == CELLAR_OK && i < page->count; i++) {
         version = items[i].version > version ? items[i].version : version;
     }
-    page.next = page.count == capacity ? items[page.count - 1].id : 0;
-    request_found(request, status, version, &page);
+    if (page->count == capacity) {
+        page->next = items[capacity - 1].id;
+        list.next_sold = wanted.order == CELLAR_PRODUCTS_MOST_SOLD
+                             ? (uint64_t)items[capacity - 1].units_sold
+                             : 0;
+    }
+    request_found(request, status, version, &list);
 }
 
 static const struct route routes[] = {
@@ -256,7 +307,7 @@ static const struct route routes[] = {
      .query = &shape_product_list_query,
      .answer = &shape_product_page,
      .handle = product_list,
-     .summary = "Products, newest first"},
+     .summary = "Products, newest first, or those that have sold most"},
     {.name = "products.get",
      .method = "GET",
      .path = "/v1/products/{sku}",

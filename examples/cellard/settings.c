@@ -50,6 +50,11 @@ static const struct setting table[] = {
     NUMBER(orders, "orders", 1, CELLAR_ORDERS_MAX, 16 << 20,
            "orders, and changes that have an id, at most"),
     NUMBER(leases, "leases", 1, CELLAR_LEASES_MAX, 65536, "names of leases at most"),
+    NUMBER(customers, "customers", 0, CELLAR_CUSTOMERS_MAX, 0,
+           "customers with an order, ever; 0: as many as orders, 16777216 at most"),
+    NUMBER(remember_closed_s, "remember-closed", 0, CELLAR_REMEMBER_NS_MAX / SECOND_NS, 0,
+           "seconds that orders, and changes that have an id, are kept in memory when closed; "
+           "0: for ever"),
 };
 
 enum {

@@ -34,6 +34,8 @@ struct settings {
     int64_t accounts;
     int64_t orders;
     int64_t leases;
+    int64_t customers;
+    int64_t remember_closed_s; /* 0: for ever */
     bool help;
 };
 

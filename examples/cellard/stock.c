@@ -126,7 +126,7 @@ static void stock_safety(struct request *request) {
 /* ---- Reading ---- */
 
 typedef struct stock_query {
-    uint32_t location;
+    uint32_t location; /* of a list: from it on */
     uint64_t before;
     uint32_t limit;
 } stock_query;
@@ -135,17 +135,21 @@ static const struct field stock_query_fields[] = {
     LOCATION_FIELD("location", 0, stock_query, location)};
 static const struct shape shape_stock_query = SHAPE("StockQuery", stock_query, stock_query_fields);
 
-#define STOCK(member)                                                                              \
-    { .name = #member, .kind = FIELD_INTEGER, .offset = offsetof(cellar_stock, member) }
-static const struct field stock_fields[] = {
-    STOCK(available),
-    STOCK(reserved),
-    STOCK(unsellable),
-    STOCK(incoming),
-    STOCK(safety),
-    STOCK(on_hand),
-    {.name = "version", .kind = FIELD_NUMBER, .offset = offsetof(cellar_stock, version)},
-};
+#define QUANTITY(label, at)                                                                        \
+    { .name = (label), .kind = FIELD_INTEGER, .offset = (at) }
+/* A cellar_stock that lies at `start`. */
+#define STOCK_FIELDS(start)                                                                        \
+    QUANTITY("available", (start) + offsetof(cellar_stock, available)),                            \
+        QUANTITY("reserved", (start) + offsetof(cellar_stock, reserved)),                          \
+        QUANTITY("unsellable", (start) + offsetof(cellar_stock, unsellable)),                      \
+        QUANTITY("incoming", (start) + offsetof(cellar_stock, incoming)),                          \
+        QUANTITY("safety", (start) + offsetof(cellar_stock, safety)),                              \
+        QUANTITY("on_hand", (start) + offsetof(cellar_stock, on_hand)), {                          \
+        .name = "version", .kind = FIELD_NUMBER,                                                   \
+        .offset = (start) + offsetof(cellar_stock, version)                                        \
+    }
+
+static const struct field stock_fields[] = {STOCK_FIELDS(0)};
 static const struct shape shape_stock = SHAPE("Stock", cellar_stock, stock_fields);
 
 static void stock_get(struct request *request) {
@@ -154,6 +158,62 @@ static void stock_get(struct request *request) {
     cellar_stock stock = {.version = 0};
     cellar_status status = cellar_stock_get(request->server->store, &line, &stock);
     request_found(request, status, stock.version, &stock);
+}
+
+static const struct field place_stock_fields[] = {
+    {.name = "location", .kind = FIELD_COUNT, .offset = offsetof(cellar_stock_place, location)},
+    STOCK_FIELDS(offsetof(cellar_stock_place, stock)),
+};
+static const struct shape shape_place_stock =
+    SHAPE("LocationStock", cellar_stock_place, place_stock_fields);
+
+static const struct field location_query_fields[] = {
+    LOCATION_FIELD("from", 0, stock_query, location),
+    LIMIT_FIELD(stock_query, limit),
+};
+static const struct shape shape_location_query =
+    SHAPE("LocationQuery", stock_query, location_query_fields);
+
+typedef struct location_page {
+    const cellar_stock_place *items;
+    size_t count;
+    uint32_t next; /* 0: none, since location 0 is the first */
+} location_page;
+
+static const struct field location_page_fields[] = {
+    {.name = "items",
+     .kind = FIELD_LIST,
+     .offset = offsetof(location_page, items),
+     .shape = &shape_place_stock,
+     .count_offset = offsetof(location_page, count)},
+    {.name = "next",
+     .kind = FIELD_COUNT,
+     .flags = FIELD_OPTIONAL,
+     .offset = offsetof(location_page, next),
+     .about = "to be given as `from`; absent at the end"},
+};
+static const struct shape shape_location_page =
+    SHAPE("LocationPage", location_page, location_page_fields);
+
+static void stock_locations(struct request *request) {
+    const stock_query *query = request->query;
+    const cellar_line line = {.sku = request->sku, .location = query->location};
+    size_t capacity = query->limit != 0 ? query->limit : PAGE_USUAL;
+    cellar_stock_place *items = request_take(request, capacity, sizeof *items);
+    if (items == NULL) {
+        return;
+    }
+    location_page page = {.items = items};
+    cellar_status status =
+        cellar_stock_list(request->server->store, &line, items, capacity, &page.count);
+    uint64_t version = 0;
+    for (size_t i = 0; i < page.count; i++) {
+        version = items[i].stock.version > version ? items[i].stock.version : version;
+    }
+    if (page.count == capacity && items[capacity - 1].location < LOCATIONS_MAX) {
+        page.next = items[capacity - 1].location + 1;
+    }
+    request_found(request, status, version, &page);
 }
 
 static const char *const movement_kinds[] = {
@@ -302,6 +362,14 @@ static const struct route routes[] = {
      .answer = &shape_stock,
      .handle = stock_get,
      .summary = "Quantities of a product at a location"},
+    {.name = "stock.locations",
+     .method = "GET",
+     .path = "/v1/products/{sku}/locations",
+     .role = ROLE_READ,
+     .query = &shape_location_query,
+     .answer = &shape_location_page,
+     .handle = stock_locations,
+     .summary = "Quantities of a product at every location where it has been, by location"},
     {.name = "stock.movements",
      .method = "GET",
      .path = "/v1/products/{sku}/movements",

@@ -152,7 +152,7 @@ static void transaction_make(struct request *request) {
         cellar_transact(request->server->store, &request->call, body->id, operations, body->count,
                         &request->ticket, &request->refusal);
     for (size_t i = 0; status == CELLAR_OK && !request->ticket.repeated && i < body->count; i++) {
-        operation_note(request, &operations[i]);
+        operation_note(request, &operations[i], NULL);
     }
     request_changed(request, status, FIELD_ABSENT);
 }
@@ -249,7 +249,7 @@ static void bulk_run(struct request *request, const cellar_operation *operations
     for (size_t i = 0; i < count; i++) {
         told.entries[i].id = operation_id(&operations[i]);
         if (told.statuses[i] == CELLAR_OK && !told.tickets[i].repeated) {
-            operation_note(request, &operations[i]);
+            operation_note(request, &operations[i], &told.tickets[i]);
         }
     }
     bulk_tell(request, &told, count);

@@ -167,6 +167,14 @@ int64_t engine_wait_deadline(struct engine_wait *wait);
  * left of the call's time. */
 cellar_call engine_call_before(struct engine_wait *wait);
 
+/* ---- products.c ---- */
+
+/* The block that is current; NULL when the product does not exist. Inside a section. */
+const struct store_attributes *product_current(const struct store *store, uint32_t slot,
+                                               uint64_t *version_out);
+/* With a NUL behind it. */
+void product_copy_text(char *into, const char *from, size_t bytes);
+
 /* ---- transactions.c ---- */
 
 /* The whole of a public call that is one operation. */

@@ -159,14 +159,13 @@ cellar_status cellar_product_put_many(cellar *store, const cellar_call *call,
 
 /* ---- Reading ---- */
 
-static void product_copy_text(char *into, const char *from, size_t bytes) {
+void product_copy_text(char *into, const char *from, size_t bytes) {
     memcpy(into, from, bytes);
     into[bytes] = '\0';
 }
 
-/* The block that is current; NULL when the product does not exist. Inside a section. */
-static const struct store_attributes *product_current(const struct store *store, uint32_t slot,
-                                                      uint64_t *version_out) {
+const struct store_attributes *product_current(const struct store *store, uint32_t slot,
+                                               uint64_t *version_out) {
     struct cell_content content = commit_read(store->commit, store_product_cell(slot));
     *version_out = content.version;
     /* Acquire: pairs with the release in product_prepare(). The block stays while our section
@@ -273,90 +272,4 @@ cellar_status cellar_product_components(cellar *store, const cellar_product *pro
     commit_leave();
     engine_leave(&guard);
     return status;
-}
-
-static void product_summarize(const struct store_product *product,
-                              const struct store_attributes *block, uint64_t version,
-                              cellar_product_summary *summary) {
-    summary->id = product->slot;
-    summary->version = version;
-    summary->unit_price = block->unit_price;
-    summary->created_ns = block->created_ns;
-    summary->status = (cellar_product_status)block->status;
-    product_copy_text(summary->sku, product->sku, product->sku_bytes);
-    product_copy_text(summary->name, block->text, block->name_bytes);
-}
-
-static bool product_is_asked_for(const struct store_attributes *block,
-                                 const cellar_product_query *query) {
-    if (query->category == NULL) {
-        return block->status == query->status;
-    }
-    return strlen(query->category) == block->category_bytes &&
-           memcmp(query->category, block->text + block->name_bytes, block->category_bytes) == 0;
-}
-
-/* Inside a section. The list follows the log; what it names is shown as it is now, and left out
- * when it has moved to another list. */
-static size_t product_page(const struct store *store, const struct index *index,
-                           const cellar_product_query *query, cellar_product_summary *page,
-                           size_t capacity) {
-    size_t count = 0;
-    uint64_t before = query->before == 0 ? UINT64_MAX : query->before;
-    while (count < capacity) {
-        struct index_entry entries[64];
-        size_t wanted = capacity - count < 64 ? capacity - count : 64;
-        size_t found = index_page(index, before, entries, wanted);
-        for (size_t i = 0; i < found; i++) {
-            const struct store_product *product = &store->products[entries[i].slot];
-            uint64_t version;
-            const struct store_attributes *block =
-                product_current(store, entries[i].slot, &version);
-            if (product_is_asked_for(block, query)) {
-                product_summarize(product, block, version, &page[count++]);
-            }
-            before = entries[i].key;
-        }
-        if (found < wanted) {
-            break;
-        }
-    }
-    return count;
-}
-
-cellar_status cellar_product_list(cellar *store, const cellar_product_query *query,
-                                  cellar_product_summary *page_out, size_t capacity,
-                                  size_t *count_out) {
-    if (query == NULL || page_out == NULL || count_out == NULL || capacity == 0 ||
-        capacity > CELLAR_PAGE_MAX) {
-        return CELLAR_INVALID_ARGUMENT;
-    }
-    if (query->category == NULL &&
-        (query->status < CELLAR_PRODUCT_ACTIVE || query->status > CELLAR_PRODUCT_DISCONTINUED)) {
-        return CELLAR_INVALID_ARGUMENT;
-    }
-    struct engine_call guard;
-    cellar_status status = engine_enter(&guard, store);
-    if (status != CELLAR_OK) {
-        return status;
-    }
-    *count_out = 0;
-    commit_enter();
-    const struct index *index = NULL;
-    if (query->category == NULL) {
-        index = store->store->products_by_status[query->status];
-    } else {
-        size_t bytes = plan_text_bytes(query->category, CELLAR_CATEGORY_BYTES_MAX);
-        const struct store_category *category =
-            bytes == 0 || bytes == SIZE_MAX
-                ? NULL
-                : store_find_category(store->store, query->category, bytes);
-        index = category == NULL ? NULL : category->products;
-    }
-    if (index != NULL) {
-        *count_out = product_page(store->store, index, query, page_out, capacity);
-    }
-    commit_leave();
-    engine_leave(&guard);
-    return CELLAR_OK;
 }

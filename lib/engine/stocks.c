@@ -3,6 +3,8 @@
 
 #include "base/assert.h"
 
+#include <string.h>
+
 /* Reads of several cells at one instant are tried so often before they are taken as of a snapshot,
  * which may be a moment old. */
 #define STOCK_LOOKS_MAX 8
@@ -119,6 +121,30 @@ static bool stock_look(const struct commit *commit, const uint32_t *cells, size_
     return false;
 }
 
+/* Inside a section. */
+static cellar_stock stock_read(const cellar *engine, uint32_t slot) {
+    const struct commit *commit = engine->commit;
+    uint32_t cells[STORE_STOCK_CELLS];
+    struct cell_content contents[STORE_STOCK_CELLS] = {{0, 0}};
+    for (uint32_t i = 0; i < STORE_STOCK_CELLS; i++) {
+        cells[i] = store_stock_cell(slot, (enum store_stock_cell)i);
+    }
+    if (!stock_look(commit, cells, STORE_STOCK_CELLS, contents)) {
+        uint64_t snapshot = commit_snapshot(commit);
+        for (uint32_t i = 0; i < STORE_STOCK_CELLS; i++) {
+            contents[i] = commit_read_at(commit, cells[i], snapshot);
+        }
+    }
+    cellar_stock stock = {.safety = contents[STORE_STOCK_SAFETY_CELL].value,
+                          .unsellable = contents[STORE_STOCK_UNSELLABLE].value,
+                          .incoming = contents[STORE_STOCK_INCOMING].value,
+                          .reserved = ATOMIC_LOAD(&engine->store->stocks[slot].reserved, relaxed),
+                          .version = contents[STORE_STOCK_SELLABLE].version};
+    stock.available = store_stock_unblocked(contents[STORE_STOCK_SELLABLE].value) + stock.safety;
+    stock.on_hand = stock.available + stock.reserved + stock.unsellable;
+    return stock;
+}
+
 cellar_status cellar_stock_get(cellar *store, const cellar_line *line, cellar_stock *stock_out) {
     if (line == NULL || stock_out == NULL || (line->sku == NULL && line->product == 0)) {
         return CELLAR_INVALID_ARGUMENT;
@@ -129,36 +155,85 @@ cellar_status cellar_stock_get(cellar *store, const cellar_line *line, cellar_st
         return status;
     }
     commit_enter();
-    const struct commit *commit = store->commit;
     uint32_t slot = stock_find(store->store, line);
     if (slot == 0) {
         status = CELLAR_NOT_FOUND;
     } else {
-        uint32_t cells[STORE_STOCK_CELLS];
-        struct cell_content contents[STORE_STOCK_CELLS] = {{0, 0}};
-        for (uint32_t i = 0; i < STORE_STOCK_CELLS; i++) {
-            cells[i] = store_stock_cell(slot, (enum store_stock_cell)i);
-        }
-        if (!stock_look(commit, cells, STORE_STOCK_CELLS, contents)) {
-            uint64_t snapshot = commit_snapshot(commit);
-            for (uint32_t i = 0; i < STORE_STOCK_CELLS; i++) {
-                contents[i] = commit_read_at(commit, cells[i], snapshot);
-            }
-        }
-        struct store_stock *stock = &store->store->stocks[slot];
-        *stock_out = (cellar_stock){.safety = contents[STORE_STOCK_SAFETY_CELL].value,
-                                    .unsellable = contents[STORE_STOCK_UNSELLABLE].value,
-                                    .incoming = contents[STORE_STOCK_INCOMING].value,
-                                    .reserved = ATOMIC_LOAD(&stock->reserved, relaxed),
-                                    .version = contents[STORE_STOCK_SELLABLE].version};
-        stock_out->available =
-            store_stock_unblocked(contents[STORE_STOCK_SELLABLE].value) + stock_out->safety;
-        stock_out->on_hand = stock_out->available + stock_out->reserved + stock_out->unsellable;
+        *stock_out = stock_read(store, slot);
     }
     commit_leave();
     engine_leave(&guard);
     return status;
 }
+
+/* ---- All places of a product ---- */
+
+struct stock_place {
+    uint32_t location;
+    uint32_t slot;
+};
+
+/* Puts the place among the lowest `capacity` locations, in their order. */
+static void stock_insert(struct stock_place *places, size_t capacity, size_t *count,
+                         struct stock_place place) {
+    size_t at = *count;
+    while (at > 0 && places[at - 1].location > place.location) {
+        at--;
+    }
+    if (at == capacity) {
+        return;
+    }
+    *count += *count < capacity;
+    memmove(&places[at + 1], &places[at], (*count - at - 1) * sizeof *places);
+    places[at] = place;
+}
+
+/* Inside a section. Two threads that opened a place at once have left an entry that was never
+ * opened, and stays so. */
+static cellar_status stock_page(const cellar *engine, const cellar_line *line,
+                                cellar_stock_place *page, size_t capacity, size_t *count_out) {
+    struct store *store = engine->store;
+    struct stock_place places[CELLAR_PAGE_MAX];
+    size_t count = 0;
+    const struct store_product *product = store_find_product(store, line->sku, line->product);
+    if (product == NULL || store_find_stock(store, product, 0) == 0) {
+        return CELLAR_NOT_FOUND;
+    }
+    uint32_t slot = product->stock;
+    for (; slot != 0; slot = store_next_stock(store, product, slot)) {
+        uint32_t location = store->stocks[slot].location;
+        uint32_t cell = store_stock_cell(slot, STORE_STOCK_SELLABLE);
+        if (location >= line->location && commit_read(store->commit, cell).version != 0) {
+            stock_insert(places, capacity, &count, (struct stock_place){location, slot});
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        page[i] = (cellar_stock_place){places[i].location, stock_read(engine, places[i].slot)};
+    }
+    *count_out = count;
+    return CELLAR_OK;
+}
+
+cellar_status cellar_stock_list(cellar *store, const cellar_line *line,
+                                cellar_stock_place *page_out, size_t capacity, size_t *count_out) {
+    if (line == NULL || page_out == NULL || count_out == NULL || capacity == 0 ||
+        capacity > CELLAR_PAGE_MAX || (line->sku == NULL && line->product == 0)) {
+        return CELLAR_INVALID_ARGUMENT;
+    }
+    struct engine_call guard;
+    cellar_status status = engine_enter(&guard, store);
+    if (status != CELLAR_OK) {
+        return status;
+    }
+    *count_out = 0;
+    commit_enter();
+    status = stock_page(store, line, page_out, capacity, count_out);
+    commit_leave();
+    engine_leave(&guard);
+    return status;
+}
+
+/* ---- Many at one instant ---- */
 
 /* Inside a section: available of each line as of the commits decided now. */
 static cellar_status stock_snapshot(cellar *engine, const cellar_line *lines, size_t line_count,

@@ -388,9 +388,11 @@ static void audit_report_coupons(void *context, const char *text) {
 static void audit_products(struct audit *audit) {
     struct store *store = audit->store;
     uint64_t products = 0;
+    int64_t sold = 0;
     uint32_t end = slots_end(&store->product_slots);
     for (uint32_t slot = 1; slot < end; slot++) {
         products += audit_cell(audit, store_product_cell(slot)) != 0;
+        store_sum(&sold, ATOMIC_LOAD(&store->sold[slot], relaxed));
         audit_breathe(slot);
     }
     uint64_t listed = 0;
@@ -401,6 +403,13 @@ static void audit_products(struct audit *audit) {
         audit_violation(
             audit, "%llu products, %llu counted, %llu listed", (unsigned long long)products,
             (unsigned long long)audit->out->totals.products, (unsigned long long)listed);
+    }
+    int64_t left = audit->out->totals.units_ordered;
+    store_sum(&left, audit->out->totals.units_taken);
+    store_sum(&left, -audit->out->totals.units_returned);
+    if (sold != left) {
+        audit_violation(audit, "products: %lld units sold in all, but %lld ordered and taken",
+                        (long long)sold, (long long)left);
     }
 }
 

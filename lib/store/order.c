@@ -341,6 +341,7 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
         }
     }
     plan->kind = STORE_ORDER_PLACE;
+    plan->ticket.remaining = result == PLAN_COMMIT ? plan_document_at(plan, start)->total : 0;
     return result == PLAN_COMMIT ? order_plan_reference(plan, request) : result;
 }
 

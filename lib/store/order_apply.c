@@ -172,6 +172,7 @@ static enum store_apply_result order_apply_place(struct store *store,
         struct payload_allocation source = content_source(&content, i);
         struct store_stock *stock = &store->stocks[source.stock];
         store_sum(&totals->units_ordered, source.quantity);
+        store_sell(store, source.stock, source.quantity);
         if (state == CELLAR_ORDER_FULFILLED) {
             store_sum_shared(&stock->on_hand, -source.quantity);
             store_sum(&totals->units_fulfilled, source.quantity);
@@ -209,6 +210,7 @@ static enum store_apply_result order_apply_return(struct store *store,
         struct payload_allocation source = content_source(&content, i);
         store_sum_shared(&store->stocks[source.stock].on_hand, source.quantity);
         store_sum(&totals->units_returned, source.quantity);
+        store_sell(store, source.stock, -source.quantity);
     }
     totals->return_lines += document->line_count;
     store_sum(&totals->returned_value, document->total);

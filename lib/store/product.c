@@ -78,10 +78,8 @@ static enum plan_result product_plan_flags(struct plan *plan, const struct store
         }
         /* The list is looked at after location 0 was read, which every opening of a location
          * writes: an opening that came before is on the list, one that comes later makes our commit
-         * fail, or ours makes that one fail. Acquire: pairs with the release in
-         * store_ensure_stock(). */
-        slot = slot == product->stock ? ATOMIC_LOAD(&product->more_stocks, acquire)
-                                      : plan->store->stocks[slot].next;
+         * fail, or ours makes that one fail. */
+        slot = store_next_stock(plan->store, product, slot);
     }
     return PLAN_COMMIT;
 }

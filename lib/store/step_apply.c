@@ -63,6 +63,7 @@ static void step_apply_sources(struct store *store, const struct step *step, uin
             store_sum(&totals->units_fulfilled, pieces);
         } else {
             store_sum(&totals->units_ordered, -pieces);
+            store_sell(store, stock_slot, -pieces);
         }
         queue_shrink(store, queued, source, pieces);
     }
@@ -84,6 +85,7 @@ static bool step_apply_return(struct store *store, struct store_order *order,
         const struct payload_move *move = &payload_step_moves(payload)[i];
         store_sum_shared(&store->stocks[move->stock].on_hand, move->quantity);
         store_sum(&store->totals.units_returned, move->quantity);
+        store_sell(store, move->stock, -move->quantity);
     }
     store_sum(&store->totals.returned_value, payload->value);
     return true;

@@ -57,6 +57,7 @@ static void stock_apply_lines(struct store *store, const struct payload_document
         case CELLAR_MOVEMENT_TAKEN:
             store_sum(&totals->units_taken, quantity);
             store_sum_shared(&stock->on_hand, -quantity);
+            store_sell(store, lines[i].stock, quantity);
             break;
         case CELLAR_MOVEMENT_MOVED:
             store_sum_shared(&stock->on_hand, quantity);
@@ -67,18 +68,27 @@ static void stock_apply_lines(struct store *store, const struct payload_document
     }
 }
 
-/* The change of available that a record without lines makes, and the stock it makes it to. */
+static uint32_t stock_of_record(const struct record_header *record) {
+    return CELL_SLOT(record_cells(record)[0]) / STORE_STOCK_CELLS;
+}
+
+/* The change of available that a record without lines makes. */
 static int64_t stock_apply_single(struct store *store, const struct record_header *record) {
     const struct record_update *update = record_updates(record);
-    uint32_t slot = CELL_SLOT(record_cells(record)[0]) / STORE_STOCK_CELLS;
     int64_t delta = update->new_value - update->old_value;
-    store_sum_shared(&store->stocks[slot].on_hand, delta);
+    store_sum_shared(&store->stocks[stock_of_record(record)].on_hand, delta);
     return delta;
+}
+
+static void stock_apply_take(struct store *store, const struct record_header *record) {
+    int64_t taken = -stock_apply_single(store, record);
+    store_sum(&store->totals.units_taken, taken);
+    store_sell(store, stock_of_record(record), taken);
 }
 
 static enum store_apply_result stock_apply_safety(struct store *store,
                                                   const struct record_header *record) {
-    uint32_t slot = CELL_SLOT(record_cells(record)[0]) / STORE_STOCK_CELLS;
+    uint32_t slot = stock_of_record(record);
     const struct record_update *update =
         record_find(record, store_stock_cell(slot, STORE_STOCK_SAFETY_CELL));
     if (update == NULL) {
@@ -111,7 +121,7 @@ enum store_apply_result stock_apply(struct store *store, const struct store_part
         return stock_apply_safety(store, record);
     }
     if (part->kind == STORE_STOCK_TAKE) {
-        store_sum(&store->totals.units_taken, -(stock_apply_single(store, record)));
+        stock_apply_take(store, record);
     } else if (part->kind == STORE_STOCK_COUNT) {
         store_sum(&store->totals.units_adjusted, stock_apply_single(store, record));
     }

@@ -69,7 +69,7 @@ static bool store_create_slots(struct store *store, const struct store_limits *l
     struct memory *memory = store->memory;
     const size_t cell = sizeof(struct cell);
     return slots_create(&store->product_slots, memory, MEMORY_PRODUCTS, limits->products,
-                        sizeof(struct store_product) + cell) &&
+                        sizeof(struct store_product) + sizeof *store->sold + cell) &&
            slots_create(&store->stock_slots, memory, MEMORY_STOCK, limits->stocks,
                         sizeof(struct store_stock) + STORE_STOCK_CELLS * cell) &&
            slots_create(&store->account_slots, memory, MEMORY_ACCOUNTS, limits->accounts,
@@ -104,6 +104,7 @@ static void store_unmap(const struct slots *slots, size_t object_bytes, void *ar
 
 static bool store_create_arrays(struct store *store) {
     return store_map(&store->product_slots, sizeof *store->products, (void **)&store->products) &&
+           store_map(&store->product_slots, sizeof *store->sold, (void **)&store->sold) &&
            store_map(&store->stock_slots, sizeof *store->stocks, (void **)&store->stocks) &&
            store_map(&store->account_slots, sizeof *store->accounts, (void **)&store->accounts) &&
            store_map(&store->account_slots, sizeof *store->collected, (void **)&store->collected) &&
@@ -235,6 +236,7 @@ void store_destroy(struct store *store) {
     store_unmap(&store->queue_slots, sizeof *store->places, store->places);
     coupons_destroy(store);
     store_unmap(&store->product_slots, sizeof *store->products, store->products);
+    store_unmap(&store->product_slots, sizeof *store->sold, (void *)store->sold);
     store_unmap(&store->stock_slots, sizeof *store->stocks, store->stocks);
     store_unmap(&store->account_slots, sizeof *store->accounts, store->accounts);
     store_unmap(&store->account_slots, sizeof *store->collected, store->collected);

@@ -228,6 +228,7 @@ struct store {
     struct store_category *categories;
     struct store_lease *leases;
     _Atomic(struct store_attributes *) *blocks;
+    _Atomic int64_t *sold; /* by product slot, derived: ordered and taken, less what came back */
 
     struct table product_table, stock_table, account_table, order_table, customer_table;
     struct table category_table;
@@ -356,6 +357,13 @@ struct store_product *store_find_sku(struct store *store, const char *sku, uint6
 /* Slot, 0 when the product is not at that location. */
 uint32_t store_find_stock(struct store *store, const struct store_product *product,
                           uint32_t location);
+/* The stocks of a product are a list that begins with product->stock; 0: no more. Acquire: pairs
+ * with the release in store_ensure_stock(); whoever sees a stock sees its location and the next. */
+static inline uint32_t store_next_stock(const struct store *store,
+                                        const struct store_product *product, uint32_t stock) {
+    return stock == product->stock ? ATOMIC_LOAD(&product->more_stocks, acquire)
+                                   : store->stocks[stock].next;
+}
 /* What is available of a stock; a hint, since its two cells are read one after the other. */
 int64_t store_available(const struct store *store, uint32_t stock);
 struct store_account *store_find_account(struct store *store, uint64_t id);
@@ -421,6 +429,11 @@ static inline void store_sum_shared(_Atomic int64_t *sum, int64_t delta) {
     int64_t value = ATOMIC_LOAD(sum, relaxed);
     store_sum(&value, delta);
     ATOMIC_STORE(sum, value, relaxed);
+}
+
+/* Pieces of a stock were sold; below zero: they are so no more. */
+static inline void store_sell(struct store *store, uint32_t stock, int64_t pieces) {
+    store_sum_shared(&store->sold[store->stocks[stock].product], pieces);
 }
 
 /* ---- Parts of store_apply(), one file each ---- */

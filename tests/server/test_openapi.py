@@ -50,6 +50,7 @@ CALLS = [
     ("stock.take", {}, {"sku": "tea", "quantity": 1}),
     ("stock.move", {}, {"sku": "tea", "from": 0, "to": 1, "quantity": 1}),
     ("stock.get", {"sku": "tea"}, None),
+    ("stock.locations", {"sku": "tea"}, None),
     ("stock.count", {"sku": "tea"}, {"quantity": 500, "location": 0}),
     ("stock.safety", {"sku": "tea"}, {"quantity": 2}),
     ("stock.snapshot", {}, {"lines": [{"sku": "tea"}, {"product": "1", "location": 1}]}),
@@ -68,6 +69,7 @@ CALLS = [
     ("holds.make", {}, {"id": ID[7], "account": "7", "amount": 9,
                         "deadline": "2099-01-01T00:00:00Z"}),
     ("holds.get", {"hold": ID[7]}, None),
+    ("holds.list", {"account": "7"}, None),
     ("holds.post", {"hold": ID[7]}, {"amount": 4, "to": "8"}),
     ("holds.void", {"hold": ID[7]}, {}),
     ("holds.make", {}, {"id": HOLD, "account": "7", "amount": 9}),
@@ -202,25 +204,43 @@ def test_every_operation_was_called_and_succeeded():
         expect(bool(answered[name] & {200, 201}), True, f"{name} only gave {answered[name]}")
 
 
+def spoiled(described, value, at=""):
+    """Copies of the value with one thing wrong, at any depth, and the object or entry it is in."""
+    described = schema.resolve(description, described)
+    if described.get("type") == "array":
+        for number, entry in enumerate(value):
+            before, behind, here = value[:number], value[number + 1:], f"{at}/{number}"
+            yield before + [{"x": 1}] + behind, here
+            for wrong, where in spoiled(described["items"], entry, here):
+                yield before + [wrong] + behind, where
+    elif described.get("type") == "object":
+        yield {**value, "surprise": 1}, at
+        for missing in described.get("required", []):
+            yield {key: entry for key, entry in value.items() if key != missing}, at
+        for key, property_of_it in described["properties"].items():
+            yield {**value, key: {"x": 1}}, at
+            if key in value:
+                for wrong, where in spoiled(property_of_it, value[key], f"{at}/{key}"):
+                    yield {**value, key: wrong}, where
+
+
 def test_every_field_matters():
-    """A field more, a required field less, a field of another type: each is refused."""
+    """A field more, a required field less, a field of another type, also of what lies within lists
+    and objects: each is refused, and the answer points there."""
     tried = 0
     for name, values, body in CALLS:
         path, method, operation = find(name)
         if body is None:
             continue
-        described = schema.resolve(
-            description, operation["requestBody"]["content"]["application/json"]["schema"])
-        spoiled = [{**body, "surprise": 1}]
-        spoiled += [{key: value for key, value in body.items() if key != missing}
-                    for missing in described.get("required", [])]
-        spoiled += [{**body, key: {"x": 1}} for key in described["properties"]]
-        for wrong in spoiled:
+        described = operation["requestBody"]["content"]["application/json"]["schema"]
+        for wrong, where in spoiled(described, body):
             answer = server.call(method.upper(), fill(path, values), wrong, headers_for(operation))
             expect((answer.status, answer.problem), (400, "bad-field"), f"{name}: {wrong}")
+            expect(answer.json()["pointer"].startswith(where), True,
+                   f"{name}: {wrong}: {answer.json()['pointer']} is not in {where or '/'}")
             check_answer(operation, answer)
-            tried += 1
-    expect(tried > 100, True, f"{tried} bodies")
+            tried += where != ""
+    expect(tried > 200, True, f"{tried} within")
 
 
 def test_every_query_parameter_is_known():

@@ -311,7 +311,7 @@ static bool apply_place(const struct effect *effect) {
     if (call->account != 0) {
         apply_entry_outside(effect, call->account, -order->total);
     }
-    return apply_expect(effect, effect->answer->ticket.remaining == 0, "remaining");
+    return apply_expect(effect, effect->answer->ticket.remaining == order->total, "remaining");
 }
 
 static bool apply_return(const struct effect *effect) {

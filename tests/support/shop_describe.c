@@ -84,8 +84,9 @@ static void describe_product(struct describer *to, const cellar_product_summary 
             (int)product.status);
     fprintf(to->out, " attributes %" PRIu32 " %" PRIx64, product.attributes_bytes,
             hash_seeded(0, attributes, product.attributes_bytes));
-    fprintf(to->out, " version %" PRIu64 " from %" PRId64 " to %" PRId64 "\n", product.version,
+    fprintf(to->out, " version %" PRIu64 " from %" PRId64 " to %" PRId64, product.version,
             product.created_ns, product.updated_ns);
+    fprintf(to->out, " sold %" PRId64 "\n", summary->units_sold);
     for (uint32_t location = 0; location < SHOP_LOCATIONS; location++) {
         describe_stock(to, product.sku, location);
     }

@@ -221,6 +221,8 @@ static void fill_more(struct shop *shop) {
     X(document_unlisted, "list", list_order(shop, 20, STORE_STATE_OTHER, by < 0))                  \
     X(product_gone, "products", bend(shop, store_product_cell(2), -2 * by))                        \
     X(products, "products", store_of(shop)->totals.products += (uint64_t)by)                       \
+    X(sold, "units sold",                                                                          \
+      bend_atomic(&store_of(shop)->sold[store_find_product(store_of(shop), "a", 0)->slot], by))    \
     X(accounts, "accounts", store_of(shop)->totals.accounts += (uint64_t)by)                       \
     X(credited, "accounts", store_of(shop)->totals.credited += by)                                 \
     X(balances, "accounts", store_of(shop)->totals.balances += by)                                 \

@@ -42,6 +42,7 @@ static const cellar_order_request request = {.id = {1, 2}, .lines = &line, .line
     X(stock_move, cellar_stock_move(store, NULL, id, &line, 1, &ticket, &refusal))                 \
     X(stock_set_safety, cellar_stock_set_safety(store, NULL, &line, 0, &ticket, &refusal))         \
     X(stock_get, cellar_stock_get(store, &line, &stock))                                           \
+    X(stock_list, cellar_stock_list(store, &line, &place, 1, &count))                              \
     X(stock_snapshot, cellar_stock_snapshot(store, &line, 1, &number, NULL, &refusal))             \
     X(stock_history, cellar_stock_history(store, &line, 0, &movement, 1, &count))                  \
     X(account_open, cellar_account_open(store, NULL, 1, 0, &ticket, &refusal))                     \
@@ -86,6 +87,7 @@ static cellar_status call_store(cellar *store, size_t number_of_call) {
     cellar_ticket ticket;
     cellar_refusal refusal;
     cellar_stock stock;
+    cellar_stock_place place;
     cellar_movement movement;
     cellar_account account;
     cellar_order order;
@@ -107,11 +109,11 @@ static cellar_status call_store(cellar *store, size_t number_of_call) {
     return CELLAR_OK;
 }
 
-/* Is it in cellar.h and not in the table? Counted by hand: 36 calls take a handle and answer with a
+/* Is it in cellar.h and not in the table? Counted by hand: 37 calls take a handle and answer with a
  * status, besides cellar_close() and cellar_retry(). */
 static void test_every_call_is_here(void **unused) {
     (void)unused;
-    assert_int_equal(CALL_COUNT, 36);
+    assert_int_equal(CALL_COUNT, 37);
 }
 
 static void test_no_handle(void **unused) {

@@ -81,7 +81,12 @@ static void test_exact_over_parts(void **state) {
     assert_int_equal(cellar_order_quote(shop->store, &request, &total, NULL), CELLAR_OK);
     assert_int_equal(total, 481);
     assert_int_equal(coupon(shop, 1, 7), CELLAR_COUPON_GRANTED);
-    assert_int_equal(cellar_order_place(shop->store, NULL, &request, NULL, NULL), CELLAR_OK);
+    cellar_ticket ticket;
+    assert_int_equal(cellar_order_place(shop->store, NULL, &request, &ticket, NULL), CELLAR_OK);
+    assert_int_equal(ticket.remaining, 481);
+    assert_int_equal(cellar_order_place(shop->store, NULL, &request, &ticket, NULL), CELLAR_OK);
+    assert_true(ticket.repeated);
+    assert_int_equal(ticket.remaining, 0);
     assert_int_equal(coupon(shop, 1, 7), CELLAR_COUPON_REDEEMED);
     assert_int_equal(balance(shop), 10000 - 481);
     cellar_order order;
