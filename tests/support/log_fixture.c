@@ -2,6 +2,7 @@
 #include "support/log_fixture.h"
 
 #include "base/clock.h"
+#include "log/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,12 +188,23 @@ uint64_t log_fixture_commit_many(struct log_fixture *fixture, uint64_t count) {
     return acknowledged;
 }
 
+/* Is there nothing left to be filled with zeros? */
+static bool is_prepared(struct log_fixture *fixture) {
+    struct log *log = fixture->log;
+
+    pthread_mutex_lock(&log->prepare.lock);
+    bool prepared = log->prepare.places[0].prepared_bytes == log->segment_bytes &&
+                    log->prepare.places[1].prepared_bytes == log->segment_bytes;
+    pthread_mutex_unlock(&log->prepare.lock);
+    return prepared;
+}
+
 void log_fixture_settle(struct log_fixture *fixture, struct memory_disk *disk) {
     uint64_t seen = 0;
     int quiet = 0;
 
-    (void)fixture;
-    while (quiet < 10) {
+    /* The thread that prepares space may not get its turn, or there may be no space. */
+    while (quiet < 10 || (quiet < 150 && !is_prepared(fixture))) {
         uint64_t calls = memory_disk_calls(disk, MEMORY_CHANGING);
         quiet = calls == seen ? quiet + 1 : 0;
         seen = calls;
