@@ -45,6 +45,13 @@ declared=$(grep -ohE '\bcellar_[a-z0-9_]+\(' include/*.h | tr -d '(' | sort -u)
 undeclared=$(comm -13 <(echo "$declared") <(sort -u <<<"$dynamic"))
 [ -z "$undeclared" ]
 result $? "every symbol is declared in include/${undeclared:+, but: ${undeclared//$'\n'/ }}"
+# What takes no handle is not in that table.
+handles=$(grep -vxE 'cellar_(open|retry|version_string|status_(name|text|is_refusal))' \
+    <<<"$dynamic" | sort)
+untried=$(comm -23 <(echo "$handles") \
+    <(grep -ohE '\bcellar_[a-z_]+\(' tests/unit/test_engine_door.c | tr -d '(' | sort -u))
+[ -z "$untried" ]
+result $? "test_engine_door tries every call${untried:+, but not: ${untried//$'\n'/ }}"
 grep -q 'SONAME.*\[libcellar.so.0\]' <<<"$sections"
 result $? "the soname is libcellar.so.0"
 grep -q 'FLAGS_1.*NODELETE' <<<"$sections"

@@ -21,9 +21,11 @@
 static const cellar_id id = {1, 1};
 static const cellar_line line = {.sku = "a", .quantity = 1, .unit_price = 1};
 static const cellar_stock_change change = {.lines = &line, .line_count = 1};
+static const cellar_id hold = {1, 3};
 static const cellar_order_request request = {.id = {1, 2}, .lines = &line, .line_count = 1};
 
-/* Everything that takes a handle, with arguments that are all right. */
+/* Everything that takes a handle, with arguments that are all right; tests/tools/symbols.sh
+ * compares it with what the library exports. */
 #define CALLS(X)                                                                                   \
     X(wait, cellar_wait(store, 64, 0))                                                             \
     X(wait_listed, cellar_wait_listed(store, 64, 0))                                               \
@@ -32,6 +34,7 @@ static const cellar_order_request request = {.id = {1, 2}, .lines = &line, .line
     X(product_put_many, cellar_product_put_many(store, NULL, &product, 1, NULL, NULL))             \
     X(product_get, cellar_product_get(store, "a", 0, &product))                                    \
     X(product_attributes, cellar_product_attributes(store, &found, buffer, sizeof buffer))         \
+    X(product_components, cellar_product_components(store, &found, &component, 1))                 \
     X(product_list, cellar_product_list(store, &products, &summary, 1, &count))                    \
     X(stock_receive, cellar_stock_receive(store, NULL, &change, &ticket, &refusal))                \
     X(stock_adjust, cellar_stock_adjust(store, NULL, &change, &ticket, &refusal))                  \
@@ -46,19 +49,50 @@ static const cellar_order_request request = {.id = {1, 2}, .lines = &line, .line
     X(stock_snapshot, cellar_stock_snapshot(store, &line, 1, &number, NULL, &refusal))             \
     X(stock_history, cellar_stock_history(store, &line, 0, &movement, 1, &count))                  \
     X(account_open, cellar_account_open(store, NULL, 1, 0, &ticket, &refusal))                     \
+    X(account_create, cellar_account_create(store, NULL, &opening, &ticket, &refusal))             \
     X(account_credit, cellar_account_credit(store, NULL, id, 1, 1, &ticket, &refusal))             \
     X(account_debit, cellar_account_debit(store, NULL, id, 1, 1, &ticket, &refusal))               \
     X(account_transfer, cellar_account_transfer(store, NULL, id, 1, 2, 1, &ticket, &refusal))      \
     X(account_set_floor, cellar_account_set_floor(store, NULL, 1, 0, 0, &ticket, &refusal))        \
+    X(account_settle, cellar_account_settle(store, NULL, 1, &ticket, &refusal))                    \
+    X(account_hold, cellar_account_hold(store, NULL, hold, 1, 1, 0, &ticket, &refusal))            \
+    X(account_post, cellar_account_post(store, NULL, hold, 1, 0, &ticket, &refusal))               \
+    X(account_void, cellar_account_void(store, NULL, hold, &ticket, &refusal))                     \
+    X(account_hold_get, cellar_account_hold_get(store, hold, &held))                               \
+    X(account_journal, cellar_account_journal(store, 1, 0, &entry, 1, &count))                     \
+    X(account_at, cellar_account_at(store, 1, 64, 0, &account))                                    \
+    X(account_collected, cellar_account_collected(store, 1, 0, &entry, 1, &count))                 \
+    X(lease_acquire, cellar_lease_acquire(store, NULL, "l", 1, 1000, &ticket, &refusal))           \
+    X(lease_renew, cellar_lease_renew(store, NULL, "l", 64, 1000, &ticket, &refusal))              \
+    X(lease_release, cellar_lease_release(store, NULL, "l", 64, &ticket, &refusal))                \
+    X(lease_check, cellar_lease_check(store, "l", 64))                                             \
+    X(lease_get, cellar_lease_get(store, "l", &lease))                                             \
     X(account_get, cellar_account_get(store, 1, &account))                                         \
     X(order_place, cellar_order_place(store, NULL, &request, &ticket, &refusal))                   \
     X(order_quote, cellar_order_quote(store, &request, &number, &refusal))                         \
+    X(order_step, cellar_order_step(store, NULL, &step, &ticket, &refusal))                        \
     X(order_pay, cellar_order_pay(store, NULL, id, 0, &ticket, &refusal))                          \
     X(order_fulfil, cellar_order_fulfil(store, NULL, id, &ticket, &refusal))                       \
     X(order_cancel, cellar_order_cancel(store, NULL, id, &ticket, &refusal))                       \
+    X(order_extend, cellar_order_extend(store, NULL, id, INT64_MAX, &ticket, &refusal))            \
     X(order_return, cellar_order_return(store, NULL, &request, false, &ticket, &refusal))          \
     X(order_get, cellar_order_get(store, id, &order, NULL, 0))                                     \
+    X(order_at, cellar_order_at(store, id, 64, &order, NULL, 0))                                   \
     X(order_list, cellar_order_list(store, &orders, &order, 1, &count, NULL, 0))                   \
+    X(campaign_put, cellar_campaign_put(store, NULL, &campaign, 0, &ticket, &refusal))             \
+    X(campaign_get, cellar_campaign_get(store, 1, &campaign_found))                                \
+    X(campaign_list, cellar_campaign_list(store, 0, &campaign_summary, 1, &count))                 \
+    X(coupon_claim, cellar_coupon_claim(store, NULL, hold, 1, 1, &ticket, &refusal))               \
+    X(coupon_revoke, cellar_coupon_revoke(store, NULL, 1, 1, 0, &ticket, &refusal))                \
+    X(coupon_get, cellar_coupon_get(store, 1, 1, 0, &coupon))                                      \
+    X(coupon_list, cellar_coupon_list(store, &coupons, &coupon, 1, &count))                        \
+    X(coupon_redeem, cellar_coupon_redeem(store, NULL, &redemption, &number, &ticket, &refusal))   \
+    X(coupon_restore, cellar_coupon_restore(store, NULL, &redemption, 1, &ticket, &refusal))       \
+    X(code_add, cellar_code_add(store, NULL, 1, "c", 1, &ticket, &refusal))                        \
+    X(code_add_many, cellar_code_add_many(store, NULL, 1, &code_text, 1, 1, NULL))                 \
+    X(code_get, cellar_code_get(store, "c", &code))                                                \
+    X(transact, cellar_transact(store, NULL, hold, &operation, 1, &ticket, &refusal))              \
+    X(bulk, cellar_bulk(store, NULL, &operation, 1, NULL, NULL, NULL))                             \
     X(audit_run, cellar_audit_run(store, &audit))                                                  \
     X(statistics_get, cellar_statistics_get(store, &statistics))                                   \
     X(memory_get, cellar_memory_get(store, 0, &name, &number))
@@ -93,6 +127,22 @@ static cellar_status call_store(cellar *store, size_t number_of_call) {
     cellar_order order;
     cellar_audit audit;
     cellar_statistics statistics;
+    const cellar_account_request opening = {.id = 1};
+    const cellar_order_change step = {.order = id, .event = CELLAR_EVENT_PAY};
+    const cellar_campaign campaign = {.id = 1, .name = "c", .quota = 1};
+    const cellar_coupon_query coupons = {.campaign = 1};
+    const cellar_redemption redemption = {
+        .campaign = 1, .customer = 1, .lines = &line, .line_count = 1};
+    const cellar_operation operation = {.kind = CELLAR_OPERATION_STOCK_RECEIVE, .stock = &change};
+    const char *code_text = "d";
+    cellar_component component;
+    cellar_account_hold_info held;
+    cellar_entry entry;
+    cellar_lease lease;
+    cellar_campaign campaign_found;
+    cellar_campaign_summary campaign_summary;
+    cellar_coupon coupon;
+    cellar_code code;
     char buffer[8];
     const char *name;
     int64_t number;
@@ -107,13 +157,6 @@ static cellar_status call_store(cellar *store, size_t number_of_call) {
 #undef CALL_IT
     }
     return CELLAR_OK;
-}
-
-/* Is it in cellar.h and not in the table? Counted by hand: 37 calls take a handle and answer with a
- * status, besides cellar_close() and cellar_retry(). */
-static void test_every_call_is_here(void **unused) {
-    (void)unused;
-    assert_int_equal(CALL_COUNT, 37);
 }
 
 static void test_no_handle(void **unused) {
@@ -360,7 +403,6 @@ static void test_close_after_a_failure(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_call_is_here),
         cmocka_unit_test(test_no_handle),
         SHOP_TEST(test_every_call_answers),
         SHOP_TEST(test_forked),
