@@ -7,8 +7,8 @@
 #   tests/sim/planted.sh [name...]    all, or those named (one-grace-period); prints a table
 #
 # SCHEDULES= limits the random schedules of each [300000], a crowd's to four times as many,
-# sleepers' to a third, those with the log to a fifteenth; each scene is stopped after 150,000. SEED= is where random ones
-# begin.
+# sleepers' to a third, those with the log to a fifteenth; each scene is stopped after 150,000.
+# SEED= is where random ones begin.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -73,7 +73,8 @@ run_one() {
     if [[ $scene != - && -n $scene ]]; then
         scene="$(sed -nE 's/^not ok [0-9]+ - (.*)/\1/p' "$tree/scenes.log" | head -n 1) $scene"
     fi
-    what=$(cd "$tree" && cat why-random why-crowd why-scenes why-sleepers why-log 2>/dev/null | head -n 1)
+    what=$(cd "$tree" && cat why-random why-crowd why-scenes why-sleepers why-log 2>/dev/null |
+        head -n 1)
     printf '| %s | %s | %s | %s | %s | %s | %s |\n' "$name" "$random" "$crowd" "$scene" \
         "$sleepers" "$log" "${what:-not found}"
     rm -rf "$tree/build/obj"
