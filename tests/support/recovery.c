@@ -93,3 +93,26 @@ int recovery_redo(const struct record_header *record) {
                ? STORE_APPLY_BROKEN
                : (int)store_apply(recovery.store, record);
 }
+
+/* ---- Products ---- */
+
+struct recovery_product recovery_product(uint32_t slot, uint32_t stock, uint32_t block,
+                                         const char *sku) {
+    struct recovery_product product = {
+        .header = {
+            .product = slot, .stock = stock, .block = block, .sku_bytes = (uint8_t)strlen(sku)}};
+    strcpy(product.text, sku);
+    return product;
+}
+
+const struct record_header *recovery_product_record(const struct recovery_product *product,
+                                                    size_t bytes) {
+    recovery_change(store_product_cell(product->header.product), product->header.block);
+    recovery_change(store_stock_cell(product->header.stock, STORE_STOCK_SELLABLE), 0);
+    return recovery_record(STORE_PRODUCT, product, bytes);
+}
+
+int recovery_put(uint32_t slot, uint32_t stock, uint32_t block, const char *sku) {
+    struct recovery_product product = recovery_product(slot, stock, block, sku);
+    return recovery_redo(recovery_product_record(&product, sizeof product.header + strlen(sku)));
+}

@@ -5,7 +5,7 @@
 #include "store/store.h"
 
 /* Of each kind of object. */
-#define RECOVERY_LIMIT 20
+#define RECOVERY_LIMIT 40
 /* A result of recovery_redo() beside enum store_apply_result. */
 #define RECOVERY_MALFORMED (-1)
 
@@ -26,5 +26,19 @@ void recovery_change(uint32_t cell, int64_t value);
 struct record_header *recovery_record(uint16_t kind, const void *payload, size_t bytes);
 /* Checks, redoes and applies it. */
 int recovery_redo(const struct record_header *record);
+
+/* ---- Products ---- */
+
+struct recovery_product {
+    struct payload_product header;
+    char text[300];
+};
+struct recovery_product recovery_product(uint32_t slot, uint32_t stock, uint32_t block,
+                                         const char *sku);
+/* Its record, with the cells of a product that is new. */
+const struct record_header *recovery_product_record(const struct recovery_product *product,
+                                                    size_t bytes);
+/* Makes and redoes it. */
+int recovery_put(uint32_t slot, uint32_t stock, uint32_t block, const char *sku);
 
 #endif

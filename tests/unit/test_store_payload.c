@@ -14,32 +14,6 @@
 
 static unsigned char big[100000]; /* a payload of any size that is in question */
 
-struct product_bytes {
-    struct payload_product header;
-    char text[300];
-};
-
-static struct product_bytes product_of(uint32_t slot, uint32_t stock, uint32_t block,
-                                       const char *sku) {
-    struct product_bytes product = {
-        .header = {
-            .product = slot, .stock = stock, .block = block, .sku_bytes = (uint8_t)strlen(sku)}};
-    strcpy(product.text, sku);
-    return product;
-}
-
-static const struct record_header *product_record(const struct product_bytes *product,
-                                                  size_t bytes) {
-    recovery_change(store_product_cell(product->header.product), product->header.block);
-    recovery_change(store_stock_cell(product->header.stock, STORE_STOCK_SELLABLE), 0);
-    return recovery_record(STORE_PRODUCT, product, bytes);
-}
-
-static int put(uint32_t slot, uint32_t stock, uint32_t block, const char *sku) {
-    struct product_bytes product = product_of(slot, stock, block, sku);
-    return recovery_redo(product_record(&product, sizeof product.header + strlen(sku)));
-}
-
 struct document_bytes {
     struct payload_document header;
     struct payload_line lines[2];
@@ -88,7 +62,7 @@ static int step(uint64_t id, uint32_t slot, uint8_t from, uint8_t to) {
 
 /* `bytes` of the payload may be told wrong by `more`. */
 static void test_products(void **unused) {
-    struct product_bytes product;
+    struct recovery_product product;
     static const struct {
         int more;
         uint8_t sku_bytes, name_bytes, category_bytes, status;
@@ -103,7 +77,7 @@ static void test_products(void **unused) {
     };
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        product = product_of(1, 1, 1, "abc");
+        product = recovery_product(1, 1, 1, "abc");
         memset(product.text, 'x', sizeof product.text);
         product.header.sku_bytes = rows[i].sku_bytes;
         product.header.name_bytes = rows[i].name_bytes;
@@ -119,7 +93,7 @@ static void test_products(void **unused) {
         assert_int_equal(store_record_check(recovery.store, record), rows[i].right);
     }
     /* A SKU that ends before its length. */
-    product = product_of(1, 1, 1, "abc");
+    product = recovery_product(1, 1, 1, "abc");
     product.text[1] = '\0';
     recovery_change(store_product_cell(1), 1);
     assert_false(store_record_check(
@@ -128,8 +102,8 @@ static void test_products(void **unused) {
 
 static void test_documents(void **unused) {
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
-    assert_int_equal(put(2, 2, 2, "b"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(2, 2, 2, "b"), STORE_APPLIED);
     static const uint16_t kinds[] = {STORE_STOCK_CHANGE, STORE_ACCOUNT_ENTRY, STORE_ORDER_PLACE,
                                      STORE_ORDER_RETURN};
     static const struct {
@@ -269,8 +243,8 @@ static void test_cells_of_nothing(void **unused) {
         {store_floor_cell(7), 1, false},
     };
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
-    assert_int_equal(put(2, 2, 2, "b"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(2, 2, 2, "b"), STORE_APPLIED);
     struct document_bytes order = order_of(1);
     const struct record_header *record = order_record(&order, 1, document_size(&order));
     assert_int_equal(recovery_redo(record), STORE_APPLIED);
@@ -284,19 +258,20 @@ static void test_cells_of_nothing(void **unused) {
 
 static void test_products_that_contradict(void **unused) {
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
-    assert_int_equal(put(1, 1, 2, "a"), STORE_APPLIED);      /* put again */
-    assert_int_equal(put(1, 1, 3, "b"), STORE_APPLY_BROKEN); /* another SKU in the slot */
-    assert_int_equal(put(2, 2, 4, "a"), STORE_APPLY_BROKEN); /* the SKU in another slot */
-    assert_int_equal(put(1, 3, 5, "a"), STORE_APPLY_BROKEN); /* another stock */
-    assert_int_equal(put(3, 4, 2, "c"), STORE_APPLY_BROKEN); /* the block of another product */
-    struct product_bytes product = product_of(5, 5, 9, "e");
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 2, "a"), STORE_APPLIED);      /* put again */
+    assert_int_equal(recovery_put(1, 1, 3, "b"), STORE_APPLY_BROKEN); /* another SKU in the slot */
+    assert_int_equal(recovery_put(2, 2, 4, "a"), STORE_APPLY_BROKEN); /* the SKU in another slot */
+    assert_int_equal(recovery_put(1, 3, 5, "a"), STORE_APPLY_BROKEN); /* another stock */
+    assert_int_equal(recovery_put(3, 4, 2, "c"),
+                     STORE_APPLY_BROKEN); /* the block of another product */
+    struct recovery_product product = recovery_product(5, 5, 9, "e");
     recovery_change(store_product_cell(5), 8); /* not the block that the payload names */
     recovery_change(store_stock_cell(5, STORE_STOCK_SELLABLE), 0);
     assert_int_equal(
         recovery_redo(recovery_record(STORE_PRODUCT, &product, sizeof product.header + 1)),
         STORE_APPLY_BROKEN);
-    product = product_of(6, 6, 10, "f");
+    product = recovery_product(6, 6, 10, "f");
     recovery_change(store_product_cell(7), 10); /* nor the product */
     assert_int_equal(
         recovery_redo(recovery_record(STORE_PRODUCT, &product, sizeof product.header + 1)),
@@ -304,22 +279,22 @@ static void test_products_that_contradict(void **unused) {
 }
 
 static void test_limits(void **unused) {
-    struct product_bytes product = product_of(RECOVERY_LIMIT, RECOVERY_LIMIT, 1, "a");
+    struct recovery_product product = recovery_product(RECOVERY_LIMIT, RECOVERY_LIMIT, 1, "a");
     (void)unused;
-    assert_int_equal(recovery_redo(product_record(&product, sizeof product.header + 1)),
+    assert_int_equal(recovery_redo(recovery_product_record(&product, sizeof product.header + 1)),
                      STORE_APPLIED);
-    product = product_of(RECOVERY_LIMIT + 1, 2, 2, "b");
+    product = recovery_product(RECOVERY_LIMIT + 1, 2, 2, "b");
     recovery_change(store_stock_cell(2, STORE_STOCK_SELLABLE), 0);
     assert_int_equal(
         recovery_redo(recovery_record(STORE_PRODUCT, &product, sizeof product.header + 1)),
         STORE_APPLY_LIMIT);
-    product = product_of(2, RECOVERY_LIMIT + 1, 2, "c");
+    product = recovery_product(2, RECOVERY_LIMIT + 1, 2, "c");
     recovery_change(store_product_cell(2), 2);
     assert_int_equal(
         recovery_redo(recovery_record(STORE_PRODUCT, &product, sizeof product.header + 1)),
         STORE_APPLY_LIMIT);
-    product = product_of(3, 3, UINT32_MAX, "d");
-    assert_int_equal(recovery_redo(product_record(&product, sizeof product.header + 1)),
+    product = recovery_product(3, 3, UINT32_MAX, "d");
+    assert_int_equal(recovery_redo(recovery_product_record(&product, sizeof product.header + 1)),
                      STORE_APPLY_LIMIT);
     struct payload_account account = {.account = 4, .slot = RECOVERY_LIMIT + 1};
     recovery_change(store_account_cell(1), 0);
@@ -334,7 +309,7 @@ static void test_limits(void **unused) {
 
 static void test_stocks_that_contradict(void **unused) {
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
     static const struct {
         uint32_t product, stock, location;
         int result;
@@ -382,8 +357,8 @@ static void test_accounts_that_contradict(void **unused) {
 
 static void test_orders_that_contradict(void **unused) {
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
-    assert_int_equal(put(2, 2, 2, "b"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(2, 2, 2, "b"), STORE_APPLIED);
     assert_int_equal(place(1, 1), STORE_APPLIED);
     assert_int_equal(place(2, 1), STORE_APPLY_BROKEN); /* another order in the slot */
     assert_int_equal(place(1, 2), STORE_APPLY_BROKEN); /* the order in another slot */
