@@ -116,7 +116,7 @@ static void test_sections(void **unused) {
     X(second_place_short, made->allocations[1].quantity = 1)                                       \
     X(second_place_long, made->allocations[1].quantity = 3)                                        \
     X(last_short, made->allocations[3].quantity = 1)                                               \
-    X(nothing_taken, made->allocations[1].quantity = 0)                                            \
+    X(nothing_taken, (made->allocations[0].quantity = 6, made->allocations[1].quantity = 0))       \
     X(less_than_nothing, made->allocations[1].quantity = -2)                                       \
     X(nothing_a_unit, made->allocations[2].per_unit = 0)                                           \
     X(another_per_unit, made->allocations[1].per_unit = 3)                                         \
