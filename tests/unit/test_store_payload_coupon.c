@@ -158,18 +158,18 @@ static void test_customer_periods(void **unused) {
         int result;
     } rows[] = {
         /* {period, offset, count, claims before}  flags  more  result */
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, 1, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -1, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -8, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 0, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 2, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 3, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN - 1, 0, 2, 0}, 1, 0, NOT_WELL_FORMED},
-        {{0, 0, 2, 0}, 1, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 0, 0}, 1, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 3, 0}, 1, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, -1}, 1, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, (int64_t)CELLAR_GRANTS_MAX + 1}, 1, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, 1, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -1, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -8, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 0, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 2, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 3, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN - 1, 0, 2, 0}, 1, 0, RECOVERY_MALFORMED},
+        {{0, 0, 2, 0}, 1, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 0, 0}, 1, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 3, 0}, 1, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, -1}, 1, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, (int64_t)CELLAR_GRANTS_MAX + 1}, 1, 0, RECOVERY_MALFORMED},
         {{COUPON_PERIOD_NS_MIN, 5, 2, CELLAR_GRANTS_MAX}, 1, 0, STORE_APPLIED},
     };
     (void)unused;
@@ -179,7 +179,7 @@ static void test_customer_periods(void **unused) {
             fail_msg("row %zu: %d", i, result);
         }
     }
-    const struct coupon_rules *rules = ATOMIC_LOAD(&store->coupons.rules[3], acquire);
+    const struct coupon_rules *rules = ATOMIC_LOAD(&recovery.store->coupons.rules[3], acquire);
     const struct payload_customer_period expected = {COUPON_PERIOD_NS_MIN, 5, 2, CELLAR_GRANTS_MAX};
     assert_memory_equal(&rules->customer, &expected, sizeof expected);
     assert_memory_equal(rules->text, "nametea", 7);
