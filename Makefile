@@ -215,7 +215,7 @@ FAULT_WRAPPED := memory_create memory_allocate memory_allocate_zeroed memory_all
                  memory_map_lazy memory_map_reserve memory_map_enable memory_map_twice \
                  memory_map_fork_guard thread_start io_write_all io_read_all
 $(foreach v,test asan,$(eval build/test/$v/gate/fault_engine: \
-    build/obj/$v/tests/gate/fault/inject.o build/obj/$v/tests/gate/fault/work.o))
+    $(patsubst tests/%.c,build/obj/$v/tests/%.o,$(wildcard tests/gate/fault/*.c))))
 $(foreach v,test asan,$(eval build/test/$v/gate/fault_engine: \
     LIBS += $(addprefix -Wl$(comma)--wrap=,$(FAULT_WRAPPED))))
 

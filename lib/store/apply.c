@@ -214,17 +214,32 @@ static bool apply_check_step(const struct store *store, const struct store_part 
            apply_check_identity(part->record, payload_step_identity(step)->id, step->slot);
 }
 
+/* Component `index` of a kit: a product that is there, named once, not the kit itself. */
+static bool apply_check_component(const struct store *store, const struct payload_product *kit,
+                                  uint32_t index) {
+    const struct payload_component *component = &payload_components(kit)[index];
+    for (uint32_t i = 0; i < index; i++) {
+        if (payload_components(kit)[i].product == component->product) {
+            return false;
+        }
+    }
+    return component->product != 0 && component->product != kit->product &&
+           component->product < slots_end(&store->product_slots) &&
+           store->products[component->product].slot == component->product &&
+           component->quantity >= 1 && component->quantity <= CELLAR_COMPONENT_QUANTITY_MAX;
+}
+
 static bool apply_check_product(const struct store *store, const struct store_part *part) {
     const struct payload_product *product = part->payload;
     if (part->bytes < sizeof *product || product->component_count > CELLAR_COMPONENTS_MAX) {
         return false;
     }
     size_t components = product->component_count * sizeof(struct payload_component);
+    if (part->bytes < sizeof *product + components) {
+        return false;
+    }
     for (uint32_t i = 0; i < product->component_count; i++) {
-        if (part->bytes < sizeof *product + components ||
-            payload_components(product)[i].product == 0 ||
-            payload_components(product)[i].product > store->product_slots.limit ||
-            payload_components(product)[i].quantity == 0) {
+        if (!apply_check_component(store, product, i)) {
             return false;
         }
     }

@@ -8,28 +8,50 @@ static bool known_state(uint32_t state) {
            store_state_is_account_hold(state);
 }
 
+static bool known_coupon_cell(const struct coupons *coupons, uint32_t cell) {
+    uint32_t slot = CELL_SLOT(cell);
+    switch (CELL_CLASS(cell)) {
+    case STORE_CELLS_GRANT:
+        return slot < slots_end(&coupons->grant_slots) &&
+               ATOMIC_LOAD(&coupons->grants[slot].listed, relaxed) != 0;
+    case STORE_CELLS_CODE:
+        return slot < slots_end(&coupons->code_slots) &&
+               ATOMIC_LOAD(&coupons->codes[slot].uses, relaxed) != 0;
+    case STORE_CELLS_CAMPAIGN:
+        slot /= COUPON_CAMPAIGN_CELLS;
+        return slot < slots_end(&coupons->campaign_slots) &&
+               ATOMIC_LOAD(&coupons->campaigns[slot].created_lsn, relaxed) != 0;
+    default:
+        return true;
+    }
+}
+
+/* Slot 0 of each kind is nobody's. */
 static bool known_cell(const struct store *store, uint32_t cell, int64_t value) {
     uint32_t slot = CELL_SLOT(cell);
     switch (CELL_CLASS(cell)) {
     case STORE_CELLS_DOCUMENT:
         /* Zero or less: there is no document, and slots whose id was refused are retired so. */
-        return value <= 0
-                   ? store->orders[slot].slot == 0
-                   : known_state(store_document_state(value)) && store->orders[slot].slot == slot;
+        return slot != 0 && (value <= 0 ? store->orders[slot].slot == 0
+                                        : known_state(store_document_state(value)) &&
+                                              store->orders[slot].slot == slot);
     case STORE_CELLS_LEASE:
         slot /= 2;
-        return slot < slots_end(&store->lease_slots) && store->leases[slot].slot == slot;
+        return slot != 0 && slot < slots_end(&store->lease_slots) &&
+               store->leases[slot].slot == slot;
     case STORE_CELLS_ACCOUNT:
     case STORE_CELLS_SETTLED:
         slot /= CELL_CLASS(cell) == STORE_CELLS_ACCOUNT ? STORE_ACCOUNT_CELLS : 1;
-        return slot < slots_end(&store->account_slots) && store->accounts[slot].slot == slot;
+        return slot != 0 && slot < slots_end(&store->account_slots) &&
+               store->accounts[slot].slot == slot;
     case STORE_CELLS_PRODUCT:
-        return slot < slots_end(&store->product_slots) && store->products[slot].slot == slot;
+        return slot != 0 && slot < slots_end(&store->product_slots) &&
+               store->products[slot].slot == slot;
     case STORE_CELLS_STOCK:
         slot /= STORE_STOCK_CELLS;
         return slot < slots_end(&store->stock_slots) && store->stocks[slot].product != 0;
     default:
-        return true;
+        return known_coupon_cell(&store->coupons, cell);
     }
 }
 

@@ -90,8 +90,13 @@ bool parts_next(struct store_parts *parts) {
         return false;
     }
     parts->left--;
-    return parts_read(parts, (const unsigned char *)parts->next.payload + step,
-                      parts->end_bytes - step);
+    if (!parts_read(parts, (const unsigned char *)parts->next.payload + step,
+                    parts->end_bytes - step)) {
+        /* It is still to come, and will not: parts_check() sees that. */
+        parts->left++;
+        return false;
+    }
+    return true;
 }
 
 bool parts_check(const struct record_header *record) {

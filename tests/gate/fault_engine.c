@@ -4,9 +4,11 @@
  *
  * A store with a tail to mend is opened, worked on with every kind of call of the model, in the
  * long scenario also through a change of segments, its histories and lists are read, and it is
- * closed. That is done again and again with one more call spared each time, until the scenario
- * passes untouched, for each kind of fault. After each run the store is opened without faults, as
- * after a kill and as after a power cut, and compared with the model.
+ * closed. Another scenario is a day of the calls that the model does not know: coupons, kits, steps
+ * by line, transactions, leases, holds of money. Each is done again and again with one more call
+ * spared each time, until the scenario passes untouched, for each kind of fault. After each run the
+ * store is opened without faults, as after a kill and as after a power cut, and compared with the
+ * model.
  *
  *   STRIDE=n     every n-th call only [12; in the long scenario 7 times that]
  *   SEED=s       of the calls drawn            WORKERS=n    twice as many processes, which mostly
@@ -31,6 +33,7 @@
 
 #define STUCK_SECONDS 20
 #define LONG_STRIDE 7
+#define SALES_STRIDE 3
 #define PLACE_CALLS 3
 
 /* Faults, and what may come of them: `benign` ones change nothing at all. */
@@ -59,11 +62,12 @@ static const struct {
 
 enum scenario {
     SCENARIO_SHORT,
-    SCENARIO_LONG, /* goes through a change of segments */
-    SCENARIO_NEW,  /* makes a store, and little else */
+    SCENARIO_LONG,  /* goes through a change of segments */
+    SCENARIO_NEW,   /* makes a store, and little else */
+    SCENARIO_SALES, /* calls that the model does not know, see support/sales.h */
     SCENARIOS
 };
-static const char *const scenario_names[SCENARIOS] = {"short", "long", "new"};
+static const char *const scenario_names[SCENARIOS] = {"short", "long", "new", "sales"};
 
 enum counter {
     RUNS,
@@ -102,11 +106,19 @@ static bool fault_verify(struct fault *fault, struct memory_disk *disk, const ch
     return status == CELLAR_OK || fault_wrong(fault, "%s: not closed", what);
 }
 
-static bool fault_verify_all(struct fault *fault, struct memory_disk *disk) {
+static bool fault_verify_one(struct fault *fault, enum scenario scenario, struct memory_disk *disk,
+                             const char *what) {
+    return scenario == SCENARIO_SALES
+               ? fault_sales_verify(fault, disk, what, &fault->counters[LOST])
+               : fault_verify(fault, disk, what);
+}
+
+static bool fault_verify_all(struct fault *fault, enum scenario scenario,
+                             struct memory_disk *disk) {
     struct memory_disk *cut = memory_disk_power_cut(disk, NULL, NULL);
     struct memory_disk *killed = memory_disk_kill(disk);
-    bool right = fault_verify(fault, cut, "after a power cut") &&
-                 fault_verify(fault, killed, "after a kill");
+    bool right = fault_verify_one(fault, scenario, cut, "after a power cut") &&
+                 fault_verify_one(fault, scenario, killed, "after a kill");
 
     memory_disk_destroy(killed);
     memory_disk_destroy(cut);
@@ -122,6 +134,7 @@ static bool fault_close(struct fault *fault) {
     if (status == CELLAR_OK && !fault->failed) {
         /* All of it is on disk. */
         fault->journal.acknowledged = UINT64_MAX;
+        fault->sales.acknowledged = UINT64_MAX;
     }
     if (status != CELLAR_OK && fault->benign) {
         return fault_wrong(fault, "closing: %s", cellar_status_name(status));
@@ -138,11 +151,31 @@ static void fault_stuck(int signal) {
     _exit(1);
 }
 
+static struct memory_disk *scenario_disk(const struct fault *fault, enum scenario scenario) {
+    return scenario == SCENARIO_NEW
+               ? memory_disk_create()
+               : memory_disk_kill(scenario == SCENARIO_SALES ? fault->sales_base : fault->base);
+}
+
+static cellar_status scenario_open(struct fault *fault, enum scenario scenario, const struct io *io,
+                                   cellar_problem *problem) {
+    return scenario == SCENARIO_SALES ? sales_open(&fault->store, io, problem)
+                                      : fault_open(&fault->store, io, problem);
+}
+
+static bool scenario_work(struct fault *fault, enum scenario scenario, const struct io *io) {
+    if (scenario == SCENARIO_SALES) {
+        return fault_sales_work(fault);
+    }
+    return fault_open_again(fault, io) &&
+           (scenario == SCENARIO_NEW ? fault_put(fault)
+                                     : fault_work(fault, scenario == SCENARIO_LONG));
+}
+
 /* One run. *hit_out: did the fault come to pass? */
 static bool fault_run(struct fault *fault, size_t number, const struct inject_plan *plan,
                       enum scenario scenario, bool *hit_out) {
-    struct memory_disk *disk =
-        scenario == SCENARIO_NEW ? memory_disk_create() : memory_disk_kill(fault->base);
+    struct memory_disk *disk = scenario_disk(fault, scenario);
     cellar_problem problem;
     bool right = true;
 
@@ -153,6 +186,7 @@ static bool fault_run(struct fault *fault, size_t number, const struct inject_pl
     fault->reads = (plan->kind != INJECT_MEMORY && plan->kind != INJECT_PLACE) || !plan->for_good;
     fault->failed = false;
     journal_copy(&fault->journal, &fault->before);
+    fault->sales = fault->sales_before;
     if (scenario == SCENARIO_NEW) {
         fault->journal.count = 0;
         fault->journal.acknowledged = 0;
@@ -165,11 +199,9 @@ static bool fault_run(struct fault *fault, size_t number, const struct inject_pl
     (void)signal(SIGALRM, fault_stuck);
     (void)alarm(STUCK_SECONDS);
     inject_arm(plan);
-    cellar_status status = fault_open(&fault->store, io, &problem);
+    cellar_status status = scenario_open(fault, scenario, io, &problem);
     if (status == CELLAR_OK) {
-        right = fault_open_again(fault, io) &&
-                (scenario == SCENARIO_NEW ? fault_put(fault)
-                                          : fault_work(fault, scenario == SCENARIO_LONG));
+        right = scenario_work(fault, scenario, io);
         fault->counters[FAILED_IN_WORK] += fault->failed;
         right = fault_close(fault) && right;
     } else {
@@ -183,7 +215,7 @@ static bool fault_run(struct fault *fault, size_t number, const struct inject_pl
     if (right && inject_open_files() != 0) {
         right = fault_wrong(fault, "%lld files left open", (long long)inject_open_files());
     }
-    right = right && fault_verify_all(fault, disk);
+    right = right && fault_verify_all(fault, scenario, disk);
     memory_disk_destroy(disk);
     if (!right) {
         (void)printf("# %s at call %lld of the %s scenario: %s\n#   alone: SEED=%llu FAULT=%zu "
@@ -233,7 +265,7 @@ static bool fault_prepare(struct fault *fault) {
     (void)cellar_close(fault->store);
     memory_disk_destroy(disk);
     journal_copy(&fault->before, &fault->journal);
-    return right;
+    return right && fault_sales_prepare(fault);
 }
 
 /* ---- All runs ---- */
@@ -299,6 +331,7 @@ static bool fault_work_part(const struct gate_part *part) {
     for (size_t number = 0; right && number + 1 < FAULTS; number++) {
         right = fault_sweep(&fault, part, number, SCENARIO_NEW, stride) &&
                 fault_sweep(&fault, part, number, SCENARIO_SHORT, stride) &&
+                fault_sweep(&fault, part, number, SCENARIO_SALES, stride * SALES_STRIDE) &&
                 fault_sweep(&fault, part, number, SCENARIO_LONG, stride * LONG_STRIDE);
     }
     return right && fault_places(&fault, part);

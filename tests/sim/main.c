@@ -1,9 +1,9 @@
 /* Does the commit do what it promises under every order in which its threads can be run?
  *
- *   cellar-sim               the scenes, SCHEDULES random schedules from SEED on, and a hundredth
- * of that with the real log cellar-sim scenes        the scenes only cellar-sim random random
- * schedules only cellar-sim log           random schedules with the real log only cellar-sim scene
- * NAME    one scene; NAME PATH repeats one schedule of it
+ *   cellar-sim               all of it: SCHEDULES random schedules from SEED on, a quarter as many
+ *                            of the crowd, an eighth of sleepers, a hundredth with the real log
+ *   cellar-sim KIND          scenes, random, crowd, sleepers or log only
+ *   cellar-sim scene NAME    one scene; NAME PATH repeats one schedule of it
  *
  * DEEPER=k allows k more preemptions in the scenes that bound them, SCENE_SCHEDULES=n stops each
  * after so many. A schedule that is wrong is printed with its switches and the command that repeats
@@ -12,6 +12,7 @@
 #include "sim/random_runs.h"
 #include "sim/scenes.h"
 #include "sim/sim.h"
+#include "sim/sleeper_runs.h"
 #include "sim/world.h"
 
 #include <signal.h>
@@ -26,6 +27,8 @@
 #define LOG_SHARE 100
 /* A quarter as many of the crowd. */
 #define CROWD_SHARE 4
+/* An eighth as many of sleepers. */
+#define SLEEPER_SHARE 8
 /* Seeds that are run twice. */
 #define REPEATED 500
 #define SEED_DEFAULT 20110917
@@ -232,6 +235,11 @@ int main(int count, char **arguments) {
         if (all || strcmp(what, "crowd") == 0) {
             right =
                 run_seeds("crowd", crowd_run, all ? schedules / CROWD_SHARE : schedules) && right;
+        }
+        if (all || strcmp(what, "sleepers") == 0) {
+            right =
+                run_seeds("sleepers", sleeper_run, all ? schedules / SLEEPER_SHARE : schedules) &&
+                right;
         }
         if (all || strcmp(what, "log") == 0) {
             right = run_seeds("log", log_run, all ? schedules / LOG_SHARE : schedules) && right;

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Does the simulation bite? Plants each defect of tests/planted/commit-*.patch into a copy of the
 # tree, builds the simulation of it, and counts the schedules until something is wrong: random ones
-# of mixed work and of a crowd, scene by scene, and those with the real log. A defect that none
-# finds is a failure.
+# of mixed work, of a crowd and of sleepers, scene by scene, and those with the real log. A defect
+# that none finds is a failure.
 #
 #   tests/sim/planted.sh [name...]    all, or those named (one-grace-period); prints a table
 #
-# SCHEDULES= limits the random schedules of each [300000], a crowd's to four times as many, those
-# with the log to a fifteenth; each scene is stopped after 150,000. SEED= is where random ones
-# begin.
+# SCHEDULES= limits the random schedules of each [300000], a crowd's to four times as many,
+# sleepers' to a third, those with the log to a fifteenth; each scene is stopped after 150,000.
+# SEED= is where random ones begin.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -54,12 +54,13 @@ run_kind() {
 }
 
 run_one() {
-    local name=$1 tree random crowd scene log what=''
+    local name=$1 tree random crowd scene sleepers log what=''
     tree=$work/$name
     if ! plant "tests/planted/commit-$name.patch" "$tree"; then
-        printf '| %s | does not build | | | | |\n' "$name"
+        printf '| %s | does not build | | | | | |\n' "$name"
         return 1
     fi
+    sleepers=$(run_kind "$tree" sleepers "$((schedules_max / 3))")
     log=$(run_kind "$tree" log "$((schedules_max / 15))")
     if [[ $name == log-* ]]; then
         # The others do not have the log.
@@ -72,11 +73,12 @@ run_one() {
     if [[ $scene != - && -n $scene ]]; then
         scene="$(sed -nE 's/^not ok [0-9]+ - (.*)/\1/p' "$tree/scenes.log" | head -n 1) $scene"
     fi
-    what=$(cd "$tree" && cat why-random why-crowd why-scenes why-log 2>/dev/null | head -n 1)
-    printf '| %s | %s | %s | %s | %s | %s |\n' "$name" "$random" "$crowd" "$scene" "$log" \
-        "${what:-not found}"
+    what=$(cd "$tree" && cat why-random why-crowd why-scenes why-sleepers why-log 2>/dev/null |
+        head -n 1)
+    printf '| %s | %s | %s | %s | %s | %s | %s |\n' "$name" "$random" "$crowd" "$scene" \
+        "$sleepers" "$log" "${what:-not found}"
     rm -rf "$tree/build/obj"
-    [[ $random$crowd$scene$log == *[0-9a-z]* ]]
+    [[ $random$crowd$scene$sleepers$log == *[0-9a-z]* ]]
 }
 
 make -s --no-print-directory build/sim/cellar-sim
@@ -86,8 +88,8 @@ if [ $# -eq 0 ]; then
         set -- "$@" "${name%.patch}"
     done
 fi
-echo '| planted | random | crowd | scene | log | what was found first |'
-echo '|---|---|---|---|---|---|'
+echo '| planted | random | crowd | scene | sleepers | log | what was found first |'
+echo '|---|---|---|---|---|---|---|'
 missed=0
 for name in "$@"; do
     run_one "$name" || missed=$((missed + 1))

@@ -1,7 +1,7 @@
 #include "support/journal.h"
 
 #include "base/assert.h"
-#include "engine/engine.h"
+#include "support/commits_left.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,39 +51,20 @@ struct restoring {
     cellar *store;
 };
 
-/* Does the log have the commit? */
-static bool journal_has(struct restoring *restoring, uint64_t lsn) {
-    struct record_header *record = NULL;
-    cellar_status status = ledger_read(restoring->store, lsn, &record);
-
-    if (status == CELLAR_OK) {
-        log_release_record(restoring->store->log, record);
-    } else if (status != CELLAR_NOT_FOUND) {
-        return model_wrong(restoring->model, "reading %llu: %s", (unsigned long long)lsn,
-                           cellar_status_name(status));
-    }
-    return status == CELLAR_OK;
-}
-
 /* How many of the journal's calls are there. */
 static size_t journal_left(struct restoring *restoring, bool *right) {
     const struct journal *journal = restoring->journal;
-    size_t count = 0;
-
-    while (count < journal->count && journal_has(restoring, journal->answers[count].ticket.lsn)) {
-        count++;
+    const struct commits_left_query query = {.store = restoring->store,
+                                             .first_lsn = &journal->answers[0].ticket.lsn,
+                                             .stride_bytes = sizeof *journal->answers,
+                                             .count = journal->count,
+                                             .acknowledged = journal->acknowledged};
+    char wrong[200];
+    size_t left = 0;
+    if (!commits_left(&query, &left, wrong, sizeof wrong)) {
+        *right = model_wrong(restoring->model, "%s", wrong);
     }
-    for (size_t i = 0; i < journal->count; i++) {
-        uint64_t lsn = journal->answers[i].ticket.lsn;
-        if (i >= count && journal_has(restoring, lsn)) {
-            *right = model_wrong(restoring->model, "a hole before %llu", (unsigned long long)lsn);
-        } else if (i >= count && lsn < journal->acknowledged) {
-            *right =
-                model_wrong(restoring->model, "%llu was acknowledged, below %llu, and is lost",
-                            (unsigned long long)lsn, (unsigned long long)journal->acknowledged);
-        }
-    }
-    return count;
+    return left;
 }
 
 /* One step of the journal again. A location that came into being for the sake of a call is not in

@@ -7,10 +7,9 @@
 
 #include <cmocka.h>
 
-#include "support/shop.h"
+#include "support/bend.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const cellar_id none = {0, 0};
 
@@ -52,14 +51,6 @@ static void test_totals(void **state) {
 
 /* ---- It bites ---- */
 
-/* Adds to a cell's value without a record. */
-static void bend(struct shop *shop, uint32_t cell, int64_t by) {
-    struct commit *commit = shop->store->commit;
-    struct cell_content content = cell_load(&commit->cells[cell]);
-    struct cell_content bent = {content.value + by, content.version};
-    assert_true(cell_swap(&commit->cells[cell], content, bent));
-}
-
 static struct store *store_of(struct shop *shop) {
     return shop->store->store;
 }
@@ -92,20 +83,22 @@ static struct collected_stretch *first_stretch(struct shop *shop) {
 
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define BENDS(X)                                                                                   \
-    X(room, "sum up", bend(shop, store_account_cell(slot_of(shop, 1)), by))                        \
-    X(overspent, "below its floor", bend(shop, store_account_cell(slot_of(shop, 1)), -500 * by))   \
-    X(held, "open holds sum up", bend(shop, store_held_cell(slot_of(shop, 1)), by))                \
+    X(room, "sum up", bend_cell(shop, store_account_cell(slot_of(shop, 1)), by))                   \
+    X(overspent, "below its floor",                                                                \
+      bend_cell(shop, store_account_cell(slot_of(shop, 1)), -500 * by))                            \
+    X(held, "open holds sum up", bend_cell(shop, store_held_cell(slot_of(shop, 1)), by))           \
     X(held_not_room, "open holds sum up",                                                          \
-      (bend(shop, store_held_cell(slot_of(shop, 1)), by),                                          \
-       bend(shop, store_account_cell(slot_of(shop, 1)), -by)))                                     \
-    X(hold_ended, "open holds sum up", bend(shop, document_of(shop, 1), 2 * by))                   \
-    X(hold_reopened, "open holds sum up", bend(shop, document_of(shop, 2), -by))                   \
+      (bend_cell(shop, store_held_cell(slot_of(shop, 1)), by),                                     \
+       bend_cell(shop, store_account_cell(slot_of(shop, 1)), -by)))                                \
+    X(hold_ended, "open holds sum up", bend_cell(shop, document_of(shop, 1), 2 * by))              \
+    X(hold_reopened, "open holds sum up", bend_cell(shop, document_of(shop, 2), -by))              \
     X(hold_amount, "open holds sum up", hold_of(shop)->total += by)                                \
     X(hold_account, "there is no account", hold_of(shop)->customer += 100 * (uint64_t)by)          \
     X(settled_too_much, "more than it collected",                                                  \
-      bend(shop, store_settled_cell(slot_of(shop, 2)), 13 * by))                                   \
-    X(settled_and_not_received, "sum up", bend(shop, store_settled_cell(slot_of(shop, 2)), by))    \
-    X(settled_twice, "sum up", bend(shop, store_settled_cell(slot_of(shop, 2)), -30 * by))         \
+      bend_cell(shop, store_settled_cell(slot_of(shop, 2)), 13 * by))                              \
+    X(settled_and_not_received, "sum up",                                                          \
+      bend_cell(shop, store_settled_cell(slot_of(shop, 2)), by))                                   \
+    X(settled_twice, "sum up", bend_cell(shop, store_settled_cell(slot_of(shop, 2)), -30 * by))    \
     X(collected, "sum up",                                                                         \
       ATOMIC_ADD(&store_of(shop)->collected[slot_of(shop, 2)].sum, (uint64_t)(int64_t)by,          \
                  relaxed))                                                                         \
@@ -126,43 +119,17 @@ static struct collected_stretch *first_stretch(struct shop *shop) {
       ATOMIC_ADD(&account_of(shop, 1)->holds.newest, (uint32_t)by, relaxed))                       \
     X(held_total, "holds of money", store_of(shop)->totals.held += by)                             \
     X(unsettled_total, "unsettled", store_of(shop)->totals.unsettled += by)                        \
-    X(lease_time, "do not agree", bend(shop, store_lease_cell(1), -3000000000000 * by))            \
-    X(lease_holder, "do not agree", bend(shop, store_lease_holder_cell(1), -9 * by))               \
+    X(lease_time, "do not agree", bend_cell(shop, store_lease_cell(1), -3000000000000 * by))       \
+    X(lease_holder, "do not agree", bend_cell(shop, store_lease_holder_cell(1), -9 * by))          \
     X(leases, "leases", store_of(shop)->totals.leases += (uint64_t)(int64_t)by)
 
-#define BEND_FUNCTION(name, text, statement)                                                       \
-    static void bend_##name(struct shop *shop, int by) {                                           \
-        statement;                                                                                 \
-    }
 BENDS(BEND_FUNCTION)
-#undef BEND_FUNCTION
 
 static void test_it_bites(void **state) {
     struct shop *shop = *state;
-    static const struct {
-        const char *name;
-        const char *text; /* in the first violation */
-        void (*bend)(struct shop *shop, int by);
-    } rows[] = {
-#define BEND_ROW(name, text, statement) {#name, text, bend_##name},
-        BENDS(BEND_ROW)
-#undef BEND_ROW
-    };
+    static const struct bend bends[] = {BENDS(BEND_ROW)};
     fill(shop);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        cellar_audit audit;
-        shop_audit(shop);
-        rows[i].bend(shop, 1);
-        assert_int_equal(cellar_audit_run(shop->store, &audit), CELLAR_OK);
-        rows[i].bend(shop, -1);
-        if (audit.violations == 0) {
-            fail_msg("%s: not found", rows[i].name);
-        }
-        if (strstr(audit.first_violation, rows[i].text) == NULL) {
-            fail_msg("%s: \"%s\"", rows[i].name, audit.first_violation);
-        }
-    }
-    shop_audit(shop);
+    bend_check(shop, bends, sizeof bends / sizeof *bends);
 }
 
 /* ---- What they cost ---- */

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "support/bend.h"
 #include "support/orders.h"
 
 #include <string.h>
@@ -120,14 +121,6 @@ static void test_covers_what_is_visible(void **state) {
 
 /* ---- It bites ---- */
 
-/* Adds to a cell's value without a record. */
-static void bend(struct shop *shop, uint32_t cell, int64_t by) {
-    struct commit *commit = shop->store->commit;
-    struct cell_content content = cell_load(&commit->cells[cell]);
-    struct cell_content bent = {content.value + by, content.version};
-    assert_true(cell_swap(&commit->cells[cell], content, bent));
-}
-
 static void bend_atomic(_Atomic int64_t *sum, int64_t by) {
     ATOMIC_ADD(sum, by, relaxed);
 }
@@ -163,7 +156,7 @@ static void list_order(struct shop *shop, uint64_t id, int list, bool in) {
  * over the stock stay right. */
 static void oversell(struct shop *shop, int by) {
     uint32_t stock = stock_of(shop, "c");
-    bend(shop, store_stock_cell(stock, STORE_STOCK_SELLABLE), -by);
+    bend_cell(shop, store_stock_cell(stock, STORE_STOCK_SELLABLE), -by);
     bend_atomic(&store_of(shop)->stocks[stock].on_hand, -by);
 }
 
@@ -197,29 +190,30 @@ static void fill_more(struct shop *shop) {
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define STOCK(which) store_stock_cell(stock_of(shop, "a"), (which))
 #define BENDS(X)                                                                                   \
-    X(sellable, "sum up", bend(shop, STOCK(STORE_STOCK_SELLABLE), by))                             \
-    X(available, "below zero", bend(shop, STOCK(STORE_STOCK_SELLABLE), -1000 * by))                \
-    X(unsellable, "sum up", bend(shop, STOCK(STORE_STOCK_UNSELLABLE), by))                         \
-    X(unsellable_negative, "below zero", bend(shop, STOCK(STORE_STOCK_UNSELLABLE), -100 * by))     \
-    X(incoming, "below zero", bend(shop, STOCK(STORE_STOCK_INCOMING), -100 * by))                  \
-    X(safety, "below zero", bend(shop, STOCK(STORE_STOCK_SAFETY_CELL), -by))                       \
+    X(sellable, "sum up", bend_cell(shop, STOCK(STORE_STOCK_SELLABLE), by))                        \
+    X(available, "below zero", bend_cell(shop, STOCK(STORE_STOCK_SELLABLE), -1000 * by))           \
+    X(unsellable, "sum up", bend_cell(shop, STOCK(STORE_STOCK_UNSELLABLE), by))                    \
+    X(unsellable_negative, "below zero",                                                           \
+      bend_cell(shop, STOCK(STORE_STOCK_UNSELLABLE), -100 * by))                                   \
+    X(incoming, "below zero", bend_cell(shop, STOCK(STORE_STOCK_INCOMING), -100 * by))             \
+    X(safety, "below zero", bend_cell(shop, STOCK(STORE_STOCK_SAFETY_CELL), -by))                  \
     X(on_hand, "sum up", bend_atomic(&store_of(shop)->stocks[stock_of(shop, "a")].on_hand, by))    \
     X(reserved, "open orders hold",                                                                \
       (bend_atomic(&store_of(shop)->stocks[stock_of(shop, "a")].reserved, by),                     \
-       bend(shop, STOCK(STORE_STOCK_SELLABLE), -by)))                                              \
-    X(room, "account", bend(shop, store_account_cell(account_slot(shop, 1)), by))                  \
+       bend_cell(shop, STOCK(STORE_STOCK_SELLABLE), -by)))                                         \
+    X(room, "account", bend_cell(shop, store_account_cell(account_slot(shop, 1)), by))             \
     X(below_the_floor, "below its floor",                                                          \
-      bend(shop, store_account_cell(account_slot(shop, 2)), -800 * by))                            \
-    X(floor, "account", bend(shop, store_floor_cell(account_slot(shop, 2)), -by))                  \
-    X(order_state, "list", bend(shop, store_order_cell(order_of(shop, 1)->slot), by))              \
+      bend_cell(shop, store_account_cell(account_slot(shop, 2)), -800 * by))                       \
+    X(floor, "account", bend_cell(shop, store_floor_cell(account_slot(shop, 2)), -by))             \
+    X(order_state, "list", bend_cell(shop, store_order_cell(order_of(shop, 1)->slot), by))         \
     X(order_gone, "orders in state",                                                               \
-      bend(shop, store_order_cell(order_of(shop, 4)->slot), -4 * by))                              \
+      bend_cell(shop, store_order_cell(order_of(shop, 4)->slot), -4 * by))                         \
     X(order_no_state, "no such state",                                                             \
-      bend(shop, store_order_cell(order_of(shop, 4)->slot), 90 * by))                              \
+      bend_cell(shop, store_order_cell(order_of(shop, 4)->slot), 90 * by))                         \
     X(order_unlisted, "list", list_order(shop, 1, CELLAR_ORDER_PLACED, by < 0))                    \
     X(order_listed_twice, "list", list_order(shop, 3, CELLAR_ORDER_PAID, by > 0))                  \
     X(document_unlisted, "list", list_order(shop, 20, STORE_STATE_OTHER, by < 0))                  \
-    X(product_gone, "products", bend(shop, store_product_cell(2), -2 * by))                        \
+    X(product_gone, "products", bend_cell(shop, store_product_cell(2), -2 * by))                   \
     X(products, "products", store_of(shop)->totals.products += (uint64_t)by)                       \
     X(sold, "units sold",                                                                          \
       bend_atomic(&store_of(shop)->sold[store_find_product(store_of(shop), "a", 0)->slot], by))    \
@@ -245,40 +239,14 @@ static void fill_more(struct shop *shop) {
     X(expired, "orders in state", store_of(shop)->totals.orders[6] += (uint64_t)by)                \
     X(expired_unlisted, "list", list_order(shop, 7, CELLAR_ORDER_EXPIRED, by < 0))
 
-#define BEND_FUNCTION(name, text, statement)                                                       \
-    static void bend_##name(struct shop *shop, int by) {                                           \
-        statement;                                                                                 \
-    }
 BENDS(BEND_FUNCTION)
-#undef BEND_FUNCTION
 
 static void test_it_bites(void **state) {
     struct shop *shop = *state;
-    static const struct {
-        const char *name;
-        const char *text; /* in the first violation */
-        void (*bend)(struct shop *shop, int by);
-    } rows[] = {
-#define BEND_ROW(name, text, statement) {#name, text, bend_##name},
-        BENDS(BEND_ROW)
-#undef BEND_ROW
-    };
+    static const struct bend bends[] = {BENDS(BEND_ROW)};
     fill(shop);
     fill_more(shop);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        cellar_audit audit;
-        shop_audit(shop);
-        rows[i].bend(shop, 1);
-        assert_int_equal(cellar_audit_run(shop->store, &audit), CELLAR_OK);
-        rows[i].bend(shop, -1);
-        if (audit.violations == 0) {
-            fail_msg("%s: not found", rows[i].name);
-        }
-        if (strstr(audit.first_violation, rows[i].text) == NULL) {
-            fail_msg("%s: \"%s\"", rows[i].name, audit.first_violation);
-        }
-    }
-    shop_audit(shop);
+    bend_check(shop, bends, sizeof bends / sizeof *bends);
 }
 
 /* Lines that are kept although the order is closed, or not kept although it is open. */

@@ -7,9 +7,7 @@
 
 #include <cmocka.h>
 
-#include "support/shop.h"
-
-#include <string.h>
+#include "support/bend.h"
 
 static void must(cellar_status status) {
     assert_string_equal(cellar_status_name(status), "OK");
@@ -75,14 +73,6 @@ static void test_totals(void **state) {
 
 /* ---- It bites ---- */
 
-/* Adds to a cell's value without a record. */
-static void bend(struct shop *shop, uint32_t cell, int64_t by) {
-    struct commit *commit = shop->store->commit;
-    struct cell_content content = cell_load(&commit->cells[cell]);
-    struct cell_content bent = {content.value + by, content.version};
-    assert_true(cell_swap(&commit->cells[cell], content, bent));
-}
-
 static struct coupons *coupons_of(struct shop *shop) {
     return &shop->store->store->coupons;
 }
@@ -130,7 +120,7 @@ static void bend_often(struct shop *shop, int by) {
         cell_load(&shop->store->commit->cells[coupon_campaign_cell(3, COUPON_RULES)]).value;
     struct coupon_rules *rules = ATOMIC_LOAD(&store->coupons.rules[number], acquire);
     rules->customer.claimed_before -= 2 * by;
-    bend(shop, coupon_campaign_cell(3, COUPON_CUSTOMER_WINDOW), -2 * by);
+    bend_cell(shop, coupon_campaign_cell(3, COUPON_CUSTOMER_WINDOW), -2 * by);
 }
 
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
@@ -138,31 +128,32 @@ static void bend_often(struct shop *shop, int by) {
 #define GRANT(customer) coupon_grant_cell(grant_of(shop, (customer)))
 #define STATE(from, to) (by * ((to) - (from)))
 #define BENDS(X)                                                                                   \
-    X(claimed, "is missing", bend(shop, CAMPAIGN(COUPON_CLAIMED), by))                             \
-    X(claimed_less, "is missing", bend(shop, CAMPAIGN(COUPON_CLAIMED), -by))                       \
-    X(admitted, "granted of", bend(shop, CAMPAIGN(COUPON_ADMITTED), by))                           \
-    X(admitted_less, "granted of", bend(shop, CAMPAIGN(COUPON_ADMITTED), -by))                     \
-    X(holes, "holes", bend(shop, CAMPAIGN(COUPON_HOLES), by))                                      \
+    X(claimed, "is missing", bend_cell(shop, CAMPAIGN(COUPON_CLAIMED), by))                        \
+    X(claimed_less, "is missing", bend_cell(shop, CAMPAIGN(COUPON_CLAIMED), -by))                  \
+    X(admitted, "granted of", bend_cell(shop, CAMPAIGN(COUPON_ADMITTED), by))                      \
+    X(admitted_less, "granted of", bend_cell(shop, CAMPAIGN(COUPON_ADMITTED), -by))                \
+    X(holes, "holes", bend_cell(shop, CAMPAIGN(COUPON_HOLES), by))                                 \
     X(hole_unlisted, "holes", list_hole(shop, 6, by < 0))                                          \
     X(hole_listed, "holes", list_hole(shop, 5, by > 0))                                            \
-    X(budget, "spent", bend(shop, CAMPAIGN(COUPON_BUDGET), by))                                    \
-    X(budget_overdrawn, "spent", bend(shop, CAMPAIGN(COUPON_BUDGET), -2000 * by))                  \
-    X(window, "window", bend(shop, CAMPAIGN(COUPON_WINDOW), by))                                   \
-    X(customer_window, "window", bend(shop, CAMPAIGN(COUPON_CUSTOMER_WINDOW), 8 * by))             \
+    X(budget, "spent", bend_cell(shop, CAMPAIGN(COUPON_BUDGET), by))                               \
+    X(budget_overdrawn, "spent", bend_cell(shop, CAMPAIGN(COUPON_BUDGET), -2000 * by))             \
+    X(window, "window", bend_cell(shop, CAMPAIGN(COUPON_WINDOW), by))                              \
+    X(customer_window, "window", bend_cell(shop, CAMPAIGN(COUPON_CUSTOMER_WINDOW), 8 * by))        \
     X(no_customer_window, "window",                                                                \
-      bend(shop, coupon_campaign_cell(2, COUPON_CUSTOMER_WINDOW), by))                             \
+      bend_cell(shop, coupon_campaign_cell(2, COUPON_CUSTOMER_WINDOW), by))                        \
     X(customer_often, "in a period", bend_often(shop, by))                                         \
-    X(rules, "no rules", bend(shop, CAMPAIGN(COUPON_RULES), 1000 * by))                            \
-    X(campaign_gone, "campaigns", bend(shop, coupon_campaign_cell(2, COUPON_RULES), -2 * by))      \
-    X(number, "is missing", bend(shop, GRANT(5), 256 * by))                                        \
-    X(number_twice, "is missing", bend(shop, GRANT(5), -256 * by))                                 \
-    X(alive_again, "granted of", bend(shop, GRANT(2), STATE(COUPON_REVOKED, COUPON_ALIVE)))        \
-    X(revoked, "granted of", bend(shop, GRANT(3), STATE(COUPON_ALIVE, COUPON_REVOKED)))            \
-    X(redeemed, "redeemed", bend(shop, GRANT(3), STATE(COUPON_ALIVE, COUPON_REDEEMED)))            \
+    X(rules, "no rules", bend_cell(shop, CAMPAIGN(COUPON_RULES), 1000 * by))                       \
+    X(campaign_gone, "campaigns", bend_cell(shop, coupon_campaign_cell(2, COUPON_RULES), -2 * by)) \
+    X(number, "is missing", bend_cell(shop, GRANT(5), 256 * by))                                   \
+    X(number_twice, "is missing", bend_cell(shop, GRANT(5), -256 * by))                            \
+    X(alive_again, "granted of", bend_cell(shop, GRANT(2), STATE(COUPON_REVOKED, COUPON_ALIVE)))   \
+    X(revoked, "granted of", bend_cell(shop, GRANT(3), STATE(COUPON_ALIVE, COUPON_REVOKED)))       \
+    X(redeemed, "redeemed", bend_cell(shop, GRANT(3), STATE(COUPON_ALIVE, COUPON_REDEEMED)))       \
     X(redeemed_waiting, "while it waits",                                                          \
-      bend(shop, GRANT(5), STATE(COUPON_ALIVE, COUPON_REDEEMED)))                                  \
-    X(not_redeemed, "not redeemed", bend(shop, GRANT(1), STATE(COUPON_REDEEMED, COUPON_ALIVE)))    \
-    X(no_state, "is missing", bend(shop, GRANT(3), STATE(COUPON_ALIVE, 7)))                        \
+      bend_cell(shop, GRANT(5), STATE(COUPON_ALIVE, COUPON_REDEEMED)))                             \
+    X(not_redeemed, "not redeemed",                                                                \
+      bend_cell(shop, GRANT(1), STATE(COUPON_REDEEMED, COUPON_ALIVE)))                             \
+    X(no_state, "is missing", bend_cell(shop, GRANT(3), STATE(COUPON_ALIVE, 7)))                   \
     X(discount, "sum up", ATOMIC_ADD(&entry_of(shop, 1)->discount, by, relaxed))                   \
     X(other_campaign, "is missing", bend_link(&entry_of(shop, 5)->campaign, 2, by))                \
     X(chain_cut, "is missing", bend_link(&entry_of(shop, 4)->older_of_campaign, 0, by))            \
@@ -170,7 +161,7 @@ static void bend_often(struct shop *shop, int by) {
       bend_link(&entry_of(shop, 4)->older_of_campaign, grant_of(shop, 7), by))                     \
     X(customer_chain, "in the list of",                                                            \
       bend_link(&entry_of(shop, 4)->older_of_customer, grant_of(shop, 1), by))                     \
-    X(code_left, "uses left", bend(shop, coupon_code_cell(code_of(shop)->slot), by))               \
+    X(code_left, "uses left", bend_cell(shop, coupon_code_cell(code_of(shop)->slot), by))          \
     X(code_used, "uses left", code_of(shop)->used += by)                                           \
     X(code_uses, "uses left", ATOMIC_ADD(&code_of(shop)->uses, by, relaxed))                       \
     X(spent, "spent", campaign_of(shop)->spent += by)                                              \
@@ -186,39 +177,13 @@ static void bend_often(struct shop *shop, int by) {
     X(totals_codes, "codes", shop->store->store->totals.codes += (uint64_t)by)                     \
     X(totals_uses, "codes", shop->store->store->totals.code_uses += (uint64_t)by)
 
-#define BEND_FUNCTION(name, text, statement)                                                       \
-    static void bend_##name(struct shop *shop, int by) {                                           \
-        statement;                                                                                 \
-    }
 BENDS(BEND_FUNCTION)
-#undef BEND_FUNCTION
 
 static void test_it_bites(void **state) {
     struct shop *shop = *state;
-    static const struct {
-        const char *name;
-        const char *text; /* in the first violation */
-        void (*bend)(struct shop *shop, int by);
-    } rows[] = {
-#define BEND_ROW(name, text, statement) {#name, text, bend_##name},
-        BENDS(BEND_ROW)
-#undef BEND_ROW
-    };
+    static const struct bend bends[] = {BENDS(BEND_ROW)};
     fill(shop);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        cellar_audit audit;
-        shop_audit(shop);
-        rows[i].bend(shop, 1);
-        assert_int_equal(cellar_audit_run(shop->store, &audit), CELLAR_OK);
-        rows[i].bend(shop, -1);
-        if (audit.violations == 0) {
-            fail_msg("%s: not found", rows[i].name);
-        }
-        if (strstr(audit.first_violation, rows[i].text) == NULL) {
-            fail_msg("%s: \"%s\"", rows[i].name, audit.first_violation);
-        }
-    }
-    shop_audit(shop);
+    bend_check(shop, bends, sizeof bends / sizeof *bends);
 }
 
 int main(void) {

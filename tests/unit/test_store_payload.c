@@ -7,113 +7,12 @@
 
 #include <cmocka.h>
 
-#include "store/store.h"
+#include "support/recovery.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LIMIT 20
-
 static unsigned char big[100000]; /* a payload of any size that is in question */
-
-/* A store in recovery: cells and objects, no thread. */
-static struct memory *memory;
-static struct commit *commit;
-static struct store *store;
-static uint64_t next_lsn;
-
-static int set_up(void **unused) {
-    const struct store_limits limits = {
-        LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}, 0};
-    struct commit_config config = {.ring_bytes = COMMIT_RING_BYTES_MIN, .followed = true};
-    (void)unused;
-    memory = memory_create();
-    config.memory = memory;
-    store_cell_limits(&limits, config.limits);
-    assert_int_equal(commit_create(&commit, &config), CELLAR_OK);
-    assert_int_equal(store_create(&store, commit, memory, &limits), CELLAR_OK);
-    next_lsn = 4096;
-    return 0;
-}
-
-static int tear_down(void **unused) {
-    (void)unused;
-    commit_halt(commit);
-    store_destroy(store);
-    commit_destroy(commit);
-    memory_destroy(memory);
-    return 0;
-}
-
-/* ---- Records ---- */
-
-struct made {
-    _Alignas(64) unsigned char bytes[200000];
-    uint32_t cells[8];
-    struct record_update updates[8];
-    uint32_t cell_count;
-};
-static struct made made;
-
-/* Changes a cell from what it holds. */
-static void change(uint32_t cell, int64_t value) {
-    struct cell_content content = cell_load(&commit->cells[cell]);
-    made.cells[made.cell_count] = cell;
-    made.updates[made.cell_count++] = (struct record_update){
-        .expected = content.version, .old_value = content.value, .new_value = value};
-}
-
-static const struct record_header *finish(uint16_t kind, const void *payload, size_t bytes) {
-    struct record_header *record = (struct record_header *)(void *)made.bytes;
-    memset(made.bytes, 0, 4096);
-    *record = (struct record_header){
-        .lsn = next_lsn, .time_ns = 7, .kind = kind, .cell_count = (uint16_t)made.cell_count};
-    record->bytes = (uint32_t)(record_payload_offset(made.cell_count) + bytes);
-    memcpy(record + 1, made.updates, made.cell_count * sizeof *made.updates);
-    memcpy((unsigned char *)(record + 1) + made.cell_count * sizeof *made.updates, made.cells,
-           made.cell_count * sizeof *made.cells);
-    if (bytes != 0) {
-        memcpy(made.bytes + record_payload_offset(made.cell_count), payload, bytes);
-    }
-    made.cell_count = 0;
-    next_lsn += 1 << 20;
-    return record;
-}
-
-/* As an opening does it. -1: not well formed. */
-static int redo(const struct record_header *record) {
-    uint32_t cell;
-    if (commit_redo(commit, record, &cell) == COMMIT_REDO_BROKEN) {
-        return STORE_APPLY_BROKEN;
-    }
-    return store_record_check(store, record) ? (int)store_apply(store, record) : -1;
-}
-
-struct product_bytes {
-    struct payload_product header;
-    char text[300];
-};
-
-static struct product_bytes product_of(uint32_t slot, uint32_t stock, uint32_t block,
-                                       const char *sku) {
-    struct product_bytes product = {
-        .header = {
-            .product = slot, .stock = stock, .block = block, .sku_bytes = (uint8_t)strlen(sku)}};
-    strcpy(product.text, sku);
-    return product;
-}
-
-static const struct record_header *product_record(const struct product_bytes *product,
-                                                  size_t bytes) {
-    change(store_product_cell(product->header.product), product->header.block);
-    change(store_stock_cell(product->header.stock, STORE_STOCK_SELLABLE), 0);
-    return finish(STORE_PRODUCT, product, bytes);
-}
-
-static int put(uint32_t slot, uint32_t stock, uint32_t block, const char *sku) {
-    struct product_bytes product = product_of(slot, stock, block, sku);
-    return redo(product_record(&product, sizeof product.header + strlen(sku)));
-}
 
 struct document_bytes {
     struct payload_document header;
@@ -136,13 +35,13 @@ static struct document_bytes order_of(uint64_t id) {
 static const struct record_header *order_record(struct document_bytes *order, uint32_t slot,
                                                 size_t bytes) {
     order->header.slot = slot;
-    change(store_order_cell(slot), order->header.type);
-    return finish(STORE_ORDER_PLACE, order, bytes);
+    recovery_change(store_order_cell(slot), order->header.type);
+    return recovery_record(STORE_ORDER_PLACE, order, bytes);
 }
 
 static int place(uint64_t id, uint32_t slot) {
     struct document_bytes order = order_of(id);
-    return redo(order_record(&order, slot, document_size(&order)));
+    return recovery_redo(order_record(&order, slot, document_size(&order)));
 }
 
 /* The event that leads from one state to the other, or some other one. */
@@ -155,15 +54,15 @@ static uint8_t event_of(uint8_t to) {
 static int step(uint64_t id, uint32_t slot, uint8_t from, uint8_t to) {
     struct payload_step payload = {
         .id = {0, id}, .order = slot, .event = event_of(to), .from = from, .to = to};
-    change(store_order_cell(slot == 0 || slot > LIMIT ? 1 : slot), to);
-    return redo(finish(STORE_ORDER_STEP, &payload, sizeof payload));
+    recovery_change(store_order_cell(slot == 0 || slot > RECOVERY_LIMIT ? 1 : slot), to);
+    return recovery_redo(recovery_record(STORE_ORDER_STEP, &payload, sizeof payload));
 }
 
 /* ---- Well formed ---- */
 
 /* `bytes` of the payload may be told wrong by `more`. */
 static void test_products(void **unused) {
-    struct product_bytes product;
+    struct recovery_product product;
     static const struct {
         int more;
         uint8_t sku_bytes, name_bytes, category_bytes, status;
@@ -178,7 +77,7 @@ static void test_products(void **unused) {
     };
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        product = product_of(1, 1, 1, "abc");
+        product = recovery_product(1, 1, 1, "abc");
         memset(product.text, 'x', sizeof product.text);
         product.header.sku_bytes = rows[i].sku_bytes;
         product.header.name_bytes = rows[i].name_bytes;
@@ -188,23 +87,23 @@ static void test_products(void **unused) {
         size_t bytes = sizeof product.header + rows[i].sku_bytes + rows[i].name_bytes +
                        rows[i].category_bytes + rows[i].attributes_bytes;
         memcpy(big, &product, sizeof product);
-        change(store_product_cell(1), 1);
-        const struct record_header *record = finish(STORE_PRODUCT, big, bytes);
-        ((struct record_header *)(void *)made.bytes)->bytes += (uint32_t)rows[i].more;
-        assert_int_equal(store_record_check(store, record), rows[i].right);
+        recovery_change(store_product_cell(1), 1);
+        struct record_header *record = recovery_record(STORE_PRODUCT, big, bytes);
+        record->bytes += (uint32_t)rows[i].more;
+        assert_int_equal(store_record_check(recovery.store, record), rows[i].right);
     }
     /* A SKU that ends before its length. */
-    product = product_of(1, 1, 1, "abc");
+    product = recovery_product(1, 1, 1, "abc");
     product.text[1] = '\0';
-    change(store_product_cell(1), 1);
-    assert_false(
-        store_record_check(store, finish(STORE_PRODUCT, &product, sizeof product.header + 3)));
+    recovery_change(store_product_cell(1), 1);
+    assert_false(store_record_check(
+        recovery.store, recovery_record(STORE_PRODUCT, &product, sizeof product.header + 3)));
 }
 
 static void test_documents(void **unused) {
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
-    assert_int_equal(put(2, 2, 2, "b"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(2, 2, 2, "b"), STORE_APPLIED);
     static const uint16_t kinds[] = {STORE_STOCK_CHANGE, STORE_ACCOUNT_ENTRY, STORE_ORDER_PLACE,
                                      STORE_ORDER_RETURN};
     static const struct {
@@ -229,31 +128,34 @@ static void test_documents(void **unused) {
             order.header.slot = 3;
             order.lines[1].stock = rows[i].stock;
             size_t bytes = document_size(&order);
-            change(rows[i].cell == 1 ? store_order_cell(3) : store_account_cell(3), 1);
+            recovery_change(rows[i].cell == 1 ? store_order_cell(3) : store_account_cell(3), 1);
             memcpy(big, &order, sizeof order);
             for (uint32_t line = 2; line < order.header.line_count; line++) {
                 memcpy(big + sizeof order.header + line * sizeof *order.lines, &order.lines[0],
                        sizeof *order.lines);
             }
-            const struct record_header *record = finish(kinds[kind], big, bytes);
-            ((struct record_header *)(void *)made.bytes)->bytes += (uint32_t)rows[i].more;
-            assert_int_equal(store_record_check(store, record), rows[i].right);
+            struct record_header *record = recovery_record(kinds[kind], big, bytes);
+            record->bytes += (uint32_t)rows[i].more;
+            assert_int_equal(store_record_check(recovery.store, record), rows[i].right);
         }
         /* Without an id it needs no cell of its own; an order has one. */
         struct document_bytes order = order_of(0);
-        assert_int_equal(
-            store_record_check(store, finish(kinds[kind], &order, document_size(&order))),
-            kinds[kind] != STORE_ORDER_PLACE);
+        assert_int_equal(store_record_check(recovery.store, recovery_record(kinds[kind], &order,
+                                                                            document_size(&order))),
+                         kinds[kind] != STORE_ORDER_PLACE);
         order.header.id.high = 1;
-        assert_false(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
+        assert_false(store_record_check(
+            recovery.store, recovery_record(kinds[kind], &order, document_size(&order))));
         /* A slot that is not that of its cell, or without an id. */
         order.header.slot = 4;
-        change(store_order_cell(3), 1);
-        assert_false(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
+        recovery_change(store_order_cell(3), 1);
+        assert_false(store_record_check(
+            recovery.store, recovery_record(kinds[kind], &order, document_size(&order))));
         order = order_of(0);
         order.header.slot = 3;
-        change(store_order_cell(3), 1);
-        assert_false(store_record_check(store, finish(kinds[kind], &order, document_size(&order))));
+        recovery_change(store_order_cell(3), 1);
+        assert_false(store_record_check(
+            recovery.store, recovery_record(kinds[kind], &order, document_size(&order))));
     }
 }
 
@@ -302,19 +204,20 @@ static void test_short_records(void **unused) {
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (uint32_t cell = 0; cell < rows[i].cells; cell++) {
-            change(rows[i].kind == STORE_RETIRE ? store_order_cell(1 + cell)
-                                                : store_stock_cell(1, (enum store_stock_cell)cell),
-                   1);
+            recovery_change(rows[i].kind == STORE_RETIRE
+                                ? store_order_cell(1 + cell)
+                                : store_stock_cell(1, (enum store_stock_cell)cell),
+                            1);
         }
-        const struct record_header *record = finish(rows[i].kind, zeros, rows[i].bytes);
-        assert_int_equal(store_record_check(store, record), rows[i].right);
+        const struct record_header *record = recovery_record(rows[i].kind, zeros, rows[i].bytes);
+        assert_int_equal(store_record_check(recovery.store, record), rows[i].right);
     }
 }
 
 static void test_only_documents_are_retired(void **unused) {
     (void)unused;
-    change(store_stock_cell(1, STORE_STOCK_SELLABLE), 1);
-    assert_false(store_record_check(store, finish(STORE_RETIRE, NULL, 0)));
+    recovery_change(store_stock_cell(1, STORE_STOCK_SELLABLE), 1);
+    assert_false(store_record_check(recovery.store, recovery_record(STORE_RETIRE, NULL, 0)));
 }
 
 /* ---- Contradictions ---- */
@@ -340,63 +243,73 @@ static void test_cells_of_nothing(void **unused) {
         {store_floor_cell(7), 1, false},
     };
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
-    assert_int_equal(put(2, 2, 2, "b"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(2, 2, 2, "b"), STORE_APPLIED);
     struct document_bytes order = order_of(1);
     const struct record_header *record = order_record(&order, 1, document_size(&order));
-    assert_int_equal(redo(record), STORE_APPLIED);
-    assert_true(store_record_known(store, record));
+    assert_int_equal(recovery_redo(record), STORE_APPLIED);
+    assert_true(store_record_known(recovery.store, record));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        change(rows[i].cell, rows[i].value);
-        record = finish(STORE_STOCK_TAKE, NULL, 0);
-        assert_int_equal(store_record_known(store, record), rows[i].known);
+        recovery_change(rows[i].cell, rows[i].value);
+        record = recovery_record(STORE_STOCK_TAKE, NULL, 0);
+        assert_int_equal(store_record_known(recovery.store, record), rows[i].known);
     }
 }
 
 static void test_products_that_contradict(void **unused) {
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
-    assert_int_equal(put(1, 1, 2, "a"), STORE_APPLIED);      /* put again */
-    assert_int_equal(put(1, 1, 3, "b"), STORE_APPLY_BROKEN); /* another SKU in the slot */
-    assert_int_equal(put(2, 2, 4, "a"), STORE_APPLY_BROKEN); /* the SKU in another slot */
-    assert_int_equal(put(1, 3, 5, "a"), STORE_APPLY_BROKEN); /* another stock */
-    assert_int_equal(put(3, 4, 2, "c"), STORE_APPLY_BROKEN); /* the block of another product */
-    struct product_bytes product = product_of(5, 5, 9, "e");
-    change(store_product_cell(5), 8); /* not the block that the payload names */
-    change(store_stock_cell(5, STORE_STOCK_SELLABLE), 0);
-    assert_int_equal(redo(finish(STORE_PRODUCT, &product, sizeof product.header + 1)),
-                     STORE_APPLY_BROKEN);
-    product = product_of(6, 6, 10, "f");
-    change(store_product_cell(7), 10); /* nor the product */
-    assert_int_equal(redo(finish(STORE_PRODUCT, &product, sizeof product.header + 1)),
-                     STORE_APPLY_BROKEN);
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 2, "a"), STORE_APPLIED);      /* put again */
+    assert_int_equal(recovery_put(1, 1, 3, "b"), STORE_APPLY_BROKEN); /* another SKU in the slot */
+    assert_int_equal(recovery_put(2, 2, 4, "a"), STORE_APPLY_BROKEN); /* the SKU in another slot */
+    assert_int_equal(recovery_put(1, 3, 5, "a"), STORE_APPLY_BROKEN); /* another stock */
+    assert_int_equal(recovery_put(3, 4, 2, "c"),
+                     STORE_APPLY_BROKEN); /* the block of another product */
+    struct recovery_product product = recovery_product(5, 5, 9, "e");
+    recovery_change(store_product_cell(5), 8); /* not the block that the payload names */
+    recovery_change(store_stock_cell(5, STORE_STOCK_SELLABLE), 0);
+    assert_int_equal(
+        recovery_redo(recovery_record(STORE_PRODUCT, &product, sizeof product.header + 1)),
+        STORE_APPLY_BROKEN);
+    product = recovery_product(6, 6, 10, "f");
+    recovery_change(store_product_cell(7), 10); /* nor the product */
+    assert_int_equal(
+        recovery_redo(recovery_record(STORE_PRODUCT, &product, sizeof product.header + 1)),
+        STORE_APPLY_BROKEN);
 }
 
 static void test_limits(void **unused) {
-    struct product_bytes product = product_of(LIMIT, LIMIT, 1, "a");
+    struct recovery_product product = recovery_product(RECOVERY_LIMIT, RECOVERY_LIMIT, 1, "a");
     (void)unused;
-    assert_int_equal(redo(product_record(&product, sizeof product.header + 1)), STORE_APPLIED);
-    product = product_of(LIMIT + 1, 2, 2, "b");
-    change(store_stock_cell(2, STORE_STOCK_SELLABLE), 0);
-    assert_int_equal(redo(finish(STORE_PRODUCT, &product, sizeof product.header + 1)),
+    assert_int_equal(recovery_redo(recovery_product_record(&product, sizeof product.header + 1)),
+                     STORE_APPLIED);
+    product = recovery_product(RECOVERY_LIMIT + 1, 2, 2, "b");
+    recovery_change(store_stock_cell(2, STORE_STOCK_SELLABLE), 0);
+    assert_int_equal(
+        recovery_redo(recovery_record(STORE_PRODUCT, &product, sizeof product.header + 1)),
+        STORE_APPLY_LIMIT);
+    product = recovery_product(2, RECOVERY_LIMIT + 1, 2, "c");
+    recovery_change(store_product_cell(2), 2);
+    assert_int_equal(
+        recovery_redo(recovery_record(STORE_PRODUCT, &product, sizeof product.header + 1)),
+        STORE_APPLY_LIMIT);
+    product = recovery_product(3, 3, UINT32_MAX, "d");
+    assert_int_equal(recovery_redo(recovery_product_record(&product, sizeof product.header + 1)),
                      STORE_APPLY_LIMIT);
-    product = product_of(2, LIMIT + 1, 2, "c");
-    change(store_product_cell(2), 2);
-    assert_int_equal(redo(finish(STORE_PRODUCT, &product, sizeof product.header + 1)),
+    struct payload_account account = {.account = 4, .slot = RECOVERY_LIMIT + 1};
+    recovery_change(store_account_cell(1), 0);
+    assert_int_equal(recovery_redo(recovery_record(STORE_ACCOUNT_OPEN, &account, sizeof account)),
                      STORE_APPLY_LIMIT);
-    product = product_of(3, 3, UINT32_MAX, "d");
-    assert_int_equal(redo(product_record(&product, sizeof product.header + 1)), STORE_APPLY_LIMIT);
-    struct payload_account account = {.account = 4, .slot = LIMIT + 1};
-    change(store_account_cell(1), 0);
-    assert_int_equal(redo(finish(STORE_ACCOUNT_OPEN, &account, sizeof account)), STORE_APPLY_LIMIT);
-    struct payload_stock_open opened = {.product = LIMIT, .stock = LIMIT + 1, .location = 1};
-    change(store_stock_cell(4, STORE_STOCK_SELLABLE), 0);
-    assert_int_equal(redo(finish(STORE_STOCK_OPEN, &opened, sizeof opened)), STORE_APPLY_LIMIT);
+    struct payload_stock_open opened = {
+        .product = RECOVERY_LIMIT, .stock = RECOVERY_LIMIT + 1, .location = 1};
+    recovery_change(store_stock_cell(4, STORE_STOCK_SELLABLE), 0);
+    assert_int_equal(recovery_redo(recovery_record(STORE_STOCK_OPEN, &opened, sizeof opened)),
+                     STORE_APPLY_LIMIT);
 }
 
 static void test_stocks_that_contradict(void **unused) {
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
     static const struct {
         uint32_t product, stock, location;
         int result;
@@ -412,12 +325,13 @@ static void test_stocks_that_contradict(void **unused) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct payload_stock_open opened = {
             .product = rows[i].product, .stock = rows[i].stock, .location = rows[i].location};
-        change(store_stock_cell(10, STORE_STOCK_SELLABLE), 0);
-        assert_int_equal(redo(finish(STORE_STOCK_OPEN, &opened, sizeof opened)), rows[i].result);
+        recovery_change(store_stock_cell(10, STORE_STOCK_SELLABLE), 0);
+        assert_int_equal(recovery_redo(recovery_record(STORE_STOCK_OPEN, &opened, sizeof opened)),
+                         rows[i].result);
     }
     /* A record without a payload whose cell is no stock's. */
-    change(store_account_cell(1), 1);
-    assert_int_equal(redo(finish(STORE_STOCK_TAKE, NULL, 0)), STORE_APPLY_BROKEN);
+    recovery_change(store_account_cell(1), 1);
+    assert_int_equal(recovery_redo(recovery_record(STORE_STOCK_TAKE, NULL, 0)), STORE_APPLY_BROKEN);
 }
 
 static void test_accounts_that_contradict(void **unused) {
@@ -434,16 +348,17 @@ static void test_accounts_that_contradict(void **unused) {
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct payload_account account = {.account = rows[i].account, .slot = rows[i].slot};
-        change(store_account_cell(rows[i].slot), 0);
-        assert_int_equal(redo(finish(STORE_ACCOUNT_OPEN, &account, sizeof account)),
-                         rows[i].result);
+        recovery_change(store_account_cell(rows[i].slot), 0);
+        assert_int_equal(
+            recovery_redo(recovery_record(STORE_ACCOUNT_OPEN, &account, sizeof account)),
+            rows[i].result);
     }
 }
 
 static void test_orders_that_contradict(void **unused) {
     (void)unused;
-    assert_int_equal(put(1, 1, 1, "a"), STORE_APPLIED);
-    assert_int_equal(put(2, 2, 2, "b"), STORE_APPLIED);
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(2, 2, 2, "b"), STORE_APPLIED);
     assert_int_equal(place(1, 1), STORE_APPLIED);
     assert_int_equal(place(2, 1), STORE_APPLY_BROKEN); /* another order in the slot */
     assert_int_equal(place(1, 2), STORE_APPLY_BROKEN); /* the order in another slot */
@@ -451,7 +366,7 @@ static void test_orders_that_contradict(void **unused) {
     for (int type = 0; type < 256; type++) {
         if (type < CELLAR_ORDER_PLACED || type > CELLAR_ORDER_FULFILLED) {
             order.header.type = (uint8_t)type;
-            assert_int_equal(redo(order_record(&order, 3, document_size(&order))),
+            assert_int_equal(recovery_redo(order_record(&order, 3, document_size(&order))),
                              STORE_APPLY_BROKEN);
         }
     }
@@ -480,7 +395,7 @@ static void test_orders_that_contradict(void **unused) {
     }
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, recovery_set_up, recovery_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

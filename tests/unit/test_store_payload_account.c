@@ -7,88 +7,20 @@
 
 #include <cmocka.h>
 
-#include "store/store.h"
+#include "support/recovery.h"
 
 #include <string.h>
 
-#define LIMIT 20
-#define MALFORMED (-1)
-
-static struct memory *memory;
-static struct commit *commit;
-static struct store *store;
-static uint64_t next_lsn;
-
-static int set_up(void **unused) {
-    const struct store_limits limits = {.products = LIMIT,
-                                        .stocks = LIMIT,
-                                        .accounts = LIMIT,
-                                        .orders = LIMIT,
-                                        .customers = LIMIT,
-                                        .leases = LIMIT};
-    struct commit_config config = {.ring_bytes = COMMIT_RING_BYTES_MIN, .followed = true};
-    (void)unused;
-    memory = memory_create();
-    config.memory = memory;
-    store_cell_limits(&limits, config.limits);
-    assert_int_equal(commit_create(&commit, &config), CELLAR_OK);
-    assert_int_equal(store_create(&store, commit, memory, &limits), CELLAR_OK);
-    next_lsn = 4096;
-    return 0;
-}
-
-static int tear_down(void **unused) {
-    (void)unused;
-    commit_halt(commit);
-    store_destroy(store);
-    commit_destroy(commit);
-    memory_destroy(memory);
-    return 0;
-}
-
 /* ---- Records ---- */
 
-struct made {
-    _Alignas(64) unsigned char bytes[4096];
-    uint32_t cells[8];
-    struct record_update updates[8];
-    uint32_t cell_count;
-};
-static struct made made;
-
-/* Changes a cell from what it holds, cells in rising order. */
-static void change(uint32_t cell, int64_t value) {
-    struct cell_content content = cell_load(&commit->cells[cell]);
-    made.cells[made.cell_count] = cell;
-    made.updates[made.cell_count++] = (struct record_update){
-        .expected = content.version, .old_value = content.value, .new_value = value};
-}
-
-/* Redoes and applies, as an opening does it. A malformed record changes no cell here. */
 static int redo(uint16_t kind, const void *payload, size_t bytes) {
-    struct record_header *record = (struct record_header *)(void *)made.bytes;
-    uint32_t cell;
-    memset(made.bytes, 0, sizeof made.bytes);
-    *record = (struct record_header){
-        .lsn = next_lsn, .time_ns = 7, .kind = kind, .cell_count = (uint16_t)made.cell_count};
-    record->bytes = (uint32_t)(record_payload_offset(made.cell_count) + bytes);
-    memcpy(record + 1, made.updates, made.cell_count * sizeof *made.updates);
-    memcpy((unsigned char *)(record + 1) + made.cell_count * sizeof *made.updates, made.cells,
-           made.cell_count * sizeof *made.cells);
-    memcpy(made.bytes + record_payload_offset(made.cell_count), payload, bytes);
-    made.cell_count = 0;
-    next_lsn += 1 << 20;
-    if (!store_record_check(store, record)) {
-        return MALFORMED;
-    }
-    assert_int_not_equal(commit_redo(commit, record, &cell), COMMIT_REDO_BROKEN);
-    return (int)store_apply(store, record);
+    return recovery_redo(recovery_record(kind, payload, bytes));
 }
 
 static void open_account(uint64_t account, uint32_t slot, bool collecting) {
     const struct payload_account payload = {
         .account = account, .slot = slot, .collecting = collecting};
-    change(store_account_cell(slot), 0);
+    recovery_change(store_account_cell(slot), 0);
     assert_int_equal(redo(STORE_ACCOUNT_OPEN, &payload, sizeof payload), STORE_APPLIED);
 }
 
@@ -99,22 +31,22 @@ static void test_accounts(void **unused) {
         int result;
     } rows[] = {
         /* collecting  bytes more  result */
-        {0, 0, STORE_APPLIED}, {1, 0, STORE_APPLIED}, {2, 0, MALFORMED},
-        {0, 1, MALFORMED},     {0, -1, MALFORMED},    {0, -24, MALFORMED},
+        {0, 0, STORE_APPLIED},      {1, 0, STORE_APPLIED},       {2, 0, RECOVERY_MALFORMED},
+        {0, 1, RECOVERY_MALFORMED}, {0, -1, RECOVERY_MALFORMED}, {0, -24, RECOVERY_MALFORMED},
     };
     (void)unused;
     for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct payload_account payload[2] = {
             {.account = 10 + i, .slot = 1 + i, .collecting = rows[i].collecting}};
         size_t bytes = sizeof *payload + (size_t)rows[i].more;
-        change(store_account_cell(1 + i), 0);
+        recovery_change(store_account_cell(1 + i), 0);
         assert_int_equal(redo(STORE_ACCOUNT_OPEN, payload, bytes), rows[i].result);
-        change(store_account_cell(1), 0);
+        recovery_change(store_account_cell(1), 0);
         assert_int_equal(redo(STORE_ACCOUNT_FLOOR, payload, bytes), rows[i].result);
     }
     /* A slot whose cell the record does not change. */
     const struct payload_account payload = {.account = 50, .slot = 9};
-    change(store_account_cell(8), 0);
+    recovery_change(store_account_cell(8), 0);
     assert_int_equal(redo(STORE_ACCOUNT_OPEN, &payload, sizeof payload), STORE_APPLY_BROKEN);
 }
 
@@ -123,7 +55,7 @@ static void test_entries(void **unused) {
     (void)unused;
     for (int type = 0; type < 256; type++) {
         const struct payload_document payload = {.account = 1, .total = 5, .type = (uint8_t)type};
-        change(store_account_cell(1), type);
+        recovery_change(store_account_cell(1), type);
         bool known = type >= PAYLOAD_CREDIT && type <= PAYLOAD_TRANSFER;
         assert_int_equal(redo(STORE_ACCOUNT_ENTRY, &payload, sizeof payload),
                          known ? STORE_APPLIED : STORE_APPLY_BROKEN);
@@ -146,33 +78,33 @@ static void test_settlements(void **unused) {
          2,
          1,
          STORE_APPLY_BROKEN}, /* it collects nothing */
-        {{.account = 7, .amount = 0, .slot = 1}, 1, 60, MALFORMED},
-        {{.account = 7, .amount = -1, .slot = 1}, 1, 60, MALFORMED},
-        {{.account = 7, .amount = CELLAR_AMOUNT_MAX + 1, .slot = 1}, 1, 60, MALFORMED},
-        {{.account = 7, .amount = 1, .slot = 2}, 1, 60, MALFORMED},
+        {{.account = 7, .amount = 0, .slot = 1}, 1, 60, RECOVERY_MALFORMED},
+        {{.account = 7, .amount = -1, .slot = 1}, 1, 60, RECOVERY_MALFORMED},
+        {{.account = 7, .amount = CELLAR_AMOUNT_MAX + 1, .slot = 1}, 1, 60, RECOVERY_MALFORMED},
+        {{.account = 7, .amount = 1, .slot = 2}, 1, 60, RECOVERY_MALFORMED},
         {{.account = 7, .amount = 1, .slot = 0}, 0, 60, STORE_APPLY_BROKEN},
         {{.account = 7, .amount = 1, .slot = 19}, 19, 60, STORE_APPLY_BROKEN},
-        {{.account = 7, .amount = 1, .slot = UINT32_MAX}, 1, 60, MALFORMED},
+        {{.account = 7, .amount = 1, .slot = UINT32_MAX}, 1, 60, RECOVERY_MALFORMED},
     };
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        tear_down(NULL);
-        set_up(NULL);
+        recovery_tear_down(NULL);
+        recovery_set_up(NULL);
         open_account(7, 1, true);
         open_account(8, 2, false);
         assert_int_equal(redo(STORE_ACCOUNT_ENTRY, &credit, sizeof credit), STORE_APPLIED);
-        change(store_account_cell(rows[i].cell), 60);
-        change(store_settled_cell(rows[i].cell), rows[i].settled);
+        recovery_change(store_account_cell(rows[i].cell), 60);
+        recovery_change(store_settled_cell(rows[i].cell), rows[i].settled);
         assert_int_equal(redo(STORE_ACCOUNT_SETTLE, &rows[i].payload, sizeof rows[i].payload),
                          rows[i].result);
-        change(store_account_cell(rows[i].cell), 60);
+        recovery_change(store_account_cell(rows[i].cell), 60);
         assert_int_equal(redo(STORE_ACCOUNT_SETTLE, &rows[i].payload, sizeof rows[i].payload),
-                         MALFORMED);
-        change(store_settled_cell(rows[i].cell), 60);
+                         RECOVERY_MALFORMED);
+        recovery_change(store_settled_cell(rows[i].cell), 60);
         assert_int_equal(redo(STORE_ACCOUNT_SETTLE, &rows[i].payload, sizeof rows[i].payload),
-                         MALFORMED);
+                         RECOVERY_MALFORMED);
         assert_int_equal(redo(STORE_ACCOUNT_SETTLE, &rows[i].payload, sizeof rows[i].payload - 1),
-                         MALFORMED);
+                         RECOVERY_MALFORMED);
     }
 }
 
@@ -180,8 +112,8 @@ static const struct payload_hold good_hold = {
     .id = {0, 5}, .account = 7, .amount = 40, .deadline_ms = 9, .slot = 3};
 
 static int begin_hold(struct payload_hold payload, uint32_t slot, int64_t value, size_t bytes) {
-    change(store_order_cell(slot), value);
-    change(store_account_cell(1), 0);
+    recovery_change(store_order_cell(slot), value);
+    recovery_change(store_account_cell(1), 0);
     return redo(STORE_ACCOUNT_HOLD, &payload, bytes);
 }
 
@@ -191,30 +123,30 @@ static void test_holds(void **unused) {
     struct payload_hold hold = good_hold;
     (void)unused;
     open_account(7, 1, false);
-    assert_int_equal(begin_hold(hold, 4, held, bytes), MALFORMED);
-    assert_int_equal(begin_hold(hold, 3, held, bytes - 1), MALFORMED);
-    assert_int_equal(begin_hold(hold, 3, STORE_STATE_OTHER, bytes), MALFORMED);
-    assert_int_equal(begin_hold(hold, 3, held + 1, bytes), MALFORMED);
+    assert_int_equal(begin_hold(hold, 4, held, bytes), RECOVERY_MALFORMED);
+    assert_int_equal(begin_hold(hold, 3, held, bytes - 1), RECOVERY_MALFORMED);
+    assert_int_equal(begin_hold(hold, 3, STORE_STATE_OTHER, bytes), RECOVERY_MALFORMED);
+    assert_int_equal(begin_hold(hold, 3, held + 1, bytes), RECOVERY_MALFORMED);
     hold.id = (cellar_id){0, 0};
-    assert_int_equal(begin_hold(hold, 3, held, bytes), MALFORMED);
+    assert_int_equal(begin_hold(hold, 3, held, bytes), RECOVERY_MALFORMED);
     hold = good_hold;
     hold.amount = 0;
-    assert_int_equal(begin_hold(hold, 3, held, bytes), MALFORMED);
+    assert_int_equal(begin_hold(hold, 3, held, bytes), RECOVERY_MALFORMED);
     hold.amount = CELLAR_AMOUNT_MAX + 1;
-    assert_int_equal(begin_hold(hold, 3, held, bytes), MALFORMED);
+    assert_int_equal(begin_hold(hold, 3, held, bytes), RECOVERY_MALFORMED);
     hold = good_hold;
     hold.deadline_ms = -1;
-    assert_int_equal(begin_hold(hold, 3, held, bytes), MALFORMED);
+    assert_int_equal(begin_hold(hold, 3, held, bytes), RECOVERY_MALFORMED);
     hold = good_hold;
     hold.slot = 0;
-    assert_int_equal(begin_hold(hold, 0, held, bytes), MALFORMED);
+    assert_int_equal(begin_hold(hold, 0, held, bytes), RECOVERY_MALFORMED);
     assert_int_equal(begin_hold(good_hold, 3, held, bytes), STORE_APPLIED);
     /* It is there: not again, and not in another slot. */
-    assert_int_equal(begin_hold(good_hold, 3, held, bytes), MALFORMED);
+    assert_int_equal(begin_hold(good_hold, 3, held, bytes), RECOVERY_MALFORMED);
     hold = good_hold;
     hold.slot = 6;
     assert_int_equal(begin_hold(hold, 6, held, bytes), STORE_APPLY_BROKEN);
-    assert_int_equal(store->totals.held, 40);
+    assert_int_equal(recovery.store->totals.held, 40);
 }
 
 static void test_hold_steps(void **unused) {
@@ -234,15 +166,15 @@ static void test_hold_steps(void **unused) {
         {STEP(5, 7, 8, 40, 1, 3, POSTED), 3, POSTED, STORE_APPLIED},
         {STEP(5, 7, 0, 40, 0, 3, VOIDED), 3, VOIDED, STORE_APPLIED},
         {STEP(5, 7, 0, 40, 0, 3, EXPIRED), 3, EXPIRED, STORE_APPLIED},
-        {STEP(5, 7, 0, 40, 0, 3, POSTED), 3, POSTED, MALFORMED},
-        {STEP(5, 7, 0, 40, 41, 3, POSTED), 3, POSTED, MALFORMED},
-        {STEP(5, 7, 0, 40, 1, 3, VOIDED), 3, VOIDED, MALFORMED},
-        {STEP(5, 7, 8, 40, 0, 3, VOIDED), 3, VOIDED, MALFORMED},
-        {STEP(5, 7, 0, 40, 0, 3, VOIDED), 3, EXPIRED, MALFORMED},
-        {STEP(5, 7, 0, 40, 0, 4, VOIDED), 3, VOIDED, MALFORMED},
-        {STEP(5, 7, 0, 0, 0, 3, VOIDED), 3, VOIDED, MALFORMED},
-        {STEP(5, 7, 0, 40, 0, 3, 16), 3, 16, MALFORMED},
-        {STEP(5, 7, 0, 40, 0, 3, 20), 3, 20, MALFORMED},
+        {STEP(5, 7, 0, 40, 0, 3, POSTED), 3, POSTED, RECOVERY_MALFORMED},
+        {STEP(5, 7, 0, 40, 41, 3, POSTED), 3, POSTED, RECOVERY_MALFORMED},
+        {STEP(5, 7, 0, 40, 1, 3, VOIDED), 3, VOIDED, RECOVERY_MALFORMED},
+        {STEP(5, 7, 8, 40, 0, 3, VOIDED), 3, VOIDED, RECOVERY_MALFORMED},
+        {STEP(5, 7, 0, 40, 0, 3, VOIDED), 3, EXPIRED, RECOVERY_MALFORMED},
+        {STEP(5, 7, 0, 40, 0, 4, VOIDED), 3, VOIDED, RECOVERY_MALFORMED},
+        {STEP(5, 7, 0, 0, 0, 3, VOIDED), 3, VOIDED, RECOVERY_MALFORMED},
+        {STEP(5, 7, 0, 40, 0, 3, 16), 3, 16, RECOVERY_MALFORMED},
+        {STEP(5, 7, 0, 40, 0, 3, 20), 3, 20, RECOVERY_MALFORMED},
         {STEP(6, 7, 0, 40, 0, 3, VOIDED), 3, VOIDED, STORE_APPLY_BROKEN},
         {STEP(5, 8, 0, 40, 0, 3, VOIDED), 3, VOIDED, STORE_APPLY_BROKEN},
         {STEP(5, 7, 0, 41, 0, 3, VOIDED), 3, VOIDED, STORE_APPLY_BROKEN},
@@ -250,22 +182,23 @@ static void test_hold_steps(void **unused) {
     };
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        tear_down(NULL);
-        set_up(NULL);
+        recovery_tear_down(NULL);
+        recovery_set_up(NULL);
         open_account(7, 1, false);
         assert_int_equal(begin_hold(good_hold, 3, store_document_value(16, 9), sizeof good_hold),
                          STORE_APPLIED);
-        change(store_order_cell(rows[i].cell), store_document_value(rows[i].state, 9));
+        recovery_change(store_order_cell(rows[i].cell), store_document_value(rows[i].state, 9));
         int result = redo(STORE_ACCOUNT_HOLD_STEP, &rows[i].payload, sizeof rows[i].payload);
         if (result != rows[i].result) {
             fail_msg("row %zu: %d", i, result);
         }
         if (result == STORE_APPLIED) {
-            assert_int_equal(store->totals.held, 0);
+            assert_int_equal(recovery.store->totals.held, 0);
             /* It has ended. */
-            change(store_order_cell(3), store_document_value(VOIDED, 9));
+            recovery_change(store_order_cell(3), store_document_value(VOIDED, 9));
             assert_int_equal(
-                redo(STORE_ACCOUNT_HOLD_STEP, &rows[i].payload, sizeof rows[i].payload), MALFORMED);
+                redo(STORE_ACCOUNT_HOLD_STEP, &rows[i].payload, sizeof rows[i].payload),
+                RECOVERY_MALFORMED);
         }
     }
 }
@@ -286,16 +219,16 @@ static void test_leases(void **unused) {
         {STORE_LEASE_ACQUIRE, 2, 3, "job", true, true, STORE_APPLY_BROKEN},
         {STORE_LEASE_ACQUIRE, 0, 3, "jab", true, true, STORE_APPLY_LIMIT},
         {STORE_LEASE_ACQUIRE, 3, 64, NULL, true, true, STORE_APPLIED},
-        {STORE_LEASE_ACQUIRE, 4, 65, NULL, true, true, MALFORMED},
-        {STORE_LEASE_ACQUIRE, 4, 0, "", true, true, MALFORMED},
-        {STORE_LEASE_ACQUIRE, 4, 3, "j\0b", true, true, MALFORMED},
-        {STORE_LEASE_ACQUIRE, 4, 3, "jib", true, false, MALFORMED},
-        {STORE_LEASE_ACQUIRE, 4, 3, "jib", false, true, MALFORMED},
-        {STORE_LEASE_ACQUIRE, UINT32_MAX, 3, "jib", true, true, MALFORMED},
+        {STORE_LEASE_ACQUIRE, 4, 65, NULL, true, true, RECOVERY_MALFORMED},
+        {STORE_LEASE_ACQUIRE, 4, 0, "", true, true, RECOVERY_MALFORMED},
+        {STORE_LEASE_ACQUIRE, 4, 3, "j\0b", true, true, RECOVERY_MALFORMED},
+        {STORE_LEASE_ACQUIRE, 4, 3, "jib", true, false, RECOVERY_MALFORMED},
+        {STORE_LEASE_ACQUIRE, 4, 3, "jib", false, true, RECOVERY_MALFORMED},
+        {STORE_LEASE_ACQUIRE, UINT32_MAX, 3, "jib", true, true, RECOVERY_MALFORMED},
         {STORE_LEASE_RENEW, 1, 0, "", true, false, STORE_APPLIED},
-        {STORE_LEASE_RENEW, 1, 3, "job", true, false, MALFORMED},
-        {STORE_LEASE_RENEW, 1, 0, "", true, true, MALFORMED},
-        {STORE_LEASE_RENEW, 1, 0, "", false, false, MALFORMED},
+        {STORE_LEASE_RENEW, 1, 3, "job", true, false, RECOVERY_MALFORMED},
+        {STORE_LEASE_RENEW, 1, 0, "", true, true, RECOVERY_MALFORMED},
+        {STORE_LEASE_RENEW, 1, 0, "", false, false, RECOVERY_MALFORMED},
         {STORE_LEASE_RELEASE, 1, 0, "", true, false, STORE_APPLIED},
         {STORE_LEASE_RELEASE, 9, 0, "", true, false, STORE_APPLY_BROKEN},
     };
@@ -309,25 +242,26 @@ static void test_leases(void **unused) {
         if (rows[i].name != NULL) {
             memcpy(payload.name, rows[i].name, rows[i].name_bytes);
         }
-        uint32_t slot = rows[i].slot > LIMIT ? 1 : rows[i].slot;
+        uint32_t slot = rows[i].slot > RECOVERY_LIMIT ? 1 : rows[i].slot;
         if (rows[i].until) {
-            change(store_lease_cell(slot), (int64_t)i);
+            recovery_change(store_lease_cell(slot), (int64_t)i);
         }
         if (rows[i].holder) {
-            change(store_lease_holder_cell(slot), 1);
+            recovery_change(store_lease_holder_cell(slot), 1);
         }
         int result = redo(rows[i].kind, &payload, sizeof payload.header + rows[i].name_bytes);
         if (result != rows[i].result) {
             fail_msg("row %zu: %d", i, result);
         }
-        change(store_lease_cell(1), 1);
+        recovery_change(store_lease_cell(1), 1);
         assert_int_equal(
             redo(rows[i].kind, &payload, sizeof payload.header + rows[i].name_bytes + 1),
-            MALFORMED);
-        change(store_lease_cell(1), 1);
-        assert_int_equal(redo(rows[i].kind, &payload, sizeof payload.header - 1), MALFORMED);
+            RECOVERY_MALFORMED);
+        recovery_change(store_lease_cell(1), 1);
+        assert_int_equal(redo(rows[i].kind, &payload, sizeof payload.header - 1),
+                         RECOVERY_MALFORMED);
     }
-    assert_int_equal(store->totals.leases, 2);
+    assert_int_equal(recovery.store->totals.leases, 2);
 }
 
 /* Of orders: who is paid beside the account, in documents and steps. */
@@ -342,15 +276,15 @@ static void test_payees(void **unused) {
         {STORE_ORDER_RETURN, 0, 0, -8, STORE_APPLIED},
         {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, 0, STORE_APPLIED},
         {STORE_ORDER_PLACE, PAYLOAD_PAYEE, 2, 0, STORE_APPLIED},
-        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 0, 0, MALFORMED},
-        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, -8, MALFORMED},
-        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, -1, MALFORMED},
-        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, 8, MALFORMED},
-        {STORE_ORDER_RETURN, 0, 2, 0, MALFORMED},
-        {STORE_ORDER_RETURN, PAYLOAD_HELD, 2, 0, MALFORMED},
-        {STORE_ORDER_RETURN, PAYLOAD_FLAGS + 1, 2, 0, MALFORMED},
-        {STORE_STOCK_CHANGE, PAYLOAD_PAYEE, 2, 0, MALFORMED},
-        {STORE_ACCOUNT_ENTRY, PAYLOAD_PAYEE, 2, 0, MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 0, 0, RECOVERY_MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, -8, RECOVERY_MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, -1, RECOVERY_MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_PAYEE, 2, 8, RECOVERY_MALFORMED},
+        {STORE_ORDER_RETURN, 0, 2, 0, RECOVERY_MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_HELD, 2, 0, RECOVERY_MALFORMED},
+        {STORE_ORDER_RETURN, PAYLOAD_FLAGS + 1, 2, 0, RECOVERY_MALFORMED},
+        {STORE_STOCK_CHANGE, PAYLOAD_PAYEE, 2, 0, RECOVERY_MALFORMED},
+        {STORE_ACCOUNT_ENTRY, PAYLOAD_PAYEE, 2, 0, RECOVERY_MALFORMED},
     };
     (void)unused;
     open_account(1, 1, true);
@@ -366,7 +300,7 @@ static void test_payees(void **unused) {
                                   .flags = rows[i].flags,
                                   .slot = i + 1},
                      .payee = {rows[i].payee}};
-        change(store_order_cell(i + 1), 1);
+        recovery_change(store_order_cell(i + 1), 1);
         size_t bytes = sizeof payload.document + sizeof(uint64_t) + (size_t)rows[i].more;
         int result = redo(rows[i].kind, &payload, bytes);
         if (result != rows[i].result) {
@@ -374,8 +308,8 @@ static void test_payees(void **unused) {
         }
     }
     /* From outside to 1, from 2 to 1, from 1 to 2. */
-    assert_int_equal(store->totals.credited, 10);
-    assert_int_equal(store->totals.debited, 0);
+    assert_int_equal(recovery.store->totals.credited, 10);
+    assert_int_equal(recovery.store->totals.debited, 0);
     for (uint8_t has_payee = 0; has_payee <= 2; has_payee++) {
         struct {
             struct payload_step step;
@@ -391,16 +325,16 @@ static void test_payees(void **unused) {
                      .payee = {2, 2}};
         for (size_t numbers = 0; numbers <= 2; numbers++) {
             if (numbers != has_payee || has_payee == 2) {
-                change(store_order_cell(3), CELLAR_ORDER_FULFILLED);
+                recovery_change(store_order_cell(3), CELLAR_ORDER_FULFILLED);
                 assert_int_equal(redo(STORE_ORDER_STEP, &payload,
                                       sizeof payload.step + numbers * sizeof(uint64_t)),
-                                 MALFORMED);
+                                 RECOVERY_MALFORMED);
             }
         }
     }
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, recovery_set_up, recovery_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -7,64 +7,15 @@
 
 #include <cmocka.h>
 
-#include "store/store.h"
+#include "support/recovery.h"
 
 #include <string.h>
 
-#define LIMIT 20
-#define NOT_WELL_FORMED (-1)
-
-/* A store in recovery: cells and objects, no thread. */
-static struct memory *memory;
-static struct commit *commit;
-static struct store *store;
-static uint64_t next_lsn;
-
-static int set_up(void **unused) {
-    const struct store_limits limits = {
-        LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, LIMIT, {LIMIT, LIMIT, LIMIT}, 0};
-    struct commit_config config = {.ring_bytes = COMMIT_RING_BYTES_MIN, .followed = true};
-    (void)unused;
-    memory = memory_create();
-    config.memory = memory;
-    store_cell_limits(&limits, config.limits);
-    assert_int_equal(commit_create(&commit, &config), CELLAR_OK);
-    assert_int_equal(store_create(&store, commit, memory, &limits), CELLAR_OK);
-    next_lsn = 4096;
-    return 0;
-}
-
-static int tear_down(void **unused) {
-    (void)unused;
-    commit_halt(commit);
-    store_destroy(store);
-    commit_destroy(commit);
-    memory_destroy(memory);
-    return 0;
-}
-
 /* ---- Records of one cell ---- */
 
-/* -1: not well formed; else what an opening makes of it. */
 static int redo(uint16_t kind, uint32_t cell, int64_t value, const void *payload, size_t bytes) {
-    static _Alignas(64) unsigned char made[8192];
-    struct record_header *record = (struct record_header *)(void *)made;
-    struct cell_content content = cell_load(&commit->cells[cell]);
-    struct record_update update = {content.version, content.value, value};
-    memset(made, 0, sizeof made);
-    *record = (struct record_header){.lsn = next_lsn, .time_ns = 7, .kind = kind, .cell_count = 1};
-    record->bytes = (uint32_t)(record_payload_offset(1) + bytes);
-    memcpy(record + 1, &update, sizeof update);
-    memcpy((unsigned char *)(record + 1) + sizeof update, &cell, sizeof cell);
-    memcpy(made + record_payload_offset(1), payload, bytes);
-    next_lsn += 1 << 20;
-    if (!store_record_check(store, record)) {
-        return NOT_WELL_FORMED;
-    }
-    uint32_t broken;
-    return commit_redo(commit, record, &broken) == COMMIT_REDO_BROKEN
-               ? STORE_APPLY_BROKEN
-               : (int)store_apply(store, record);
+    recovery_change(cell, value);
+    return recovery_redo(recovery_record(kind, payload, bytes));
 }
 
 struct put_bytes {
@@ -116,7 +67,7 @@ static int set_up_filled(void **unused) {
         struct payload_code code;
         char text[4];
     } code = {{.uses = 5, .campaign = 1, .code = 1, .code_bytes = 3}, "abc"};
-    set_up(unused);
+    recovery_set_up(unused);
     struct put_bytes first = put_of(1, 1, 1);
     struct put_bytes second = put_of(2, 2, 2);
     assert_int_equal(put(&first, 0), STORE_APPLIED);
@@ -133,32 +84,32 @@ static int set_up_filled(void **unused) {
 
 #define PUTS(X)                                                                                    \
     X(0, STORE_APPLIED, (void)0)                                                                   \
-    X(1, NOT_WELL_FORMED, (void)0)                                                                 \
-    X(-1, NOT_WELL_FORMED, (void)0)                                                                \
-    X(0, NOT_WELL_FORMED, p->id = 0)                                                               \
-    X(0, NOT_WELL_FORMED, p->quota = -1)                                                           \
-    X(0, NOT_WELL_FORMED, p->quota = CELLAR_QUOTA_MAX + 1)                                         \
-    X(0, NOT_WELL_FORMED, p->waitlist_max = -1)                                                    \
-    X(0, NOT_WELL_FORMED, p->budget = -1)                                                          \
-    X(0, NOT_WELL_FORMED, p->period_ns = 1)                                                        \
-    X(0, NOT_WELL_FORMED, p->period_count = -1)                                                    \
-    X(0, NOT_WELL_FORMED, p->status = 3)                                                           \
-    X(0, NOT_WELL_FORMED, p->discount_kind = 3)                                                    \
-    X(0, NOT_WELL_FORMED, (p->discount_kind = 2, p->discount_value = 10001))                       \
-    X(0, NOT_WELL_FORMED, p->discount_value = -1)                                                  \
-    X(0, NOT_WELL_FORMED, p->discount_cap = -1)                                                    \
-    X(0, NOT_WELL_FORMED, p->discount_minimum = -1)                                                \
-    X(0, NOT_WELL_FORMED, p->restore_on_cancel = 2)                                                \
-    X(0, NOT_WELL_FORMED, p->customer_limit = 0)                                                   \
-    X(0, NOT_WELL_FORMED, p->product_count = 17)                                                   \
-    X(0, NOT_WELL_FORMED, p->product_count = 1)                                                    \
-    X(0, NOT_WELL_FORMED, (p->product_count = 1, p->products[0] = 1))                              \
-    X(0, NOT_WELL_FORMED, p->category_count = 17)                                                  \
-    X(0, NOT_WELL_FORMED, p->category_count = 2)                                                   \
-    X(0, NOT_WELL_FORMED, p->category_bytes[0] = 65)                                               \
-    X(0, NOT_WELL_FORMED, p->name_bytes = 5)                                                       \
-    X(0, NOT_WELL_FORMED, p->admitted_before = -1)                                                 \
-    X(0, NOT_WELL_FORMED, p->admitted_after = INT64_MAX)                                           \
+    X(1, RECOVERY_MALFORMED, (void)0)                                                              \
+    X(-1, RECOVERY_MALFORMED, (void)0)                                                             \
+    X(0, RECOVERY_MALFORMED, p->id = 0)                                                            \
+    X(0, RECOVERY_MALFORMED, p->quota = -1)                                                        \
+    X(0, RECOVERY_MALFORMED, p->quota = CELLAR_QUOTA_MAX + 1)                                      \
+    X(0, RECOVERY_MALFORMED, p->waitlist_max = -1)                                                 \
+    X(0, RECOVERY_MALFORMED, p->budget = -1)                                                       \
+    X(0, RECOVERY_MALFORMED, p->period_ns = 1)                                                     \
+    X(0, RECOVERY_MALFORMED, p->period_count = -1)                                                 \
+    X(0, RECOVERY_MALFORMED, p->status = 3)                                                        \
+    X(0, RECOVERY_MALFORMED, p->discount_kind = 3)                                                 \
+    X(0, RECOVERY_MALFORMED, (p->discount_kind = 2, p->discount_value = 10001))                    \
+    X(0, RECOVERY_MALFORMED, p->discount_value = -1)                                               \
+    X(0, RECOVERY_MALFORMED, p->discount_cap = -1)                                                 \
+    X(0, RECOVERY_MALFORMED, p->discount_minimum = -1)                                             \
+    X(0, RECOVERY_MALFORMED, p->restore_on_cancel = 2)                                             \
+    X(0, RECOVERY_MALFORMED, p->customer_limit = 0)                                                \
+    X(0, RECOVERY_MALFORMED, p->product_count = 17)                                                \
+    X(0, RECOVERY_MALFORMED, p->product_count = 1)                                                 \
+    X(0, RECOVERY_MALFORMED, (p->product_count = 1, p->products[0] = 1))                           \
+    X(0, RECOVERY_MALFORMED, p->category_count = 17)                                               \
+    X(0, RECOVERY_MALFORMED, p->category_count = 2)                                                \
+    X(0, RECOVERY_MALFORMED, p->category_bytes[0] = 65)                                            \
+    X(0, RECOVERY_MALFORMED, p->name_bytes = 5)                                                    \
+    X(0, RECOVERY_MALFORMED, p->admitted_before = -1)                                              \
+    X(0, RECOVERY_MALFORMED, p->admitted_after = INT64_MAX)                                        \
     X(0, STORE_APPLY_BROKEN, p->id = 1)                                                            \
     X(0, STORE_APPLIED, p->id = 3)
 
@@ -177,7 +128,7 @@ static void test_puts(void **unused) {
         }                                                                                          \
         row++;                                                                                     \
         if (result == STORE_APPLIED || result == STORE_APPLY_BROKEN) {                             \
-            tear_down(NULL);                                                                       \
+            recovery_tear_down(NULL);                                                              \
             set_up_filled(NULL);                                                                   \
         }                                                                                          \
     }
@@ -187,14 +138,14 @@ static void test_puts(void **unused) {
     struct put_bytes bytes = put_of(3, 3, 3);
     assert_int_equal(redo(STORE_CAMPAIGN_PUT, coupon_campaign_cell(4, COUPON_RULES), 3, &bytes,
                           sizeof bytes.put + 7),
-                     NOT_WELL_FORMED);
+                     RECOVERY_MALFORMED);
     assert_int_equal(redo(STORE_CAMPAIGN_PUT, coupon_campaign_cell(3, COUPON_RULES), 4, &bytes,
                           sizeof bytes.put + 7),
-                     NOT_WELL_FORMED);
+                     RECOVERY_MALFORMED);
     bytes.put.campaign = 0;
     assert_int_equal(redo(STORE_CAMPAIGN_PUT, coupon_campaign_cell(0, COUPON_RULES), 3, &bytes,
                           sizeof bytes.put + 7),
-                     NOT_WELL_FORMED);
+                     RECOVERY_MALFORMED);
     bytes = put_of(3, 3, 50000);
     assert_int_equal(put(&bytes, 0), STORE_APPLY_LIMIT);
 }
@@ -207,18 +158,18 @@ static void test_customer_periods(void **unused) {
         int result;
     } rows[] = {
         /* {period, offset, count, claims before}  flags  more  result */
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, 1, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -1, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -8, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 0, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 2, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 3, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN - 1, 0, 2, 0}, 1, 0, NOT_WELL_FORMED},
-        {{0, 0, 2, 0}, 1, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 0, 0}, 1, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 3, 0}, 1, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, -1}, 1, 0, NOT_WELL_FORMED},
-        {{COUPON_PERIOD_NS_MIN, 0, 2, (int64_t)CELLAR_GRANTS_MAX + 1}, 1, 0, NOT_WELL_FORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, 1, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -1, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 1, -8, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 0, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 2, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, 0}, 3, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN - 1, 0, 2, 0}, 1, 0, RECOVERY_MALFORMED},
+        {{0, 0, 2, 0}, 1, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 0, 0}, 1, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 3, 0}, 1, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, -1}, 1, 0, RECOVERY_MALFORMED},
+        {{COUPON_PERIOD_NS_MIN, 0, 2, (int64_t)CELLAR_GRANTS_MAX + 1}, 1, 0, RECOVERY_MALFORMED},
         {{COUPON_PERIOD_NS_MIN, 5, 2, CELLAR_GRANTS_MAX}, 1, 0, STORE_APPLIED},
     };
     (void)unused;
@@ -228,7 +179,7 @@ static void test_customer_periods(void **unused) {
             fail_msg("row %zu: %d", i, result);
         }
     }
-    const struct coupon_rules *rules = ATOMIC_LOAD(&store->coupons.rules[3], acquire);
+    const struct coupon_rules *rules = ATOMIC_LOAD(&recovery.store->coupons.rules[3], acquire);
     const struct payload_customer_period expected = {COUPON_PERIOD_NS_MIN, 5, 2, CELLAR_GRANTS_MAX};
     assert_memory_equal(&rules->customer, &expected, sizeof expected);
     assert_memory_equal(rules->text, "nametea", 7);
@@ -243,11 +194,11 @@ static void test_claims(void **unused) {
         int result;
     } rows[] = {
         /* customer  number  campaign  grant  result */
-        {9, 3, 1, 0, NOT_WELL_FORMED},
-        {0, 3, 1, 3, NOT_WELL_FORMED},
-        {9, 3, 0, 3, NOT_WELL_FORMED},
-        {9, 3, 3, 3, NOT_WELL_FORMED},
-        {9, 3, UINT32_MAX, 3, NOT_WELL_FORMED},
+        {9, 3, 1, 0, RECOVERY_MALFORMED},
+        {0, 3, 1, 3, RECOVERY_MALFORMED},
+        {9, 3, 0, 3, RECOVERY_MALFORMED},
+        {9, 3, 3, 3, RECOVERY_MALFORMED},
+        {9, 3, UINT32_MAX, 3, RECOVERY_MALFORMED},
         {9, 4, 1, 3, STORE_APPLY_BROKEN}, /* a number is left out */
         {9, 2, 1, 4, STORE_APPLY_BROKEN},
         {8, 3, 1, 5, STORE_APPLY_BROKEN}, /* the claim in another slot */
@@ -272,23 +223,24 @@ static void test_claims(void **unused) {
         memcpy(bytes, &payload, sizeof payload);
         assert_int_equal(
             redo(STORE_COUPON_CLAIM, cell, value, bytes, (size_t)((int)sizeof payload + more[i])),
-            NOT_WELL_FORMED);
+            RECOVERY_MALFORMED);
     }
     /* An id without a document's cell. */
     unsigned char bytes[sizeof payload + sizeof(struct payload_coupon_id)] = {0};
     struct payload_coupon_id identity = {.id = {1, 1}, .slot = 1};
     memcpy(bytes, &payload, sizeof payload);
     memcpy(bytes + sizeof payload, &identity, sizeof identity);
-    assert_int_equal(redo(STORE_COUPON_CLAIM, cell, value, bytes, sizeof bytes), NOT_WELL_FORMED);
+    assert_int_equal(redo(STORE_COUPON_CLAIM, cell, value, bytes, sizeof bytes),
+                     RECOVERY_MALFORMED);
     payload.ordinal = 255;
     assert_int_equal(redo(STORE_COUPON_CLAIM, cell, value, &payload, sizeof payload),
-                     NOT_WELL_FORMED);
+                     RECOVERY_MALFORMED);
     payload.ordinal = 0;
     assert_int_equal(
         redo(STORE_COUPON_CLAIM, coupon_grant_cell(9), value, &payload, sizeof payload),
-        NOT_WELL_FORMED);
+        RECOVERY_MALFORMED);
     assert_int_equal(redo(STORE_COUPON_CLAIM, cell, value + 256, &payload, sizeof payload),
-                     NOT_WELL_FORMED);
+                     RECOVERY_MALFORMED);
 }
 
 static void test_revocations(void **unused) {
@@ -298,11 +250,11 @@ static void test_revocations(void **unused) {
         int result;
     } rows[] = {
         /* {number, admitted before, after, campaign, grant}  bytes  result */
-        {{1, 10, 11, 0, 1}, 32, NOT_WELL_FORMED},
-        {{1, 10, 11, 1, 0}, 32, NOT_WELL_FORMED},
-        {{1, 10, 9, 1, 1}, 32, NOT_WELL_FORMED},
-        {{1, 10, UINT64_MAX, 1, 1}, 32, NOT_WELL_FORMED},
-        {{1, 10, 11, 1, 1}, 31, NOT_WELL_FORMED},
+        {{1, 10, 11, 0, 1}, 32, RECOVERY_MALFORMED},
+        {{1, 10, 11, 1, 0}, 32, RECOVERY_MALFORMED},
+        {{1, 10, 9, 1, 1}, 32, RECOVERY_MALFORMED},
+        {{1, 10, UINT64_MAX, 1, 1}, 32, RECOVERY_MALFORMED},
+        {{1, 10, 11, 1, 1}, 31, RECOVERY_MALFORMED},
         {{1, 10, 11, 1, 3}, 32, STORE_APPLY_BROKEN},
         {{1, 10, 11, 2, 1}, 32, STORE_APPLY_BROKEN},
         {{1, 10, 11, 1, 1}, 32, STORE_APPLIED},
@@ -328,12 +280,12 @@ static void test_redemptions(void **unused) {
         int result;
     } rows[] = {
         /* {discount, campaign, grant, code}  result */
-        {{5, 1, 1, 1, 0}, NOT_WELL_FORMED},
-        {{5, 1, 0, 0, 0}, NOT_WELL_FORMED},
-        {{5, 0, 1, 0, 0}, NOT_WELL_FORMED},
-        {{5, 9, 1, 0, 0}, NOT_WELL_FORMED},
-        {{-1, 1, 1, 0, 0}, NOT_WELL_FORMED},
-        {{CELLAR_AMOUNT_MAX + 1, 1, 1, 0, 0}, NOT_WELL_FORMED},
+        {{5, 1, 1, 1, 0}, RECOVERY_MALFORMED},
+        {{5, 1, 0, 0, 0}, RECOVERY_MALFORMED},
+        {{5, 0, 1, 0, 0}, RECOVERY_MALFORMED},
+        {{5, 9, 1, 0, 0}, RECOVERY_MALFORMED},
+        {{-1, 1, 1, 0, 0}, RECOVERY_MALFORMED},
+        {{CELLAR_AMOUNT_MAX + 1, 1, 1, 0, 0}, RECOVERY_MALFORMED},
         {{5, 1, 3, 0, 0}, STORE_APPLY_BROKEN},
         {{5, 2, 1, 0, 0}, STORE_APPLY_BROKEN},
         {{5, 1, 0, 3, 0}, STORE_APPLY_BROKEN},
@@ -350,10 +302,10 @@ static void test_redemptions(void **unused) {
             fail_msg("row %zu: %d", i, result);
         }
         assert_int_equal(redo(STORE_COUPON_REDEEM, cell, 1, redeem, sizeof *redeem - 1),
-                         NOT_WELL_FORMED);
+                         RECOVERY_MALFORMED);
         assert_int_equal(
             redo(STORE_COUPON_RESTORE, coupon_grant_cell(15), 1, redeem, sizeof *redeem),
-            NOT_WELL_FORMED);
+            RECOVERY_MALFORMED);
     }
 }
 
@@ -366,15 +318,15 @@ static void test_codes(void **unused) {
         int result;
     } rows[] = {
         /* uses  campaign  code  length  text  bytes  result */
-        {0, 1, 2, 3, "xyz", 27, NOT_WELL_FORMED},
-        {CELLAR_QUOTA_MAX + 1, 1, 2, 3, "xyz", 27, NOT_WELL_FORMED},
-        {1, 0, 2, 3, "xyz", 27, NOT_WELL_FORMED},
-        {1, 4, 2, 3, "xyz", 27, NOT_WELL_FORMED},
-        {1, 1, 0, 3, "xyz", 27, NOT_WELL_FORMED},
-        {1, 1, 2, 0, "xyz", 24, NOT_WELL_FORMED},
-        {1, 1, 2, 65, "xyz", 89, NOT_WELL_FORMED},
-        {1, 1, 2, 3, "xyz", 28, NOT_WELL_FORMED},
-        {1, 1, 2, 3, "x", 27, NOT_WELL_FORMED},
+        {0, 1, 2, 3, "xyz", 27, RECOVERY_MALFORMED},
+        {CELLAR_QUOTA_MAX + 1, 1, 2, 3, "xyz", 27, RECOVERY_MALFORMED},
+        {1, 0, 2, 3, "xyz", 27, RECOVERY_MALFORMED},
+        {1, 4, 2, 3, "xyz", 27, RECOVERY_MALFORMED},
+        {1, 1, 0, 3, "xyz", 27, RECOVERY_MALFORMED},
+        {1, 1, 2, 0, "xyz", 24, RECOVERY_MALFORMED},
+        {1, 1, 2, 65, "xyz", 89, RECOVERY_MALFORMED},
+        {1, 1, 2, 3, "xyz", 28, RECOVERY_MALFORMED},
+        {1, 1, 2, 3, "x", 27, RECOVERY_MALFORMED},
         {1, 1, 2, 3, "abc", 27, STORE_APPLY_BROKEN}, /* the code in another slot */
         {1, 1, 1, 3, "xyz", 27, STORE_APPLY_BROKEN}, /* another code in the slot */
         {1, 1, 1, 3, "abc", 27, STORE_APPLY_BROKEN}, /* twice */
@@ -397,7 +349,7 @@ static void test_codes(void **unused) {
     }
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up_filled, tear_down)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up_filled, recovery_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -49,8 +49,7 @@ static bool fault_is_failure(cellar_status status) {
     return !cellar_status_is_refusal(status) || status == CELLAR_BUSY || status == CELLAR_DISK_FULL;
 }
 
-/* One status of a call or a read. */
-static bool fault_note(struct fault *fault, cellar_status status, bool change, const char *what) {
+bool fault_note(struct fault *fault, cellar_status status, bool change, const char *what) {
     ++*fault->calls_made;
     if (status == CELLAR_OK) {
         return !(change && fault->failed) ||
@@ -67,13 +66,17 @@ static bool fault_note(struct fault *fault, cellar_status status, bool change, c
     return true;
 }
 
+cellar_call fault_options(struct fault *fault) {
+    return (cellar_call){.durability =
+                             random_below(&fault->random, 3) == 0 ? CELLAR_DURABLE : CELLAR_RELAXED,
+                         .wait_ms = fault->benign ? 0 : WAIT_MS,
+                         .durable_wait_ms = fault->benign ? 0 : WAIT_MS};
+}
+
 bool fault_call(struct fault *fault, struct model_call *call) {
     struct journal *journal = &fault->journal;
     struct model_answer answer;
-    const cellar_call options = {
-        .durability = random_below(&fault->random, 3) == 0 ? CELLAR_DURABLE : CELLAR_RELAXED,
-        .wait_ms = fault->benign ? 0 : WAIT_MS,
-        .durable_wait_ms = fault->benign ? 0 : WAIT_MS};
+    const cellar_call options = fault_options(fault);
 
     model_run(fault->store, fault->numbers, &options, call, &answer);
     journal_acknowledge(journal, fault->store);
