@@ -127,6 +127,34 @@ static void test_read_while_the_limit_changes(void **state) {
     rival_has_come(&rival);
 }
 
+/* ---- Lines under a reader ---- */
+
+/* Bytes of orders before the cancellation, and when it was applied. */
+static int64_t bytes_before;
+static int64_t bytes_after;
+
+static void cancel_and_settle(struct shop *shop) {
+    bytes_before = memory_used(shop->store->memory, MEMORY_ORDERS);
+    orders_whole(shop, CELLAR_EVENT_CANCEL, 1);
+    shop_settle(shop);
+    bytes_after = memory_used(shop->store->memory, MEMORY_ORDERS);
+}
+
+/* Who reads the lines of an order has them until it is done, though the order is closed and that is
+ * applied meanwhile. */
+static void test_lines_stay_while_they_are_read(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    shop_goods(shop, "a", 5);
+    (void)shop_order(shop, 1, "a", 2, CELLAR_ORDER_PAID);
+    shop_settle(shop);
+    rival_await(&rival, shop, "stock-available", cancel_and_settle);
+    (void)orders_line(shop, 1, 0);
+    rival_has_come(&rival);
+    assert_int_equal(shop_order_get(shop, 1).state, CELLAR_ORDER_CANCELLED);
+    assert_int_equal(bytes_after, bytes_before);
+}
+
 /* ---- Leaving ---- */
 
 static void sell_five_more(struct shop *shop) {
@@ -268,6 +296,7 @@ int main(void) {
         SHOP_TEST(test_adjusted_while_the_safety_stock_grows),
         SHOP_TEST(test_counted_while_the_safety_stock_grows),
         SHOP_TEST(test_read_while_the_limit_changes),
+        SHOP_TEST(test_lines_stay_while_they_are_read),
         SHOP_TEST(test_leaving_while_others_are_sold_ahead),
         SHOP_TEST(test_credited_while_the_floor_falls),
         SHOP_TEST(test_read_while_money_comes_and_goes),
