@@ -92,9 +92,10 @@ bool plan_check_order_coupon(struct plan *plan, const cellar_order_request *orde
  * the lines and what was redeemed, and takes the discount off the total. */
 enum plan_result plan_order_coupon(struct plan *plan, const cellar_order_request *order,
                                    uint32_t start);
-/* Gives it back, by the campaign's rule; one that the host has given back itself is left alone. */
-enum plan_result plan_order_uncoupon(struct plan *plan, const struct payload_redeem *redeem,
-                                     bool *restored_out);
+/* Gives back what an order of which the log has been followed has redeemed, by the campaign's rule;
+ * a coupon that the host has given back itself is left alone, redeemed elsewhere since or not. */
+enum plan_result plan_order_uncoupon(struct plan *plan, const struct store_order *order,
+                                     const struct payload_redeem *redeem, bool *restored_out);
 /* Undoes what `redeem` says, by the campaign's rule: *restored_out false means that it stays as it
  * is, and nothing is written. NOT_REDEEMED when it does not stand. */
 enum plan_result plan_coupon_restore(struct plan *plan, const struct payload_redeem *redeem,

@@ -455,7 +455,8 @@ static enum plan_result step_plan_effects(struct step_plan *made) {
     }
     if (result == PLAN_COMMIT && made->content.redeem != NULL &&
         (made->to == CELLAR_ORDER_CANCELLED || made->to == CELLAR_ORDER_EXPIRED)) {
-        result = plan_order_uncoupon(made->plan, made->content.redeem, &made->restored);
+        result =
+            plan_order_uncoupon(made->plan, made->order, made->content.redeem, &made->restored);
     }
     return result == PLAN_COMMIT ? step_plan_stocks(made) : result;
 }

@@ -55,6 +55,13 @@ static void fill(struct shop *shop) {
         CELLAR_OK);
 }
 
+/* Customer 7's coupon of campaign 1. */
+static void give_back(struct shop *shop) {
+    const cellar_redemption redemption = {.campaign = 1, .customer = 7};
+    assert_int_equal(cellar_coupon_restore(shop->store, NULL, &redemption, 0, NULL, NULL),
+                     CELLAR_OK);
+}
+
 static int64_t balance(struct shop *shop) {
     cellar_account account;
     assert_int_equal(cellar_account_get(shop->store, 7, &account), CELLAR_OK);
@@ -176,13 +183,57 @@ static void test_given_back_before(void **state) {
     const cellar_line line = shop_line("a", 0, 10, 100);
     cellar_order_request request = request_of(1, &line, 1, 1);
     assert_int_equal(cellar_order_place(shop->store, NULL, &request, NULL, NULL), CELLAR_OK);
-    const cellar_redemption redemption = {.campaign = 1, .customer = 7};
-    assert_int_equal(cellar_coupon_restore(shop->store, NULL, &redemption, 0, NULL, NULL),
-                     CELLAR_OK);
+    give_back(shop);
     assert_int_equal(cellar_order_cancel(shop->store, NULL, shop_id(1), NULL, NULL), CELLAR_OK);
     assert_int_equal(coupon(shop, 1, 7), CELLAR_COUPON_GRANTED);
     assert_int_equal(spent(shop, 1), 0);
     shop_reopen(shop);
+    (void)shop_audit(shop);
+}
+
+/* Given back by the host and redeemed again, by itself, in another order, or in the transaction
+ * that cancels: it is not the cancelled order's any more, and stays redeemed. */
+static void test_redeemed_again_before(void **state) {
+    struct shop *shop = *state;
+    fill(shop);
+    const cellar_line lines[] = {shop_line("a", 0, 10, 100), shop_line("b", 0, 3, 100)};
+    const cellar_redemption redemption = {
+        .campaign = 1, .customer = 7, .lines = &lines[1], .line_count = 1};
+    const cellar_order_change cancel = {.order = shop_id(3), .event = CELLAR_EVENT_CANCEL};
+    const cellar_operation operations[] = {
+        {.kind = CELLAR_OPERATION_COUPON_RESTORE, .redemption = &redemption},
+        {.kind = CELLAR_OPERATION_COUPON_REDEEM, .redemption = &redemption},
+        {.kind = CELLAR_OPERATION_ORDER_STEP, .step = &cancel}};
+    for (uint64_t id = 1; id <= 3; id++) {
+        const cellar_order_request request = request_of(id, &lines[0], 1, 1);
+        const cellar_order_request other = request_of(10 + id, &lines[1], 1, 1);
+        assert_int_equal(cellar_order_place(shop->store, NULL, &request, NULL, NULL), CELLAR_OK);
+        if (id == 3) {
+            assert_int_equal(
+                cellar_transact(shop->store, NULL, (cellar_id){0, 0}, operations, 3, NULL, NULL),
+                CELLAR_OK);
+        } else {
+            give_back(shop);
+            assert_int_equal(
+                id == 1 ? cellar_coupon_redeem(shop->store, NULL, &redemption, NULL, NULL, NULL)
+                        : cellar_order_place(shop->store, NULL, &other, NULL, NULL),
+                CELLAR_OK);
+            assert_int_equal(cellar_order_cancel(shop->store, NULL, shop_id(id), NULL, NULL),
+                             CELLAR_OK);
+        }
+        for (int opening = 0; opening < 2; opening++) {
+            assert_int_equal(shop_order_get(shop, id).state, CELLAR_ORDER_CANCELLED);
+            assert_int_equal(coupon(shop, 1, 7), CELLAR_COUPON_REDEEMED);
+            assert_int_equal(spent(shop, 1), 30);
+            (void)shop_audit(shop);
+            shop_reopen(shop);
+        }
+        give_back(shop);
+        assert_int_equal(spent(shop, 1), 0);
+    }
+    /* The order that has it no more gives nothing back either. */
+    assert_int_equal(cellar_order_cancel(shop->store, NULL, shop_id(12), NULL, NULL), CELLAR_OK);
+    assert_int_equal(spent(shop, 1), 0);
     (void)shop_audit(shop);
 }
 
@@ -247,9 +298,10 @@ static void test_claimed_and_used(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        SHOP_TEST(test_exact_over_parts),  SHOP_TEST(test_given_back),
-        SHOP_TEST_ORACLE(test_given_back), SHOP_TEST(test_given_back_before),
-        SHOP_TEST(test_refused),           SHOP_TEST(test_claimed_and_used),
+        SHOP_TEST(test_exact_over_parts),      SHOP_TEST(test_given_back),
+        SHOP_TEST_ORACLE(test_given_back),     SHOP_TEST(test_given_back_before),
+        SHOP_TEST(test_redeemed_again_before), SHOP_TEST(test_refused),
+        SHOP_TEST(test_claimed_and_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
