@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define HOUR_MS (INT64_C(3600) * 1000)
-/* The highest halves of ids: orders, holds, steps and the rest. */
+/* The high halves of ids: orders, holds, and the rest, by step. */
 #define ID_ORDER 1
 #define ID_HOLD 2
 #define ID_OTHER 3
@@ -45,10 +45,11 @@ static const enum sales_deed opening[] = {
 struct draw {
     struct random random;
     uint32_t call;
+    uint32_t step; /* of a transaction */
 };
 
 static struct draw draw_begin(uint64_t seed, uint32_t call) {
-    return (struct draw){{seed + (call + 1) * UINT64_C(0x2545f4914f6cdd1d)}, call};
+    return (struct draw){{seed + (call + 1) * UINT64_C(0x2545f4914f6cdd1d)}, call, 0};
 }
 
 static uint32_t below(struct draw *draw, uint32_t limit) {
@@ -107,7 +108,7 @@ static uint32_t of_the_hour(struct draw *draw, uint32_t count) {
 }
 
 static cellar_id other_id(const struct draw *draw) {
-    return (cellar_id){ID_OTHER, draw->call + 1};
+    return (cellar_id){ID_OTHER + draw->step, draw->call + 1};
 }
 
 static size_t make_lines(struct draw *draw, struct made *made, int64_t quantity_max) {
@@ -301,25 +302,23 @@ static cellar_status call_campaign(struct draw *draw, cellar *store, const cella
     return cellar_campaign_put(store, options, &campaign, CELLAR_VERSION_ANY, ticket_out, NULL);
 }
 
-/* An order and who pays for it, or a coupon and a code, and goods: kinds that do not get in each
- * other's way. */
+/* Steps of kinds that go together. */
 static cellar_status call_transact(struct draw *draw, cellar *store, const cellar_call *options,
                                    cellar_ticket *ticket_out) {
     static const enum sales_deed deeds[][STEPS_MAX] = {
-        {SALES_PLACE, SALES_CREDIT, SALES_CLAIM},
-        {SALES_HOLD, SALES_PART, SALES_ACQUIRE},
-        {SALES_CREDIT, SALES_CLAIM, SALES_HOLD},
-        {SALES_RECEIVE, SALES_WHOLE, SALES_REVOKE},
+        {SALES_PLACE, SALES_CREDIT, SALES_CLAIM},    {SALES_HOLD, SALES_PART, SALES_ACQUIRE},
+        {SALES_CREDIT, SALES_CLAIM, SALES_HOLD},     {SALES_RECEIVE, SALES_WHOLE, SALES_REVOKE},
+        {SALES_REDEEM, SALES_REDEEM, SALES_RECEIVE},
     };
     static struct made made[STEPS_MAX];
     cellar_operation operations[STEPS_MAX];
     uint32_t which = below(draw, sizeof deeds / sizeof *deeds);
     size_t count = 2 + below(draw, STEPS_MAX - 1);
     for (size_t i = 0; i < count; i++) {
+        draw->step = (uint32_t)i;
         make(draw, deeds[which][i], store, &made[i]);
         operations[i] = made[i].operation;
     }
-    /* Only one of the steps may have the id that goes with the number of the call. */
     return cellar_transact(store, options, (cellar_id){0, 0}, operations, count, ticket_out, NULL);
 }
 
