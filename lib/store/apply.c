@@ -171,8 +171,10 @@ static bool apply_check_document(const struct store *store, const struct store_p
         (content.hold_until_ms != 0 && document->type != CELLAR_ORDER_PLACED)) {
         return false;
     }
+    bool sold = placed || part->kind == STORE_ORDER_RETURN;
     for (uint32_t i = 0; i < document->line_count; i++) {
-        if (!apply_check_stock(store, payload_lines(document)[i].stock)) {
+        const struct payload_line *line = &payload_lines(document)[i];
+        if (!apply_check_stock(store, line->stock) || (sold && line->quantity <= 0)) {
             return false;
         }
     }

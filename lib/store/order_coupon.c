@@ -2,8 +2,6 @@
  * cancelled or expires. */
 #include "store/plan_coupon.h"
 
-#include "base/assert.h"
-
 #include <string.h>
 
 bool plan_order_has_coupon(const cellar_order_request *order) {
@@ -96,28 +94,14 @@ enum plan_result plan_order_coupon(struct plan *plan, const cellar_order_request
     return result;
 }
 
-/* Is the coupon redeemed by that order, and by nothing after it? The placing commit wrote the
- * coupon's cell. Once false it stays so: nothing has to guard it. */
-static bool order_coupon_stands(struct plan *plan, const struct store_order *order,
-                                uint32_t grant) {
-    uint32_t cell = coupon_grant_cell(grant);
-    /* Acquire: pairs with the release in order_publish(). */
-    uint64_t placed = ATOMIC_LOAD(&order->placed_lsn, acquire);
-    ASSERT(placed != 0);
-    return !plan_is_pending(plan, cell) && plan_read(plan, cell).version == placed;
-}
-
 enum plan_result plan_order_uncoupon(struct plan *plan, const struct store_order *order,
                                      const struct payload_redeem *redeem, bool *restored_out) {
-    if (redeem->grant != 0 && !order_coupon_stands(plan, order, redeem->grant)) {
-        /* The host has given it back already, by itself. */
-        *restored_out = false;
-        return PLAN_COMMIT;
-    }
+    /* Acquire: pairs with the release in order_apply_document(). */
+    uint64_t placed_lsn = ATOMIC_LOAD(&order->placed_lsn, acquire);
     cellar_refusal before = plan->refusal;
-    enum plan_result result = plan_coupon_restore(plan, redeem, restored_out);
+    enum plan_result result = plan_coupon_restore(plan, redeem, placed_lsn, restored_out);
     if (result == PLAN_REFUSED && plan->refusal.status == CELLAR_NOT_REDEEMED) {
-        /* The same of a use of a code. */
+        /* The host has given it back already, by itself, and it may have been redeemed again. */
         plan->refusal = before;
         return PLAN_COMMIT;
     }

@@ -92,14 +92,15 @@ bool plan_check_order_coupon(struct plan *plan, const cellar_order_request *orde
  * the lines and what was redeemed, and takes the discount off the total. */
 enum plan_result plan_order_coupon(struct plan *plan, const cellar_order_request *order,
                                    uint32_t start);
-/* Gives back what an order of which the log has been followed has redeemed, by the campaign's rule;
- * a coupon that the host has given back itself is left alone, redeemed elsewhere since or not. */
+/* Gives it back, by the campaign's rule; one that the host has given back itself is left alone,
+ * also when it was redeemed again since. */
 enum plan_result plan_order_uncoupon(struct plan *plan, const struct store_order *order,
                                      const struct payload_redeem *redeem, bool *restored_out);
 /* Undoes what `redeem` says, by the campaign's rule: *restored_out false means that it stays as it
- * is, and nothing is written. NOT_REDEEMED when it does not stand. */
+ * is, and nothing is written. NOT_REDEEMED when it does not stand, or when it is a coupon and
+ * `redeemed_lsn`, if not 0, is not where it was redeemed. */
 enum plan_result plan_coupon_restore(struct plan *plan, const struct payload_redeem *redeem,
-                                     bool *restored_out);
+                                     uint64_t redeemed_lsn, bool *restored_out);
 
 /* Inside: the cells of a campaign that exists, `guard` read first. NOT_FOUND. */
 struct plan_campaign {

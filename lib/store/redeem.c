@@ -219,12 +219,15 @@ enum plan_result plan_coupon_redeem(struct plan *plan, const struct plan_redempt
 
 /* The cell of what was redeemed, and its value when it was not. */
 static enum plan_result redeem_undo(struct plan *plan, const struct payload_redeem *redeem,
-                                    struct redeem_thing *thing) {
+                                    uint64_t redeemed_lsn, struct redeem_thing *thing) {
     if (redeem->grant != 0) {
         thing->cell = coupon_grant_cell(redeem->grant);
         thing->content = plan_read(plan, thing->cell);
         thing->value = coupon_grant_value(coupon_grant_number(thing->content.value), COUPON_ALIVE);
-        return coupon_grant_state(thing->content.value) == COUPON_REDEEMED
+        /* Redeemed again since, also by a step before this one: not by whom it is asked for. */
+        bool mine = redeemed_lsn == 0 ||
+                    (thing->content.version == redeemed_lsn && !plan_is_pending(plan, thing->cell));
+        return mine && coupon_grant_state(thing->content.value) == COUPON_REDEEMED
                    ? PLAN_COMMIT
                    : plan_refuse(plan, CELLAR_NOT_REDEEMED, CELLAR_NO_LINE);
     }
@@ -242,7 +245,7 @@ static enum plan_result redeem_undo(struct plan *plan, const struct payload_rede
 }
 
 enum plan_result plan_coupon_restore(struct plan *plan, const struct payload_redeem *redeem,
-                                     bool *restored_out) {
+                                     uint64_t redeemed_lsn, bool *restored_out) {
     struct redeem_thing thing = {.payload = *redeem};
     *restored_out = false;
     enum plan_result result = plan_campaign_read(
@@ -250,7 +253,7 @@ enum plan_result plan_coupon_restore(struct plan *plan, const struct payload_red
     if (result != PLAN_COMMIT || !thing.at.rules->put.restore_on_cancel) {
         return result;
     }
-    result = redeem_undo(plan, redeem, &thing);
+    result = redeem_undo(plan, redeem, redeemed_lsn, &thing);
     if (result != PLAN_COMMIT) {
         return result;
     }

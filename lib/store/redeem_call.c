@@ -168,7 +168,7 @@ static enum plan_result redeem_call_restore(struct plan *plan,
     bool restored = false;
     enum plan_result result = redeem_call_named(plan, request, redeem_out);
     if (result == PLAN_COMMIT) {
-        result = plan_coupon_restore(plan, redeem_out, &restored);
+        result = plan_coupon_restore(plan, redeem_out, 0, &restored);
     }
     return result == PLAN_COMMIT && !restored
                ? plan_refuse(plan, CELLAR_NOT_RESTORABLE, CELLAR_NO_LINE)

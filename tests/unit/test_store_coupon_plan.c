@@ -106,7 +106,7 @@ static void test_restore(void **state) {
         plan_create(&plan, shop->store->store);
         plan_reset(&plan, SHOP_NOW + 1);
         commit_enter();
-        assert_int_equal(plan_coupon_restore(&plan, &redeem, &restored), PLAN_COMMIT);
+        assert_int_equal(plan_coupon_restore(&plan, &redeem, 0, &restored), PLAN_COMMIT);
         assert_int_equal(restored, restores);
         assert_int_equal(plan.change_count, restores == 1 ? 2 : 0);
         commit_leave();

@@ -159,6 +159,32 @@ static void test_documents(void **unused) {
     }
 }
 
+/* What is sold or comes back is more than nothing; a stock may change either way. */
+static void test_quantities(void **unused) {
+    static const struct {
+        uint16_t kind;
+        int64_t quantity;
+        bool right;
+    } rows[] = {
+        {STORE_ORDER_PLACE, 1, true},   {STORE_ORDER_PLACE, 0, false},
+        {STORE_ORDER_PLACE, -1, false}, {STORE_ORDER_RETURN, 1, true},
+        {STORE_ORDER_RETURN, 0, false}, {STORE_ORDER_RETURN, -1, false},
+        {STORE_STOCK_CHANGE, 1, true},  {STORE_STOCK_CHANGE, -1, true},
+    };
+    (void)unused;
+    assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
+    assert_int_equal(recovery_put(2, 2, 2, "b"), STORE_APPLIED);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct document_bytes order = order_of(5);
+        order.header.slot = 3;
+        order.lines[1].quantity = rows[i].quantity;
+        recovery_change(store_order_cell(3), 1);
+        assert_int_equal(store_record_check(recovery.store, recovery_record(rows[i].kind, &order,
+                                                                            document_size(&order))),
+                         rows[i].right);
+    }
+}
+
 static void test_short_records(void **unused) {
     static const unsigned char zeros[128];
     static const struct {
@@ -401,6 +427,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_products),
         TEST(test_documents),
+        TEST(test_quantities),
         TEST(test_short_records),
         TEST(test_only_documents_are_retired),
         TEST(test_products_that_contradict),
