@@ -80,7 +80,8 @@ static bool reads(const struct made *made) {
 
 static void test_sections(void **unused) {
     (void)unused;
-    for (uint16_t flags = 0; flags <= PAYLOAD_FLAGS; flags++) {
+    const uint16_t all = PAYLOAD_FLAGS;
+    for (uint16_t flags = 0; flags <= all; flags++) {
         static _Alignas(8) unsigned char bytes[1024];
         struct content content;
         struct made made = make(flags);
