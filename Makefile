@@ -313,6 +313,11 @@ FUZZ_SHARED  := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/seeds.c,$(wildcard t
 FUZZ_OBJECTS := $(patsubst %.c,build/obj/fuzz/%.o,$(FUZZ_SHARED)) $(SUPPORT_OBJECTS_fuzz) \
                 $(LIB_OBJECTS_fuzz)
 
+# What reads requests is the example server's.
+build/fuzz/fuzz_request: $(patsubst %.c,build/obj/fuzz/%.o, \
+    $(filter-out %/main.c,$(wildcard examples/cellard/*.c)))
+build/fuzz/fuzz_request: LIBS += $(LIBS_OF_cellard)
+
 build/fuzz/%: build/obj/fuzz/tests/fuzz/%.o $(FUZZ_OBJECTS) build/obj/fuzz/sources
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -381,8 +386,7 @@ build/bin/cellard-asan: $(patsubst %.c,build/obj/asan/%.o,$(wildcard examples/ce
 	$(Q)$(CC) $(FLAGS_OF_asan) -o $@ $^ $(LIBS) -lm $(LIBS_OF_cellard)
 
 # The page is taken in by the assembler, which the compiler's list of dependencies does not know.
-build/obj/release/examples/cellard/assets.o build/obj/asan/examples/cellard/assets.o: \
-    examples/cellard/page.html
+$(patsubst %,build/obj/%/examples/cellard/assets.o,release asan fuzz): examples/cellard/page.html
 
 build/bench/cellar-bench: $(patsubst %.c,build/obj/release/%.o,$(BENCH_SOURCES)) \
                           $(LIB_OBJECTS_release) build/obj/release/sources

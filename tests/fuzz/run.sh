@@ -12,9 +12,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 
-seconds=${FUZZ_SECONDS:-18}
+seconds=${FUZZ_SECONDS:-24}
 seed=${SEED:-20110917}
-declare -A input_bytes_max=([log]=16384 [store]=16384 [calls]=900)
+declare -A input_bytes_max=([log]=16384 [store]=16384 [calls]=900 [request]=2048)
 options=(-timeout=30 -rss_limit_mb=2048 -verbosity=1 -print_final_stats=1)
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -27,7 +27,7 @@ fi
 if [ $# -gt 0 ]; then
     names=("$@")
 else
-    names=(log store calls)
+    names=(log store calls request)
 fi
 
 failed=0
