@@ -11,17 +11,12 @@
 static uint64_t take_any_round(void *context, struct worker *worker, uint64_t count) {
     struct shop *shop = context;
     cellar_call call = {.durability = CELLAR_RELAXED};
-    cellar_ticket ticket;
 
     for (uint64_t i = 0; i < count; i++) {
         cellar_line line = {.sku = shop->names[shop_pick(shop, worker->index)], .quantity = 1};
-        cellar_status status = cellar_stock_take(shop->store, &call, &line, &ticket, NULL);
-        if (status != CELLAR_OK) {
-            shop_failed(shop, status);
+        if (!shop_take(shop, worker, &call, &line)) {
             return i;
         }
-        shop->threads[worker->index].taken++;
-        worker->last_lsn = ticket.lsn;
     }
     return count;
 }

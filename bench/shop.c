@@ -111,20 +111,29 @@ static uint64_t order_round(void *context, struct worker *worker, uint64_t count
     return count;
 }
 
+bool shop_take(struct shop *shop, struct worker *worker, const cellar_call *call,
+               const cellar_line *line) {
+    cellar_ticket ticket;
+    cellar_status status = cellar_stock_take(shop->store, call, line, &ticket, NULL);
+
+    if (status != CELLAR_OK) {
+        shop_failed(shop, status);
+        return false;
+    }
+    shop->threads[worker->index].taken++;
+    worker->last_lsn = ticket.lsn;
+    return true;
+}
+
 static uint64_t take_round(void *context, struct worker *worker, uint64_t count) {
     struct shop *shop = context;
     cellar_line line = {.product = shop->products[0], .quantity = 1};
     cellar_call call = {.durability = shop->durability};
-    cellar_ticket ticket;
 
     for (uint64_t i = 0; i < count; i++) {
-        cellar_status status = cellar_stock_take(shop->store, &call, &line, &ticket, NULL);
-        if (status != CELLAR_OK) {
-            shop_failed(shop, status);
+        if (!shop_take(shop, worker, &call, &line)) {
             return i;
         }
-        shop->threads[worker->index].taken++;
-        worker->last_lsn = ticket.lsn;
     }
     return count;
 }

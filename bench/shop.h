@@ -111,6 +111,9 @@ void shop_sold(struct shop *shop, uint32_t thread, const cellar_order_request *r
 bool shop_check(const struct shop *shop, struct bench_result *result);
 /* Notes the first failure of a load, which shop_close() reports. */
 void shop_failed(struct shop *shop, cellar_status status);
+/* Takes one line of stock and counts it as the worker's. False: it failed, and is noted. */
+bool shop_take(struct shop *shop, struct worker *worker, const cellar_call *call,
+               const cellar_line *line);
 /* For load.settle: waits until all that the workers did is on disk. */
 bool shop_settle(void *context, const struct worker *workers, uint32_t worker_count);
 /* One order; what shop->order does. */
