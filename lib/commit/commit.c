@@ -56,6 +56,8 @@ cellar_status commit_create(struct commit **commit_out, const struct commit_conf
         return CELLAR_OUT_OF_MEMORY;
     }
     memset(commit, 0, sizeof *commit);
+    ATOMIC_STORE(&commit->writer_wakes_at, COMMIT_AWAKE, relaxed);
+    ATOMIC_STORE(&commit->follower_wakes_at, COMMIT_AWAKE, relaxed);
     commit->memory = config->memory;
     commit->ring_bytes = ring_bytes;
     commit->ring_mask = ring_bytes - 1;
@@ -180,7 +182,9 @@ static enum commit_outcome commit_try_oracle(struct commit *commit,
     pthread_mutex_lock(&commit->oracle_lock);
     enum commit_outcome outcome = commit_try_locked(commit, request, bytes, lsn_out);
     pthread_mutex_unlock(&commit->oracle_lock);
-    commit_writer_wake(commit);
+    if (outcome == COMMIT_DONE) {
+        commit_writer_wake(commit, *lsn_out);
+    }
     return outcome;
 }
 
@@ -210,7 +214,7 @@ enum commit_outcome commit_try(struct commit *commit, const struct commit_reques
      * 4). */
     if (ring_state_lsn(word) == lsn ||
         !ATOMIC_CAS(state, &word, lsn | COMMIT_OPEN, seq_cst, relaxed)) {
-        commit_writer_wake(commit);
+        commit_writer_wake(commit, lsn);
         return COMMIT_PASSED_OVER;
     }
     PROBE("commit-open", lsn);
@@ -220,7 +224,7 @@ enum commit_outcome commit_try(struct commit *commit, const struct commit_reques
      * comes before. No one else changes the word of a decided record until the space is reclaimed,
      * which waits for our section. */
     ATOMIC_STORE(state, word | COMMIT_FINISHED, release);
-    commit_writer_wake(commit);
+    commit_writer_wake(commit, lsn);
     *lsn_out = lsn;
     return ring_state_kind(word) == COMMIT_COMMITTED ? COMMIT_DONE : COMMIT_CONFLICT;
 }

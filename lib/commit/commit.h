@@ -35,6 +35,8 @@
 #define COMMIT_RING_BYTES_MAX (UINT64_C(1) << 32)
 /* A record takes at most this part of the ring. */
 #define COMMIT_RING_SHARE 8
+/* No position; who waits for one that is never reached is awake. */
+#define COMMIT_AWAKE UINT64_MAX
 
 /* State of a record, in the low bits of its state word; the rest of the word is its LSN. */
 enum commit_state {
@@ -86,13 +88,13 @@ struct commit {
     _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t space_epoch; /* futex: changes when `limit` grows */
     _Atomic uint32_t space_waiters;
     _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t
-        writer_epoch; /* futex of the log writer: work has come */
-    _Atomic uint32_t writer_sleeps;
-    uint32_t writer_epoch_seen; /* the log writer's own */
+        writer_epoch;                 /* futex of the log writer: work has come */
+    uint32_t writer_epoch_seen;       /* the log writer's own */
+    _Atomic uint64_t writer_wakes_at; /* COMMIT_AWAKE: it does not sleep */
     _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t
-        follower_epoch; /* futex of the thread that applies records */
-    _Atomic uint32_t follower_sleeps;
-    uint32_t follower_epoch_seen;                              /* that thread's own */
+        follower_epoch;                 /* futex of the thread that applies records */
+    uint32_t follower_epoch_seen;       /* that thread's own */
+    _Atomic uint64_t follower_wakes_at; /* as above */
     _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t reclaim_epoch; /* futex of the reclaiming thread */
     _Alignas(CACHE_LINE_BYTES) _Atomic(struct commit_deferred *) deferred;
     _Alignas(
@@ -228,16 +230,18 @@ void commit_advance_projected(struct commit *commit, uint64_t lsn);
  * it is padding. The record stays in place until `projected` passes it. */
 bool commit_follow(const struct commit *commit, uint64_t lsn,
                    const struct record_header **record_out, uint64_t *space_out);
-/* Sleeps until `written` is beyond `seen`, the epoch was kicked, or the timeout. */
-void commit_follower_sleep(struct commit *commit, uint64_t seen, int64_t timeout_ns);
+/* Sleeps until `written` is beyond `wakes_at`, the epoch was kicked, or the timeout. */
+void commit_follower_sleep(struct commit *commit, uint64_t wakes_at, int64_t timeout_ns);
 void commit_follower_kick(struct commit *commit);
-/* Sleeps until something was reserved beyond `decided`, the epoch was kicked, or the timeout. */
-void commit_writer_sleep(struct commit *commit, uint64_t decided, int64_t timeout_ns);
+/* Sleeps until a record at `wakes_at` or beyond was published, the epoch was kicked, or the
+ * timeout; not at all when one is reserved there. */
+void commit_writer_sleep(struct commit *commit, uint64_t wakes_at, int64_t timeout_ns);
 void commit_writer_kick(struct commit *commit);
-/* After a record was published or given up: wakes the log writer if it sleeps. */
-static inline void commit_writer_wake(struct commit *commit) {
+/* After the record at `lsn` was published or given up: wakes the log writer if it sleeps for want
+ * of it. */
+static inline void commit_writer_wake(struct commit *commit, uint64_t lsn) {
     /* Sequentially consistent: the reservation, also so, came before; see commit_writer_sleep(). */
-    if (ATOMIC_LOAD(&commit->writer_sleeps, seq_cst) != 0) {
+    if (lsn >= ATOMIC_LOAD(&commit->writer_wakes_at, seq_cst)) {
         commit_writer_kick(commit);
     }
 }

@@ -100,7 +100,7 @@ void commit_advance_written(struct commit *commit, uint64_t lsn) {
     /* Sequentially consistent: a follower about to sleep sees this, or we see that it sleeps. Also
      * pairs with readers of `written`. */
     ATOMIC_STORE(&commit->written.lsn, lsn, seq_cst);
-    if (ATOMIC_LOAD(&commit->follower_sleeps, seq_cst) != 0) {
+    if (lsn > ATOMIC_LOAD(&commit->follower_wakes_at, seq_cst)) {
         commit_follower_kick(commit);
     }
     decide_kick_reclaim(commit, lsn);
@@ -118,21 +118,21 @@ void commit_advance_projected(struct commit *commit, uint64_t lsn) {
 /* *epoch_seen is the sleeper's own: the epoch as of the end of its last sleep. A kick since then,
  * while it was awake and perhaps just past the check of what it was kicked for, makes this sleep
  * return at once. */
-static void decide_sleep(_Atomic uint32_t *epoch, uint32_t *epoch_seen, _Atomic uint32_t *sleeps,
-                         const _Atomic uint64_t *position, uint64_t seen, int64_t timeout_ns) {
-    ATOMIC_STORE(sleeps, 1, seq_cst);
+static void decide_sleep(_Atomic uint32_t *epoch, uint32_t *epoch_seen, _Atomic uint64_t *wakes_at,
+                         const _Atomic uint64_t *position, uint64_t lsn, int64_t timeout_ns) {
+    ATOMIC_STORE(wakes_at, lsn, seq_cst);
     /* Sequentially consistent: pairs with the other side, which moves the position first and looks
-     * at `sleeps` then. */
-    if (ATOMIC_LOAD(position, seq_cst) == seen) {
+     * at `wakes_at` then. */
+    if (ATOMIC_LOAD(position, seq_cst) <= lsn) {
         futex_wait(epoch, *epoch_seen, timeout_ns);
     }
-    ATOMIC_STORE(sleeps, 0, relaxed);
+    ATOMIC_STORE(wakes_at, COMMIT_AWAKE, relaxed);
     *epoch_seen = ATOMIC_LOAD(epoch, seq_cst);
 }
 
-void commit_writer_sleep(struct commit *commit, uint64_t decided, int64_t timeout_ns) {
-    decide_sleep(&commit->writer_epoch, &commit->writer_epoch_seen, &commit->writer_sleeps,
-                 &commit->reserved.lsn, decided, timeout_ns);
+void commit_writer_sleep(struct commit *commit, uint64_t wakes_at, int64_t timeout_ns) {
+    decide_sleep(&commit->writer_epoch, &commit->writer_epoch_seen, &commit->writer_wakes_at,
+                 &commit->reserved.lsn, wakes_at, timeout_ns);
 }
 
 void commit_writer_kick(struct commit *commit) {
@@ -143,9 +143,9 @@ void commit_writer_kick(struct commit *commit) {
     futex_wake(&commit->writer_epoch, 1);
 }
 
-void commit_follower_sleep(struct commit *commit, uint64_t seen, int64_t timeout_ns) {
-    decide_sleep(&commit->follower_epoch, &commit->follower_epoch_seen, &commit->follower_sleeps,
-                 &commit->written.lsn, seen, timeout_ns);
+void commit_follower_sleep(struct commit *commit, uint64_t wakes_at, int64_t timeout_ns) {
+    decide_sleep(&commit->follower_epoch, &commit->follower_epoch_seen, &commit->follower_wakes_at,
+                 &commit->written.lsn, wakes_at, timeout_ns);
 }
 
 void commit_follower_kick(struct commit *commit) {

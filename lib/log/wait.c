@@ -102,17 +102,19 @@ void log_hurry_end(struct log *log) {
     ATOMIC_SUB(&log->wait.hurried, 1, relaxed);
 }
 
-void wait_rest(struct log *log) {
+bool wait_rest(struct log *log) {
     struct wait *wait = &log->wait;
+    bool rested = false;
 
     ATOMIC_STORE(&wait->rests, 1, seq_cst);
     /* Whoever waits for ring space waits for us, too; who has the event descriptor always does. */
     if (ATOMIC_LOAD(&wait->hurried, seq_cst) == 0 &&
-        ATOMIC_LOAD(&log->commit->space_waiters, seq_cst) == 0 &&
-        ATOMIC_LOAD(&wait->event, relaxed) < 0) {
+        ATOMIC_LOAD(&log->commit->space_waiters, seq_cst) == 0 && !wait_has_event(wait)) {
         futex_wait(&wait->rests, 1, WAIT_REST_NS);
+        rested = true;
     }
     ATOMIC_STORE(&wait->rests, 0, relaxed);
+    return rested;
 }
 
 /* Sleeps until the record is durable, the log has failed, or the deadline. */
@@ -155,7 +157,7 @@ cellar_status log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns) {
     /* The record may have been finished by a helper, and its owner stopped before it woke the
      * writer. */
     if (ATOMIC_LOAD(&log->commit->decided.lsn, acquire) <= lsn) {
-        commit_writer_wake(log->commit);
+        commit_writer_wake(log->commit, lsn);
     }
     cellar_status status = wait_sleep(log, word, lsn, deadline_ns);
     ATOMIC_SUB(&word->waiters, 1, relaxed);

@@ -9,6 +9,7 @@
 
 #include "base/atomic.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct log;
@@ -29,13 +30,18 @@ struct wait {
     _Atomic uint32_t rests;                              /* futex: 1 while the writer rests */
 };
 
+/* Does the host have the event descriptor? */
+static inline bool wait_has_event(const struct wait *wait) {
+    return ATOMIC_LOAD(&wait->event, relaxed) >= 0;
+}
+
 void wait_create(struct wait *wait);
 void wait_destroy(struct wait *wait);
 /* The writer: everything below `durable` is on disk; `before` was so at the last call. */
 void wait_publish(struct log *log, uint64_t before, uint64_t durable);
-/* The writer, after a small batch: rests for a moment, so that the next one grows, unless somebody
- * counts on it. */
-void wait_rest(struct log *log);
+/* The writer, after a small batch: rests for a moment, so that the next one grows. False, without a
+ * rest, when somebody waits for the disk or for space. */
+bool wait_rest(struct log *log);
 /* The log has failed: wakes everyone. */
 void wait_fail(struct log *log);
 

@@ -303,6 +303,41 @@ static bool writer_rest(struct log *log) {
     return true;
 }
 
+/* ---- Between two batches ---- */
+
+/* A host that has the event descriptor waits for many commits at once. Whom the last sync answered
+ * soon comes back with the next; so does the next sync serve most of them, if it is begun when
+ * nearly as many records are reserved as the last batch held. One sync for each handful would take
+ * the processors from those who commit (docs/PERFORMANCE.md). */
+static void writer_await_crowd(struct log *log, uint64_t records, uint64_t bytes) {
+    if (records < 2) {
+        return;
+    }
+    uint64_t before_last = records - 2 - records / WRITER_CROWD_SHARE;
+    uint64_t crowd_bytes = before_last * (bytes / records);
+    uint64_t ring_share = log->commit->ring_bytes / WRITER_CROWD_RING_SHARE;
+    uint64_t wakes_at =
+        log->writer.decided_lsn + (crowd_bytes < ring_share ? crowd_bytes : ring_share);
+    int64_t end_ns = clock_monotonic_ns() + WRITER_CROWD_NS;
+
+    while (!writer_is_stopping(log) && ATOMIC_LOAD(&log->commit->space_waiters, relaxed) == 0 &&
+           ATOMIC_LOAD(&log->commit->reserved.lsn, relaxed) <= wakes_at) {
+        int64_t left_ns = end_ns - clock_monotonic_ns();
+        if (left_ns <= 0) {
+            return;
+        }
+        commit_writer_sleep(log->commit, wakes_at, left_ns);
+    }
+}
+
+/* A large batch needs no rest to grow. */
+static void writer_pause(struct log *log, uint64_t records, uint64_t bytes) {
+    if (bytes < WRITER_SMALL_BYTES && !writer_is_stopping(log) && !wait_rest(log) &&
+        wait_has_event(&log->wait)) {
+        writer_await_crowd(log, records, bytes);
+    }
+}
+
 /* ---- The thread ---- */
 
 /* One round. False when the thread is to end. */
@@ -312,12 +347,13 @@ static bool writer_step(struct log *log) {
     writer->taken_ns = clock_monotonic_ns();
     enum writer_gathered gathered = writer_gather(log);
     if (writer->batch.used != 0) {
-        bool small = writer->batch.used < WRITER_SMALL_BYTES;
-        bool flushed = writer_flush(log);
-        if (flushed && small && !writer_is_stopping(log)) {
-            wait_rest(log);
+        uint64_t bytes = writer->batch.used;
+        uint64_t records = writer->batch.records;
+        if (!writer_flush(log)) {
+            return false;
         }
-        return flushed;
+        writer_pause(log, records, bytes);
+        return true;
     }
     switch (gathered) {
     case WRITER_SEGMENT_END:

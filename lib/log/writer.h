@@ -24,6 +24,11 @@ struct log;
 #define WRITER_BATCH_BYTES (UINT64_C(4) << 20)
 /* How long an owner may take to publish what it reserved (rule 4). */
 #define WRITER_PATIENCE_NS INT64_C(100000)
+/* See writer_await_crowd(): the longest wait, the share of the last batch that may be missing
+ * beside one, and the share of the ring that is waited for at most. */
+#define WRITER_CROWD_NS NANOSECONDS_PER_MILLISECOND
+#define WRITER_CROWD_SHARE 8
+#define WRITER_CROWD_RING_SHARE 4
 /* What a disk loses or damages at a time, at least. */
 #define WRITER_SECTOR_BYTES 512
 /* After so long without work a mark is due. */

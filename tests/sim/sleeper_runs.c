@@ -21,6 +21,7 @@
 enum pair {
     PAIR_DURABLE,  /* log_wait() and wait_publish() */
     PAIR_WRITER,   /* commit_writer_sleep() and a commit */
+    PAIR_CROWD,    /* commit_writer_sleep() for the second of two commits */
     PAIR_FOLLOWER, /* commit_follower_sleep() and the log writer's commit_advance_written() */
     PAIRS
 };
@@ -47,6 +48,11 @@ static void sleeper_writer(void *unused) {
     commit_writer_sleep(waited.commit, begin_lsn, -1);
 }
 
+static void sleeper_crowd(void *unused) {
+    (void)unused;
+    commit_writer_sleep(waited.commit, begin_lsn + RECORD_LINE_BYTES, -1);
+}
+
 static void sleeper_follower(void *unused) {
     (void)unused;
     commit_follower_sleep(waited.commit, begin_lsn, -1);
@@ -69,6 +75,11 @@ static struct sim_thread *sleeper_spawn(enum pair pair) {
         break;
     case PAIR_WRITER:
         sleeper = sim_spawn("writer", sleeper_writer, NULL, false);
+        spawn_committer();
+        break;
+    case PAIR_CROWD:
+        sleeper = sim_spawn("writer", sleeper_crowd, NULL, false);
+        spawn_committer();
         spawn_committer();
         break;
     default:

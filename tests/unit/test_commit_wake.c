@@ -50,10 +50,11 @@ static void *follower_sleep(void *unused) {
     return NULL;
 }
 
-static void start_asleep(pthread_t *thread, void *(*run)(void *), const _Atomic uint32_t *sleeps) {
+static void start_asleep(pthread_t *thread, void *(*run)(void *),
+                         const _Atomic uint64_t *wakes_at) {
     atomic_store(&awake, 0);
     assert_int_equal(pthread_create(thread, NULL, run, NULL), 0);
-    while (ATOMIC_LOAD(sleeps, seq_cst) == 0) {
+    while (ATOMIC_LOAD(wakes_at, seq_cst) == COMMIT_AWAKE) {
         clock_sleep_ns(MS / 10);
     }
     clock_sleep_ns(5 * MS);
@@ -71,8 +72,30 @@ static void test_commit_wakes_the_writer(void **unused) {
     pthread_t thread;
 
     (void)unused;
-    start_asleep(&thread, writer_sleep, &world.commit->writer_sleeps);
+    start_asleep(&thread, writer_sleep, &world.commit->writer_wakes_at);
     commit_world_set(&world, 1, 1);
+    join_soon(thread);
+}
+
+static void *writer_sleep_longer(void *unused) {
+    (void)unused;
+    commit_writer_sleep(world.commit, COMMIT_WORLD_LSN + 2 * RECORD_LINE_BYTES, FOREVER_NS);
+    atomic_store(&awake, 1);
+    return NULL;
+}
+
+/* Its position is that of the third record. */
+static void test_commit_before_the_position_lets_the_writer_sleep(void **unused) {
+    pthread_t thread;
+
+    (void)unused;
+    start_asleep(&thread, writer_sleep_longer, &world.commit->writer_wakes_at);
+    commit_world_set(&world, 1, 1);
+    commit_world_set(&world, 1, 2);
+    assert_int_equal(ATOMIC_LOAD(&world.commit->reserved.lsn, relaxed),
+                     COMMIT_WORLD_LSN + 2 * RECORD_LINE_BYTES);
+    assert_int_equal(ATOMIC_LOAD(&world.commit->writer_epoch, relaxed), 0);
+    commit_world_set(&world, 1, 3);
     join_soon(thread);
 }
 
@@ -80,7 +103,7 @@ static void test_kick_wakes_the_writer(void **unused) {
     pthread_t thread;
 
     (void)unused;
-    start_asleep(&thread, writer_sleep, &world.commit->writer_sleeps);
+    start_asleep(&thread, writer_sleep, &world.commit->writer_wakes_at);
     commit_writer_kick(world.commit);
     join_soon(thread);
 }
@@ -89,7 +112,7 @@ static void test_written_wakes_the_follower(void **unused) {
     pthread_t thread;
 
     (void)unused;
-    start_asleep(&thread, follower_sleep, &world.commit->follower_sleeps);
+    start_asleep(&thread, follower_sleep, &world.commit->follower_wakes_at);
     commit_world_set(&world, 1, 1);
     commit_drain_all(&world.drain);
     join_soon(thread);
@@ -99,7 +122,7 @@ static void test_kick_wakes_the_follower(void **unused) {
     pthread_t thread;
 
     (void)unused;
-    start_asleep(&thread, follower_sleep, &world.commit->follower_sleeps);
+    start_asleep(&thread, follower_sleep, &world.commit->follower_wakes_at);
     commit_follower_kick(world.commit);
     join_soon(thread);
 }
@@ -255,6 +278,8 @@ static void test_E_grace_period_waits_for_sections(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_commit_wakes_the_writer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_commit_before_the_position_lets_the_writer_sleep,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kick_wakes_the_writer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_written_wakes_the_follower, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_kick_wakes_the_follower, set_up, tear_down),
