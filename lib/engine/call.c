@@ -249,11 +249,29 @@ static enum plan_result call_attempt(cellar *engine, const cellar_call *options,
     return result;
 }
 
+/* Two threads that change the same cells and try again at once get in each other's way again. Who
+ * has met conflicts one after the other stands aside for a moment, longer each time, and the others
+ * get through with the cells in their caches: exponential back-off, see Dice, Hendler and Mirsky,
+ * "Lightweight contention management for efficient compare-and-swap operations", 2013. Nobody waits
+ * for us meanwhile. */
+static void call_stand_aside(uint32_t conflicts) {
+    if (conflicts < ENGINE_CONFLICTS_BEFORE_ASIDE) {
+        return;
+    }
+    uint32_t doublings = conflicts - ENGINE_CONFLICTS_BEFORE_ASIDE;
+    doublings = doublings < ENGINE_ASIDE_DOUBLINGS ? doublings : ENGINE_ASIDE_DOUBLINGS;
+    int64_t end_ns = clock_monotonic_ns() + (ENGINE_ASIDE_NS << doublings);
+    while (clock_monotonic_ns() < end_ns) {
+        /* Sleeping would take longer. */
+    }
+}
+
 /* CELLAR_OK: committed, or repeated. */
 static cellar_status call_loop(cellar *engine, const cellar_call *options, struct plan *plan,
                                plan_function *function, void *request) {
     struct engine_wait wait = {.options = options};
     int64_t courtesy = 0;
+    uint32_t conflicts = 0;
     cellar_status status = CELLAR_CONFLICT;
     for (uint32_t attempt = 1; attempt <= ENGINE_ATTEMPTS_MAX; attempt++) {
         enum commit_outcome outcome = COMMIT_CONFLICT;
@@ -292,6 +310,9 @@ static cellar_status call_loop(cellar *engine, const cellar_call *options, struc
             int64_t needed_ns = 2 * (clock_monotonic_ns() - began_ns);
             int64_t granted = commit_courtesy_ask(engine->commit, needed_ns);
             courtesy = granted != 0 ? granted : courtesy;
+        }
+        if (result == PLAN_COMMIT && outcome == COMMIT_CONFLICT && courtesy == 0) {
+            call_stand_aside(++conflicts);
         }
         status = CELLAR_CONFLICT;
     }

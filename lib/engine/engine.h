@@ -33,6 +33,10 @@
 /* Attempts of one call before CONFLICT. Each failed one means that another call's commit succeeded,
  * so this is out of reach of any load that was ever measured; it bounds the loop. */
 #define ENGINE_ATTEMPTS_MAX 1000000
+/* See call_stand_aside(): from which conflict on, the first time, and how often it doubles. */
+#define ENGINE_CONFLICTS_BEFORE_ASIDE 2
+#define ENGINE_ASIDE_NS 2000
+#define ENGINE_ASIDE_DOUBLINGS 4
 /* Rule 7: after so many conflicts the call asks the others to hold back. */
 #define ENGINE_ATTEMPTS_BEFORE_COURTESY 4
 /* A call of so many cells or more may ask: a narrow one gets through by itself. */
