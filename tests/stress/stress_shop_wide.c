@@ -49,6 +49,7 @@ struct run {
     uint32_t skus;
     uint32_t lines;
     _Atomic int stopping;
+    _Atomic int watched; /* the auditor has looked */
     _Atomic uint64_t taken;
     _Atomic uint64_t wrong;
     uint64_t snapshots;
@@ -119,6 +120,7 @@ static void auditor_look(struct run *run, int64_t *available) {
     }
     run->snapshots++;
     run->seen[orders]++;
+    atomic_store(&run->watched, 1);
 }
 
 static void *auditor_run(void *argument) {
@@ -224,6 +226,11 @@ static void run_threads(struct run *run, uint32_t rivals, uint32_t rounds) {
         threads[i] = (struct rival){.run = run, .random = {run->seed + i * UINT64_C(104729)}};
         failed = pthread_create(&threads[i].thread, NULL, rival_run, &threads[i]);
         ASSERT(failed == 0);
+    }
+    /* On a busy machine the buyer would be through before the others' first turn. */
+    while ((atomic_load(&run->watched) == 0 || atomic_load(&run->taken) == 0) &&
+           atomic_load(&run->wrong) == 0) {
+        clock_sleep_ns(NANOSECONDS_PER_MILLISECOND);
     }
     buyer_run(run, rounds);
     atomic_store(&run->stopping, 1);
