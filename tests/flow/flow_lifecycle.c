@@ -23,7 +23,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef __SANITIZE_THREAD__
+#define ROUNDS 8
+#else
 #define ROUNDS 24
+#endif
 #define ROUNDS_MORE 10 /* times as many at most, until all was met */
 #define CALLS 600
 #define REMEMBERED_MS 50
