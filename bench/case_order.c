@@ -39,13 +39,21 @@ bool hot_take_run(const struct bench_options *options, struct bench_result *resu
     if (!crew_start(&crew, options->threads)) {
         return bench_fail(result, "no memory or no threads");
     }
+    uint64_t bytes = shop_take_bytes(&shop, &crew.workers[0]);
+    struct limits_disk disk;
+    if (bytes == 0 || !limits_disk_start(&disk, 0, (double)DISK_BURST_BYTES / (double)bytes)) {
+        return bench_fail(result, "the first takes failed, or no disk");
+    }
     struct measure measure = {.crew = &crew,
                               .subject = &shop.take,
                               .seconds = options->seconds,
                               .count_max = TAKE_COUNT_MAX};
     measure_add_load(&measure, &limits_fetch_sub, false);
     measure_add_load(&measure, &limits_mutex, true);
+    measure_add_rate(&measure, "disk bandwidth / record", limits_disk_rate, &disk);
     bool ok = measure_run(&measure, result);
+    bench_figure_add(result, "record", (double)bytes, "B");
+    limits_disk_end(&disk);
     return shop_finish(&shop, &crew, result) && ok;
 }
 
@@ -68,7 +76,7 @@ static bool order_measure(struct shop *shop, struct crew *crew, const struct ben
     struct limits_commit commit;
     struct limits_disk disk;
     struct limits_wake wake;
-    uint64_t bytes = shop_order_bytes(shop);
+    uint64_t bytes = shop_order_bytes(shop, &crew->workers[0]);
     uint32_t cells = shop->lines + ORDER_OWN_CELLS + (shop->paid ? 1 : 0);
 
     if (bytes == 0) {

@@ -152,23 +152,45 @@ bool shop_settle(void *context, const struct worker *workers, uint32_t worker_co
     return status == CELLAR_OK;
 }
 
-uint64_t shop_order_bytes(struct shop *shop) {
+/* Bytes of log between two calls of a kind: the smallest of a few distances, since other records,
+ * such as a mark, may come between. 0: a call failed. */
+static uint64_t call_bytes(struct shop *shop, struct worker *worker,
+                           bool (*call)(struct shop *, struct worker *, uint64_t number)) {
     uint64_t bytes = 0;
     uint64_t before = 0;
 
-    /* The smallest of a few distances: other records, such as a mark, may come between two orders.
-     */
     for (uint64_t i = 0; i < 4; i++) {
-        cellar_ticket ticket;
-        if (shop_order_place(shop, 0, UINT64_MAX - i, CELLAR_RELAXED, &ticket) != CELLAR_OK) {
+        if (!call(shop, worker, i)) {
             return 0;
         }
-        if (i > 0 && (bytes == 0 || ticket.lsn - before < bytes)) {
-            bytes = ticket.lsn - before;
+        if (i > 0 && (bytes == 0 || worker->last_lsn - before < bytes)) {
+            bytes = worker->last_lsn - before;
         }
-        before = ticket.lsn;
+        before = worker->last_lsn;
     }
     return cellar_wait(shop->store, before, -1) == CELLAR_OK ? bytes : 0;
+}
+
+static bool call_order(struct shop *shop, struct worker *worker, uint64_t number) {
+    cellar_ticket ticket;
+    if (shop_order_place(shop, 0, UINT64_MAX - number, CELLAR_RELAXED, &ticket) != CELLAR_OK) {
+        return false;
+    }
+    worker->last_lsn = ticket.lsn;
+    return true;
+}
+
+static bool call_take(struct shop *shop, struct worker *worker, uint64_t number) {
+    (void)number;
+    return take_round(shop, worker, 1) == 1;
+}
+
+uint64_t shop_order_bytes(struct shop *shop, struct worker *worker) {
+    return call_bytes(shop, worker, call_order);
+}
+
+uint64_t shop_take_bytes(struct shop *shop, struct worker *worker) {
+    return call_bytes(shop, worker, call_take);
 }
 
 uint64_t shop_orders_max(uint32_t lines) {

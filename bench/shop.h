@@ -92,8 +92,10 @@ bool shop_close(struct shop *shop, struct bench_result *result);
 /* Draws what the threads of the next crew will order. Once for each crew. */
 bool shop_prepare(struct shop *shop, const struct bench_options *options, uint32_t thread_count,
                   struct bench_result *result);
-/* Space in the log of one order; with nobody else at work. 0 when an order failed. */
-uint64_t shop_order_bytes(struct shop *shop);
+/* Space in the log of one order, and of one take; with nobody else at work, the worker neither. 0
+ * when a call failed. */
+uint64_t shop_order_bytes(struct shop *shop, struct worker *worker);
+uint64_t shop_take_bytes(struct shop *shop, struct worker *worker);
 /* The id under which shop_draw() orders. */
 cellar_id shop_order_id(const struct shop *shop, uint32_t thread, uint64_t counter);
 /* What a thread orders next; the lines are the thread's own and last until its next call. */
