@@ -23,11 +23,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifdef __SANITIZE_THREAD__
-#define ROUNDS 8
-#else
-#define ROUNDS 24
-#endif
 #define ROUNDS_MORE 10 /* times as many at most, until all was met */
 #define CALLS 600
 #define REMEMBERED_MS 50
@@ -450,7 +445,7 @@ static const struct answer_wanted *answer_missing(void) {
 static void test_lives_of_orders(void **unused) {
     static struct flow flow;
     const char *stress = getenv("STRESS");
-    uint64_t rounds = ROUNDS * (stress == NULL ? 1 : strtoull(stress, NULL, 0));
+    uint64_t rounds = LIFECYCLE_ROUNDS * (stress == NULL ? 1 : strtoull(stress, NULL, 0));
     (void)unused;
     flow.random.state = seed;
     flow.pasts = calloc(PASTS, sizeof *flow.pasts);

@@ -19,6 +19,12 @@
 #define LIFECYCLE_LINES 4
 #define LIFECYCLE_ORDERS 160
 #define LIFECYCLE_STEPS 640
+/* Lives that a test goes through; under ThreadSanitizer everything takes ten times as long. */
+#ifdef __SANITIZE_THREAD__
+#define LIFECYCLE_ROUNDS 8
+#else
+#define LIFECYCLE_ROUNDS 24
+#endif
 /* As the engine has it: places looked at for overdue holds, and orders run at once. */
 #define LIFECYCLE_LOOK_MAX 256
 #define LIFECYCLE_BATCH 16
