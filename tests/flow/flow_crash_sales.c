@@ -102,7 +102,7 @@ static bool line_live(struct line *line, bool to_the_end) {
 static bool line_day(struct line *line) {
     struct sales_run *run = &line->run;
     uint32_t lost = 0;
-    if (!sales_make(&line->sales, random_next(&line->random))) {
+    if (!sales_make(&line->sales, random_next(&line->random)) || !sales_go_through(&line->sales)) {
         (void)snprintf(run->wrong, sizeof run->wrong, "the sound day: %.200s", line->sales.wrong);
         return false;
     }

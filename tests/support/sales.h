@@ -1,28 +1,27 @@
 /* A day of sales with the calls that the model of a shop (support/model.h) does not know: coupons
  * and codes, steps of orders by line, kits, transactions, leases, holds of money.
  *
- * There is no second model of them. The day is gone through once on a store that nothing happens
- * to, every answer is noted, and what can be asked of the store after each call. The same calls on
- * a store whose disk or memory fails must be answered alike until they fail; and what such a store
- * is after its next opening must be what the sound one was after as many calls as the log has left.
- * That the sound answers are right is what other tests are for (tests/unit, flow_lifecycle); here
- * the audit must find nothing after any call, and each kind of call must have been done.
+ * The calls follow from a seed (support/sales_draw.h), and what each must answer and what the store
+ * is then from a sequential model (support/sales_model.h). A store whose disk or memory fails must
+ * answer like it until it fails, and after its next opening be what the model was after as many
+ * calls as the log has left.
  *
- * One thread; everything follows from the seed. */
+ * One thread; the clock of the store shows what call it is. */
 #ifndef CELLAR_TESTS_SUPPORT_SALES_H
 #define CELLAR_TESTS_SUPPORT_SALES_H
 
 #include "engine/engine.h"
 #include "support/memory_io.h"
-#include "support/sales_draw.h"
-
-#define SALES_FACTS 448
+#include "support/sales_model.h"
 
 struct sales {
     uint64_t seed;
-    cellar_status statuses[SALES_CALLS];
+    struct sales_request requests[SALES_CALLS];
+    struct sales_answer answers[SALES_CALLS];
     bool changes[SALES_CALLS];
-    int64_t facts[SALES_CALLS + 1][SALES_FACTS]; /* [i]: before call i */
+    uint32_t tokens[SALES_CALLS + 1]
+                   [SALES_LEASES];              /* [i]: before call i, see sales_model_token() */
+    struct sales_state states[SALES_CALLS + 1]; /* [i]: before call i */
     char wrong[300];
 };
 
@@ -36,10 +35,12 @@ struct sales_run {
     char wrong[300];            /* what was found wrong first */
 };
 
-/* Goes through the day of this seed on a disk in memory, or through one of the next until every
- * kind of call has been done: sales->seed tells. False: sales->wrong says why the day is no good.
- */
+/* Draws the day of this seed, or one of the next until every kind of call is done in it:
+ * sales->seed tells. False: sales->wrong says why there is none. */
 bool sales_make(struct sales *sales, uint64_t seed);
+/* Goes through the day on a sound disk in memory, and compares the whole store after every call.
+ * False: sales->wrong. */
+bool sales_go_through(struct sales *sales);
 cellar_status sales_open(cellar **store_out, const struct io *io, cellar_problem *problem);
 /* Makes the next call; goes on to the one after it unless the call failed, which *status_out tells
  * as it is. False: it was answered, but not as it should be. */

@@ -4,26 +4,49 @@
 
 #include <string.h>
 
-#define HOUR_MS (INT64_C(3600) * 1000)
+/* So many calls come once more, as from a client that has not heard the answer. */
+#define REPEAT_OF 12
+/* Of leases, about as long as the day's clock takes for ten calls. */
+#define TTL_MS 300500
 /* The high halves of ids: orders, holds, and the rest, by step. */
 #define ID_ORDER 1
 #define ID_HOLD 2
 #define ID_OTHER 3
-#define STEPS_MAX 3 /* of a transaction */
+
+static const char *const skus[SALES_SKUS] = {"bread", "butter", "breakfast"};
+static const char *const codes[SALES_CODES] = {"SPRING", "AUTUMN"};
+static const char *const leases[SALES_LEASES] = {"till", "door"};
 
 const char *sales_sku(uint32_t sku) {
-    static const char *const skus[SALES_SKUS] = {"bread", "butter", "breakfast"};
     return skus[sku];
 }
 
 const char *sales_code(uint32_t code) {
-    static const char *const codes[SALES_CODES] = {"SPRING", "AUTUMN"};
     return codes[code];
 }
 
 const char *sales_lease(uint32_t lease) {
-    static const char *const leases[SALES_LEASES] = {"till", "door"};
     return leases[lease];
+}
+
+static uint32_t number_of(const char *const *names, uint32_t count, const char *name) {
+    uint32_t number = 0;
+    while (number + 1 < count && strcmp(names[number], name) != 0) {
+        number++;
+    }
+    return number;
+}
+
+uint32_t sales_sku_number(const char *sku) {
+    return number_of(skus, SALES_SKUS, sku);
+}
+
+uint32_t sales_code_number(const char *code) {
+    return number_of(codes, SALES_CODES, code);
+}
+
+uint32_t sales_lease_number(const char *lease) {
+    return number_of(leases, SALES_LEASES, lease);
 }
 
 cellar_id sales_order(uint32_t number) {
@@ -32,6 +55,14 @@ cellar_id sales_order(uint32_t number) {
 
 cellar_id sales_hold(uint32_t number) {
     return (cellar_id){ID_HOLD, number + 1};
+}
+
+uint32_t sales_document_number(cellar_id id) {
+    return (uint32_t)id.low - 1;
+}
+
+uint32_t sales_other_number(cellar_id id) {
+    return (uint32_t)(id.high - ID_OTHER) * SALES_CALLS + (uint32_t)id.low - 1;
 }
 
 /* What the day begins with; after it everything is drawn. */
@@ -47,10 +78,6 @@ struct draw {
     uint32_t call;
     uint32_t step; /* of a transaction */
 };
-
-static struct draw draw_begin(uint64_t seed, uint32_t call) {
-    return (struct draw){{seed + (call + 1) * UINT64_C(0x2545f4914f6cdd1d)}, call, 0};
-}
 
 static uint32_t below(struct draw *draw, uint32_t limit) {
     return (uint32_t)random_below(&draw->random, limit);
@@ -79,28 +106,7 @@ static enum sales_deed draw_deed(struct draw *draw) {
     return (enum sales_deed)deed;
 }
 
-enum sales_deed sales_deed(uint64_t seed, uint32_t call) {
-    struct draw draw = draw_begin(seed, call);
-    return draw_deed(&draw);
-}
-
 /* ---- One operation ---- */
-
-/* An operation and all that it points to. */
-struct made {
-    cellar_operation operation;
-    cellar_line lines[SALES_LINES];
-    cellar_order_part part;
-    cellar_order_request order;
-    cellar_order_change step;
-    cellar_stock_change stock;
-    cellar_account_request account;
-    cellar_account_entry entry;
-    cellar_claim claim;
-    cellar_redemption redemption;
-    cellar_code_request code;
-    cellar_lease_request lease;
-};
 
 /* One of `count` documents: those of the hour, so that each has a life and most calls meet one. */
 static uint32_t of_the_hour(struct draw *draw, uint32_t count) {
@@ -111,32 +117,31 @@ static cellar_id other_id(const struct draw *draw) {
     return (cellar_id){ID_OTHER + draw->step, draw->call + 1};
 }
 
-static size_t make_lines(struct draw *draw, struct made *made, int64_t quantity_max) {
+static size_t make_lines(struct draw *draw, struct sales_operation *made, int64_t quantity_max) {
     size_t count = 1 + below(draw, SALES_LINES);
     for (size_t i = 0; i < count; i++) {
-        made->lines[i].sku =
-            sales_sku(below(draw, quantity_max > 10 ? SALES_SKUS - 1 : SALES_SKUS));
+        made->lines[i].sku = sales_sku(below(draw, quantity_max > 10 ? SALES_KIT : SALES_SKUS));
         made->lines[i].quantity = 1 + below(draw, (uint32_t)quantity_max);
         made->lines[i].unit_price = 50 + below(draw, 100);
     }
     return count;
 }
 
-static void make_receive(struct draw *draw, struct made *made) {
+static void make_receive(struct draw *draw, struct sales_operation *made) {
     made->operation.kind = CELLAR_OPERATION_STOCK_RECEIVE;
     made->operation.stock = &made->stock;
     made->stock = (cellar_stock_change){.lines = made->lines, .id = other_id(draw)};
     made->stock.line_count = make_lines(draw, made, 60);
 }
 
-static void make_account(struct draw *draw, struct made *made) {
+static void make_account(struct draw *draw, struct sales_operation *made) {
     made->operation.kind = CELLAR_OPERATION_ACCOUNT_CREATE;
     made->operation.account = &made->account;
     made->account.id = 1 + draw->call % SALES_ACCOUNTS;
     made->account.collecting = made->account.id == SALES_COLLECTING;
 }
 
-static void make_place(struct draw *draw, struct made *made) {
+static void make_place(struct draw *draw, struct sales_operation *made) {
     cellar_order_request *order = &made->order;
     made->operation.kind = CELLAR_OPERATION_ORDER_PLACE;
     made->operation.order = order;
@@ -161,7 +166,7 @@ static void make_place(struct draw *draw, struct made *made) {
     order->payee = SALES_COLLECTING;
 }
 
-static void make_step(struct draw *draw, struct made *made, bool by_line) {
+static void make_step(struct draw *draw, struct sales_operation *made, bool by_line) {
     cellar_order_change *step = &made->step;
     made->operation.kind = CELLAR_OPERATION_ORDER_STEP;
     made->operation.step = step;
@@ -177,14 +182,14 @@ static void make_step(struct draw *draw, struct made *made, bool by_line) {
     step->damaged = step->event == CELLAR_EVENT_RETURN && below(draw, 2) == 0;
 }
 
-static void make_claim(struct draw *draw, struct made *made, bool revoke) {
+static void make_claim(struct draw *draw, struct sales_operation *made, bool revoke) {
     made->operation.kind = revoke ? CELLAR_OPERATION_COUPON_REVOKE : CELLAR_OPERATION_COUPON_CLAIM;
     made->operation.claim = &made->claim;
     made->claim = (cellar_claim){.campaign = SALES_CAMPAIGN,
                                  .customer = 1 + of_the_hour(draw, SALES_CUSTOMERS)};
 }
 
-static void make_redemption(struct draw *draw, struct made *made, bool restore) {
+static void make_redemption(struct draw *draw, struct sales_operation *made, bool restore) {
     made->operation.kind =
         restore ? CELLAR_OPERATION_COUPON_RESTORE : CELLAR_OPERATION_COUPON_REDEEM;
     made->operation.redemption = &made->redemption;
@@ -194,7 +199,7 @@ static void make_redemption(struct draw *draw, struct made *made, bool restore) 
     made->redemption.line_count = make_lines(draw, made, 6);
 }
 
-static void make_entry(struct draw *draw, struct made *made, enum sales_deed deed) {
+static void make_entry(struct draw *draw, struct sales_operation *made, enum sales_deed deed) {
     static const cellar_operation_kind kinds[SALES_DEEDS] = {
         [SALES_CREDIT] = CELLAR_OPERATION_ACCOUNT_CREDIT,
         [SALES_HOLD] = CELLAR_OPERATION_ACCOUNT_HOLD,
@@ -211,31 +216,28 @@ static void make_entry(struct draw *draw, struct made *made, enum sales_deed dee
     entry->amount = deed == SALES_CREDIT ? 2000 + below(draw, 3000) : 1 + below(draw, 300);
 }
 
-static void make_code(struct draw *draw, struct made *made) {
+static void make_code(struct draw *draw, struct sales_operation *made) {
     made->operation.kind = CELLAR_OPERATION_CODE_ADD;
     made->operation.code = &made->code;
     made->code = (cellar_code_request){
         .campaign = SALES_CAMPAIGN, .code = sales_code(draw->call % SALES_CODES), .uses = 5};
 }
 
-static void make_lease(struct draw *draw, struct made *made, enum sales_deed deed, cellar *store) {
-    cellar_lease held = {0};
+static void make_lease(struct draw *draw, struct sales_operation *made, enum sales_deed deed) {
     made->operation.kind = deed == SALES_ACQUIRE ? CELLAR_OPERATION_LEASE_ACQUIRE
                            : deed == SALES_RENEW ? CELLAR_OPERATION_LEASE_RENEW
                                                  : CELLAR_OPERATION_LEASE_RELEASE;
     made->operation.lease = &made->lease;
     made->lease.name = sales_lease(below(draw, SALES_LEASES));
-    made->lease.ttl_ms = HOUR_MS + draw->call;
+    made->lease.ttl_ms = TTL_MS + 1000 * (int64_t)below(draw, 300);
     if (deed == SALES_ACQUIRE) {
         made->lease.holder = 1 + below(draw, 2);
-    } else if (cellar_lease_get(store, made->lease.name, &held) == CELLAR_OK) {
-        made->lease.token = held.token;
     } else {
-        made->lease.token = 1;
+        made->stale = below(draw, 5) == 0;
     }
 }
 
-static void make(struct draw *draw, enum sales_deed deed, cellar *store, struct made *made) {
+static void make(struct draw *draw, enum sales_deed deed, struct sales_operation *made) {
     memset(made, 0, sizeof *made);
     switch (deed) {
     case SALES_RECEIVE:
@@ -265,7 +267,7 @@ static void make(struct draw *draw, enum sales_deed deed, cellar *store, struct 
     case SALES_ACQUIRE:
     case SALES_RENEW:
     case SALES_RELEASE:
-        make_lease(draw, made, deed, store);
+        make_lease(draw, made, deed);
         break;
     default:
         make_entry(draw, made, deed);
@@ -275,67 +277,93 @@ static void make(struct draw *draw, enum sales_deed deed, cellar *store, struct 
 
 /* ---- Calls ---- */
 
-static cellar_status call_put(struct draw *draw, cellar *store, const cellar_call *options,
-                              cellar_ticket *ticket_out) {
-    const cellar_component components[] = {
-        {.sku = sales_sku(0), .quantity = 2},
-        {.sku = sales_sku(1), .quantity = 1 + below(draw, 2)},
-    };
+static void draw_product(struct draw *draw, struct sales_request *request) {
     uint32_t sku = draw->call % SALES_SKUS;
-    cellar_product product = {.sku = sales_sku(sku), .unit_price = draw->call};
-    if (sku == SALES_SKUS - 1) {
-        product.components = components;
-        product.component_count = 2;
+    request->product = (cellar_product){.sku = sales_sku(sku), .unit_price = draw->call};
+    if (sku == SALES_KIT) {
+        request->components[0] = (cellar_component){.sku = sales_sku(0), .quantity = 2};
+        request->components[1] =
+            (cellar_component){.sku = sales_sku(1), .quantity = 1 + below(draw, 2)};
+        request->product.components = request->components;
+        request->product.component_count = SALES_SKUS - 1;
     }
-    return cellar_product_put(store, options, &product, CELLAR_VERSION_ANY, ticket_out, NULL);
 }
 
-static cellar_status call_campaign(struct draw *draw, cellar *store, const cellar_call *options,
-                                   cellar_ticket *ticket_out) {
-    const cellar_campaign campaign = {
+static void draw_campaign(struct draw *draw, struct sales_request *request) {
+    request->campaign = (cellar_campaign){
         .id = SALES_CAMPAIGN,
         .quota = 3 + draw->call / 50 + below(draw, 4),
         .waitlist_max = 3,
         .budget = 6000,
         .restore_on_cancel = true,
         .discount = {.kind = CELLAR_DISCOUNT_PERCENT, .value = 1000 + draw->call, .cap = 90}};
-    return cellar_campaign_put(store, options, &campaign, CELLAR_VERSION_ANY, ticket_out, NULL);
 }
 
 /* Steps of kinds that go together. */
-static cellar_status call_transact(struct draw *draw, cellar *store, const cellar_call *options,
-                                   cellar_ticket *ticket_out) {
-    static const enum sales_deed deeds[][STEPS_MAX] = {
+static void draw_transaction(struct draw *draw, struct sales_request *request) {
+    static const enum sales_deed deeds[][SALES_STEPS_MAX] = {
         {SALES_PLACE, SALES_CREDIT, SALES_CLAIM},    {SALES_HOLD, SALES_PART, SALES_ACQUIRE},
         {SALES_CREDIT, SALES_CLAIM, SALES_HOLD},     {SALES_RECEIVE, SALES_WHOLE, SALES_REVOKE},
         {SALES_REDEEM, SALES_REDEEM, SALES_RECEIVE},
     };
-    static struct made made[STEPS_MAX];
-    cellar_operation operations[STEPS_MAX];
     uint32_t which = below(draw, sizeof deeds / sizeof *deeds);
-    size_t count = 2 + below(draw, STEPS_MAX - 1);
-    for (size_t i = 0; i < count; i++) {
-        draw->step = (uint32_t)i;
-        make(draw, deeds[which][i], store, &made[i]);
-        operations[i] = made[i].operation;
+    request->count = 2 + below(draw, SALES_STEPS_MAX - 1);
+    for (uint32_t i = 0; i < request->count; i++) {
+        draw->step = i;
+        make(draw, deeds[which][i], &request->steps[i]);
     }
-    return cellar_transact(store, options, (cellar_id){0, 0}, operations, count, ticket_out, NULL);
 }
 
-cellar_status sales_call(uint64_t seed, uint32_t call, cellar *store, const cellar_call *options,
-                         cellar_ticket *ticket_out) {
-    static struct made made;
-    struct draw draw = draw_begin(seed, call);
-    enum sales_deed deed = draw_deed(&draw);
-    switch (deed) {
+static struct draw draw_begin(uint64_t seed, uint32_t call) {
+    return (struct draw){{seed + (call + 1) * UINT64_C(0x2545f4914f6cdd1d)}, call, 0};
+}
+
+uint32_t sales_origin(uint64_t seed, uint32_t call) {
+    struct draw draw = draw_begin(~seed, call);
+    while (call > OPENING && below(&draw, REPEAT_OF) == 0) {
+        draw = draw_begin(~seed, --call);
+    }
+    return call;
+}
+
+void sales_draw(uint64_t seed, uint32_t call, struct sales_request *request) {
+    struct draw draw = draw_begin(seed, sales_origin(seed, call));
+    memset(request, 0, sizeof *request);
+    request->deed = draw_deed(&draw);
+    switch (request->deed) {
     case SALES_PUT:
-        return call_put(&draw, store, options, ticket_out);
+        draw_product(&draw, request);
+        break;
     case SALES_CAMPAIGN_PUT:
-        return call_campaign(&draw, store, options, ticket_out);
+        draw_campaign(&draw, request);
+        break;
     case SALES_TRANSACT:
-        return call_transact(&draw, store, options, ticket_out);
+        draw_transaction(&draw, request);
+        break;
     default:
-        make(&draw, deed, store, &made);
-        return cellar_bulk(store, options, &made.operation, 1, NULL, ticket_out, NULL);
+        request->count = 1;
+        make(&draw, request->deed, &request->steps[0]);
+        break;
+    }
+}
+
+cellar_status sales_call(const struct sales_request *request, cellar *store,
+                         const cellar_call *options, cellar_ticket *ticket_out) {
+    cellar_operation operations[SALES_STEPS_MAX];
+    for (uint32_t i = 0; i < request->count; i++) {
+        operations[i] = request->steps[i].operation;
+    }
+    switch (request->deed) {
+    case SALES_PUT:
+        return cellar_product_put(store, options, &request->product, CELLAR_VERSION_ANY, ticket_out,
+                                  NULL);
+    case SALES_CAMPAIGN_PUT:
+        return cellar_campaign_put(store, options, &request->campaign, CELLAR_VERSION_ANY,
+                                   ticket_out, NULL);
+    case SALES_TRANSACT:
+        return cellar_transact(store, options, (cellar_id){0, 0}, operations, request->count,
+                               ticket_out, NULL);
+    default:
+        return cellar_bulk(store, options, operations, 1, NULL, ticket_out, NULL);
     }
 }

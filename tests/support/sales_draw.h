@@ -9,6 +9,7 @@
 
 #define SALES_CALLS 400
 #define SALES_SKUS 3 /* the last is a kit of the others */
+#define SALES_KIT (SALES_SKUS - 1)
 #define SALES_ACCOUNTS 3
 #define SALES_COLLECTING 2
 #define SALES_HOLDS 16
@@ -18,6 +19,7 @@
 #define SALES_CUSTOMERS 16
 #define SALES_ORDERS 20
 #define SALES_LINES 2
+#define SALES_STEPS_MAX 3 /* of a transaction */
 
 enum sales_deed {
     SALES_PUT,
@@ -43,16 +45,50 @@ enum sales_deed {
     SALES_DEEDS
 };
 
+/* An operation and all that it points to. */
+struct sales_operation {
+    cellar_operation operation;
+    cellar_line lines[SALES_LINES];
+    cellar_order_part part;
+    cellar_order_request order;
+    cellar_order_change step;
+    cellar_stock_change stock;
+    cellar_account_request account;
+    cellar_account_entry entry;
+    cellar_claim claim;
+    cellar_redemption redemption;
+    cellar_code_request code;
+    cellar_lease_request lease; /* its token is the caller's to fill in */
+    bool stale;                 /* ... with one that is not the lease's */
+};
+
+/* A call. It points into itself. */
+struct sales_request {
+    enum sales_deed deed;
+    uint32_t count; /* of operations; 0: PUT, CAMPAIGN_PUT */
+    struct sales_operation steps[SALES_STEPS_MAX];
+    cellar_product product;
+    cellar_component components[SALES_SKUS - 1];
+    cellar_campaign campaign;
+};
+
 const char *sales_sku(uint32_t sku);
 const char *sales_code(uint32_t code);
 const char *sales_lease(uint32_t lease);
 cellar_id sales_order(uint32_t number);
 cellar_id sales_hold(uint32_t number);
+/* The reverse. */
+uint32_t sales_sku_number(const char *sku);
+uint32_t sales_code_number(const char *code);
+uint32_t sales_lease_number(const char *lease);
+uint32_t sales_document_number(cellar_id id); /* of an order or hold */
+uint32_t sales_other_number(cellar_id id);    /* of all other ids, below SALES_OTHERS */
+#define SALES_OTHERS (SALES_STEPS_MAX * SALES_CALLS)
 
-/* Which kind of call number `call` is. */
-enum sales_deed sales_deed(uint64_t seed, uint32_t call);
-/* Makes it. What it says depends on the store in one thing only, the token of a lease. */
-cellar_status sales_call(uint64_t seed, uint32_t call, cellar *store, const cellar_call *options,
-                         cellar_ticket *ticket_out);
+/* Call number `call` says the same as this one, itself or one before it. */
+uint32_t sales_origin(uint64_t seed, uint32_t call);
+void sales_draw(uint64_t seed, uint32_t call, struct sales_request *request);
+cellar_status sales_call(const struct sales_request *request, cellar *store,
+                         const cellar_call *options, cellar_ticket *ticket_out);
 
 #endif

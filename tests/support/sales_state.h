@@ -1,0 +1,57 @@
+/* What can be asked of a store on a day of sales: as the model says it, and as the store does. */
+#ifndef CELLAR_TESTS_SUPPORT_SALES_STATE_H
+#define CELLAR_TESTS_SUPPORT_SALES_STATE_H
+
+#include "support/sales_draw.h"
+
+/* Numbers only, so that two can be compared one by one. `status` is that of the call that reads;
+ * after NOT_FOUND all that follows is zero. LSNs are numbers of calls, from 1: the one that made
+ * the commit, 0 for none. */
+struct sales_state {
+    struct sales_stock_state {
+        int64_t status, available, reserved, unsellable, incoming, safety, on_hand;
+    } stocks[SALES_SKUS];
+    struct sales_account_state {
+        int64_t status, balance, held, available;
+    } accounts[SALES_ACCOUNTS];
+    struct sales_hold_state {
+        int64_t status, account, amount, state, posted, to, placed, version;
+    } holds[SALES_HOLDS];
+    struct sales_lease_state {
+        int64_t status, holder, token, held, version;
+    } leases[SALES_LEASES];
+    struct sales_campaign_state {
+        int64_t status, quota, claimed, admitted, waiting, spent, version;
+    } campaign;
+    struct sales_code_state {
+        int64_t status, uses, left, version;
+    } codes[SALES_CODES];
+    struct sales_coupon_state {
+        int64_t status, state, rank, ahead, discount, version;
+    } coupons[SALES_CUSTOMERS];
+    struct sales_order_state {
+        int64_t status, state, customer, account, payee, total, cancelled_value, returned_value;
+        int64_t line_count, placed, version;
+        struct sales_line_state {
+            int64_t sku, quantity, unit_price, discount, cancelled, fulfilled, returned, uncovered;
+        } lines[SALES_LINES];
+    } orders[SALES_ORDERS];
+    struct sales_totals_state {
+        int64_t products, stocks, accounts, customers, documents;
+        int64_t orders[CELLAR_ORDER_EXPIRED + 1]; /* by state, from 1 */
+        int64_t order_lines, return_lines, units_ordered, units_returned, revenue, returned_value;
+        int64_t units_received, units_adjusted, units_taken;
+        int64_t units_available, units_reserved, units_unsellable, units_fulfilled;
+        int64_t balances, credited, debited, campaigns, codes, coupons_claimed, coupons_redeemed;
+        int64_t coupons_revoked, code_uses, discounts, account_holds, held, leases;
+    } totals;
+};
+
+/* Everything, as of all that was committed; the audit must find nothing. lsns[i]: of call i, 0 when
+ * it changed nothing; of `call_count` calls. False: `wrong` says why. */
+bool sales_look(cellar *store, const uint64_t *lsns, uint32_t call_count,
+                struct sales_state *state_out, char wrong[300]);
+/* Are they the same? If not, `wrong` names the first difference. */
+bool sales_same(const struct sales_state *got, const struct sales_state *expected, char wrong[300]);
+
+#endif
