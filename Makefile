@@ -214,10 +214,18 @@ corrupt: build/test/test/gate/corrupt_log ## All single damages of a log at rest
 FAULT_WRAPPED := memory_create memory_allocate memory_allocate_zeroed memory_allocate_aligned \
                  memory_map_lazy memory_map_reserve memory_map_enable memory_map_twice \
                  memory_map_fork_guard thread_start io_write_all io_read_all
-$(foreach v,test asan,$(eval build/test/$v/gate/fault_engine: \
-    $(patsubst tests/%.c,build/obj/$v/tests/%.o,$(wildcard tests/gate/fault/*.c))))
-$(foreach v,test asan,$(eval build/test/$v/gate/fault_engine: \
-    LIBS += $(addprefix -Wl$(comma)--wrap=,$(FAULT_WRAPPED))))
+# ... and those by which its threads wait for one another, and chance gets into it.
+PACE_WRAPPED  := commit_writer_sleep commit_defer commit_stop store_sweep log_hurry log_wait \
+                 hash_random_seed clock_wall_ns
+
+# $1 a program that has functions wrapped, $2 the directory with the wrappers, $3 the functions.
+define WRAPPED_RULES
+build/test/$v/$1: $(patsubst tests/%.c,build/obj/$v/tests/%.o,$(wildcard tests/$2/*.c))
+build/test/$v/$1: LIBS += $(addprefix -Wl$(comma)--wrap=,$3)
+endef
+$(foreach v,test asan tsan asan-clang tsan-clang memcheck coverage,\
+    $(eval $(call WRAPPED_RULES,gate/fault_engine,gate/fault,$(FAULT_WRAPPED)))\
+    $(eval $(call WRAPPED_RULES,flow/flow_crash_sales,flow/crash_sales,$(PACE_WRAPPED))))
 
 fault: build/test/test/gate/fault_engine ## Every call to the disk and for memory fails
 	$(Q)mkdir -p build/tmp
