@@ -21,10 +21,13 @@ struct place {
     _Atomic uint64_t calls;
     _Atomic uint64_t failed;
     _Atomic uint32_t memory;
+    _Atomic uint32_t most[INJECT_STORIES_MAX]; /* calls of a run */
 };
 
 static struct place *places;
 static struct inject_plan plan;
+static uint32_t story;
+static _Atomic uint32_t run_calls[PLACES_MAX];
 static _Atomic int64_t countdown;
 static _Atomic uint32_t armed;
 static _Atomic uint32_t happened;
@@ -44,8 +47,12 @@ void inject_create(void) {
     }
 }
 
-void inject_arm(const struct inject_plan *wanted) {
+void inject_arm(const struct inject_plan *wanted, uint32_t wanted_story) {
     plan = *wanted;
+    story = wanted_story;
+    for (size_t i = 0; i < PLACES_MAX; i++) {
+        ATOMIC_STORE(&run_calls[i], 0, relaxed);
+    }
     ATOMIC_STORE(&countdown, wanted->at, seq_cst);
     ATOMIC_STORE(&happened, 0, seq_cst);
     ATOMIC_STORE(&armed, 1, seq_cst);
@@ -53,6 +60,13 @@ void inject_arm(const struct inject_plan *wanted) {
 
 void inject_disarm(void) {
     ATOMIC_STORE(&armed, 0, seq_cst);
+    for (size_t i = 0; i < inject_places(); i++) {
+        uint32_t calls = ATOMIC_LOAD(&run_calls[i], relaxed);
+        uint32_t most = ATOMIC_LOAD(&places[i].most[story], relaxed);
+        while (calls > most &&
+               !ATOMIC_CAS(&places[i].most[story], &most, calls, relaxed, relaxed)) {
+        }
+    }
 }
 
 bool inject_happened(void) {
@@ -82,6 +96,7 @@ static bool inject_now(uintptr_t address, bool memory, bool applies) {
     }
     struct place *place = place_find(address, memory);
     ATOMIC_ADD(&place->calls, 1, seq_cst);
+    ATOMIC_ADD(&run_calls[place - places], 1, relaxed);
     bool follows = plan.kind == INJECT_PLACE && plan.for_good && inject_happened();
     if (plan.kind == INJECT_PLACE ? !follows && place != &places[plan.place] : !applies) {
         return false;
@@ -305,6 +320,10 @@ size_t inject_places(void) {
         count++;
     }
     return count;
+}
+
+uint32_t inject_most_calls(size_t place, uint32_t of_story) {
+    return ATOMIC_LOAD(&places[place].most[of_story], relaxed);
 }
 
 size_t inject_write_places(const char *path) {

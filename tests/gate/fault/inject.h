@@ -32,8 +32,10 @@ struct inject_plan {
 
 /* Once, before any process is forked. */
 void inject_create(void);
-/* From here on. */
-void inject_arm(const struct inject_plan *plan);
+/* Kinds of runs, told apart by what they are expected to call. */
+#define INJECT_STORIES_MAX 4
+/* From here on, for a run of this kind; until the other. */
+void inject_arm(const struct inject_plan *plan, uint32_t story);
 void inject_disarm(void);
 /* Has something been failed since the last arming? */
 bool inject_happened(void);
@@ -45,6 +47,8 @@ int64_t inject_open_files(void);
 
 /* How many places have been reached so far. */
 size_t inject_places(void);
+/* How many calls a run of this kind has made from there at most. */
+uint32_t inject_most_calls(size_t place, uint32_t story);
 /* Writes a line "io <address> <calls> <failed>" or "memory ..." for each place, addresses relative
  * to the start of the program. Returns how many there are. */
 size_t inject_write_places(const char *path);
