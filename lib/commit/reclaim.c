@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/futex.h"
+#include "base/probe.h"
 #include "base/thread.h"
 
 /* A ring filled to a quarter is worth a grace period; so is memory that has waited this long. */
@@ -81,8 +82,14 @@ static bool reclaim_wanted(const struct commit *commit) {
 
 static void *reclaim_run(void *argument) {
     struct commit *commit = argument;
-    while (ATOMIC_LOAD(&commit->reclaimer->stopping, acquire) == 0) {
+    for (;;) {
+        /* Before the look whether to stop, or the kick that comes with that could be slept over. */
         uint32_t epoch = ATOMIC_LOAD(&commit->reclaim_epoch, seq_cst);
+        /* Acquire: pairs with the release in reclaim_stop(). */
+        if (ATOMIC_LOAD(&commit->reclaimer->stopping, acquire) != 0) {
+            break;
+        }
+        PROBE("reclaim-goes-on", epoch);
         if (reclaim_wanted(commit)) {
             reclaim_step(commit);
             continue;

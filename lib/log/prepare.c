@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/probe.h"
 #include "base/thread.h"
 #include "log/report.h"
 #include "log/state.h"
@@ -242,11 +243,16 @@ static void *prepare_run(void *argument) {
     struct log *log = argument;
     struct prepare *prepare = &log->prepare;
 
-    /* Acquire: pairs with the release in prepare_stop(). */
-    while (ATOMIC_LOAD(&prepare->stopping, acquire) == 0 &&
-           ATOMIC_LOAD(&log->failed, acquire) == 0) {
-        /* Acquire: pairs with the release in prepare_kick(). */
+    for (;;) {
+        /* Before the look whether to stop, or the kick that comes with that could be slept over.
+         * Acquire: pairs with the release in prepare_kick(). */
         uint32_t epoch = ATOMIC_LOAD(&prepare->epoch, acquire);
+        /* Acquire: pairs with the release in prepare_stop(). */
+        if (ATOMIC_LOAD(&prepare->stopping, acquire) != 0 ||
+            ATOMIC_LOAD(&log->failed, acquire) != 0) {
+            break;
+        }
+        PROBE("prepare-goes-on", epoch);
         enum prepare_stage stage;
         int result = prepare_step(log, &stage);
         if (result > 0) {
