@@ -213,7 +213,7 @@ static void make_entry(struct draw *draw, struct sales_operation *made, enum sal
     /* One account pays nearly everything; the one that collects gives back what it got. */
     entry->account = deed == SALES_CREDIT && below(draw, 4) == 0 ? 3 : 1;
     entry->to = 2 + below(draw, 2);
-    entry->amount = deed == SALES_CREDIT ? 2000 + below(draw, 3000) : 1 + below(draw, 300);
+    entry->amount = deed == SALES_CREDIT ? 2000 + below(draw, 3000) : 50 * (1 + below(draw, 6));
 }
 
 static void make_code(struct draw *draw, struct sales_operation *made) {

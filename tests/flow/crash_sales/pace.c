@@ -206,6 +206,8 @@ void __real_commit_writer_sleep(struct commit *commit, uint64_t decided, int64_t
 void __wrap_commit_writer_sleep(struct commit *commit, uint64_t decided, int64_t timeout_ns);
 void __real_commit_defer(struct commit *commit, struct commit_deferred *deferred);
 void __wrap_commit_defer(struct commit *commit, struct commit_deferred *deferred);
+const struct record_header *__real_commit_record(const struct commit *commit, uint64_t lsn);
+const struct record_header *__wrap_commit_record(const struct commit *commit, uint64_t lsn);
 void __real_commit_stop(struct commit *commit);
 void __wrap_commit_stop(struct commit *commit);
 void __real_log_hurry(struct log *log);
@@ -241,6 +243,15 @@ void __wrap_commit_defer(struct commit *commit, struct commit_deferred *deferred
     if (!mine) {
         __real_commit_defer(commit, deferred);
     }
+}
+
+/* What is in a file is read from there, however long it stays in memory: opening a file is a call,
+ * too. */
+const struct record_header *__wrap_commit_record(const struct commit *commit, uint64_t lsn) {
+    pthread_mutex_lock(&pace.lock);
+    bool from_file = pace.held && lsn < ATOMIC_LOAD(&commit->written.lsn, acquire);
+    pthread_mutex_unlock(&pace.lock);
+    return from_file ? NULL : __real_commit_record(commit, lsn);
 }
 
 void __wrap_commit_stop(struct commit *commit) {
