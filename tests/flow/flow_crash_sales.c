@@ -42,7 +42,9 @@ struct line {
     struct sales sales;
     struct sales_run run;
     struct memory_disk *disk;
-    uint64_t kept; /* of 16 unsynced pieces */
+    int64_t power_calls; /* changing calls to the disk until the power fails; -1: it does not */
+    int64_t died_at;     /* the same of the latest image */
+    uint64_t kept;       /* of 16 unsynced pieces */
     uint32_t life;
     uint64_t day_images;
     uint64_t fingerprint; /* of the day's images */
@@ -59,9 +61,15 @@ static bool line_keep(void *context, uint64_t item) {
     return random_below(&line->random, 16) < line->kept;
 }
 
+static void line_power(struct line *line, int64_t calls) {
+    line->power_calls = calls;
+    memory_disk_die_after(line->disk, calls);
+}
+
 /* What is left of a disk that has died; it is given back. */
 static void line_cut(struct line *line) {
     line->images++;
+    line->died_at = line->power_calls;
     line->kept = ++line->day_images % 17;
     struct memory_disk *left = memory_disk_power_cut(line->disk, line_keep, line);
     memory_disk_destroy(line->disk);
@@ -82,8 +90,7 @@ static bool line_open(struct line *line) {
     for (;;) {
         bool dying = random_below(&line->random, 4) == 0;
         cellar_problem problem;
-        memory_disk_die_after(line->disk,
-                              dying ? (int64_t)random_below(&line->random, OPENING_CALLS) : -1);
+        line_power(line, dying ? (int64_t)random_below(&line->random, OPENING_CALLS) : -1);
         pace_hold();
         cellar_status status = sales_open(&line->run.store, memory_disk_io(line->disk), &problem);
         if (status == CELLAR_OK) {
@@ -107,8 +114,7 @@ static bool line_open(struct line *line) {
 /* Until the disk dies, or the day ends. */
 static bool line_live(struct line *line, bool to_the_end) {
     struct sales_run *run = &line->run;
-    memory_disk_die_after(line->disk,
-                          to_the_end ? -1 : (int64_t)random_below(&line->random, DISK_CALLS));
+    line_power(line, to_the_end ? -1 : (int64_t)random_below(&line->random, DISK_CALLS));
     while (run->next < SALES_CALLS && !memory_disk_is_dead(line->disk)) {
         const cellar_call options = {
             .durability = random_below(&line->random, 4) == 0 ? CELLAR_DURABLE : CELLAR_RELAXED};
@@ -193,9 +199,13 @@ int main(void) {
                 (day - first >= DAYS_REPEATED || line_day_again(&line, seed, day));
         fingerprint = fingerprint * 31 + line.fingerprint;
         if (!right) {
-            (void)printf("# day %u (of seed %" PRIu64 "), life %u: %s\n#   alone: SEED=%" PRIu64
+            (void)printf("# day %u (of seed %" PRIu64 "), life %u: %s\n"
+                         "#   the latest image: cut at change %" PRId64
+                         " to the disk (-1: closed), %" PRIu64 " of 16 pieces kept\n"
+                         "#   alone: SEED=%" PRIu64
                          " DAY=%u build/test/test/flow/flow_crash_sales\n",
-                         day, line.sales.seed, line.life, line.run.wrong, seed, day);
+                         day, line.sales.seed, line.life, line.run.wrong, line.died_at, line.kept,
+                         seed, day);
         }
     }
     (void)printf("%s 1 - %" PRIu64 " calls, %" PRIu64 " deaths, %" PRIu64 " images (%016" PRIx64
