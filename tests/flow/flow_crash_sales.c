@@ -61,9 +61,14 @@ static bool line_keep(void *context, uint64_t item) {
     return random_below(&line->random, 16) < line->kept;
 }
 
+/* The call at which it fails has been carried out, or has not. */
 static void line_power(struct line *line, int64_t calls) {
     line->power_calls = calls;
-    memory_disk_die_after(line->disk, calls);
+    if (random_below(&line->random, 2) == 0) {
+        memory_disk_die_after(line->disk, calls);
+    } else {
+        memory_disk_die_before(line->disk, calls);
+    }
 }
 
 /* What is left of a disk that has died; it is given back. */

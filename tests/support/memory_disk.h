@@ -71,6 +71,7 @@ struct memory_disk {
     bool fail_for_good;
     bool fail_happened;
     int64_t die_countdown; /* < 0: off */
+    bool die_before;       /* the call that it is has no effect */
     memory_watch_function *watch;
     void *watch_context;
     bool dead;

@@ -1,5 +1,5 @@
-/* The table of file functions over the disk in memory, and its faults. One mutex over everything;
- * speed is not its purpose. */
+/* The table of file functions over the disk in memory. One mutex over everything; speed is not its
+ * purpose. */
 #include "support/memory_disk.h"
 
 #include <errno.h>
@@ -8,6 +8,17 @@
 #include <string.h>
 
 /* ---- Faults ---- */
+
+/* Is this changing call the one at which the power is cut? */
+static bool call_dies(struct memory_disk *disk, enum memory_call call) {
+    bool dies =
+        (MEMORY_CHANGING & call) != 0 && disk->die_countdown >= 0 && disk->die_countdown-- == 0;
+    if (dies) {
+        disk->dead = true;
+        pthread_cond_broadcast(&disk->released);
+    }
+    return dies;
+}
 
 /* Begins a call, under the lock: 0, or the error it is to return. */
 static int call_begin(struct memory_disk *disk, enum memory_call call) {
@@ -18,6 +29,9 @@ static int call_begin(struct memory_disk *disk, enum memory_call call) {
     }
     if (disk->watch != NULL && (MEMORY_CHANGING & call) != 0) {
         disk->watch(disk->watch_context, disk);
+    }
+    if (disk->die_before && call_dies(disk, call)) {
+        return -EIO;
     }
     if ((disk->fail_calls & call) != 0 && disk->fail_countdown >= 0 &&
         disk->fail_countdown-- == 0) {
@@ -32,71 +46,11 @@ static int call_begin(struct memory_disk *disk, enum memory_call call) {
 
 /* Ends it: the result, unless the power has just been cut. */
 static int64_t call_end(struct memory_disk *disk, enum memory_call call, int64_t result) {
-    if (!disk->dead && (MEMORY_CHANGING & call) != 0 && disk->die_countdown >= 0 &&
-        disk->die_countdown-- == 0) {
-        disk->dead = true;
-        pthread_cond_broadcast(&disk->released);
+    if (!disk->dead && !disk->die_before && call_dies(disk, call)) {
         result = -EIO;
     }
     pthread_mutex_unlock(&disk->lock);
     return result;
-}
-
-void memory_disk_fail_after(struct memory_disk *disk, unsigned calls, int64_t countdown, int error,
-                            bool for_good) {
-    pthread_mutex_lock(&disk->lock);
-    disk->fail_calls = calls;
-    disk->fail_countdown = countdown;
-    disk->fail_error = error;
-    disk->fail_for_good = for_good;
-    disk->fail_happened = false;
-    pthread_mutex_unlock(&disk->lock);
-}
-
-bool memory_disk_has_failed(struct memory_disk *disk) {
-    pthread_mutex_lock(&disk->lock);
-    bool happened = disk->fail_happened;
-    pthread_mutex_unlock(&disk->lock);
-    return happened;
-}
-
-void memory_disk_die_after(struct memory_disk *disk, int64_t countdown) {
-    pthread_mutex_lock(&disk->lock);
-    disk->die_countdown = countdown;
-    pthread_mutex_unlock(&disk->lock);
-}
-
-bool memory_disk_is_dead(struct memory_disk *disk) {
-    pthread_mutex_lock(&disk->lock);
-    bool dead = disk->dead;
-    pthread_mutex_unlock(&disk->lock);
-    return dead;
-}
-
-void memory_disk_set_capacity(struct memory_disk *disk, uint64_t bytes) {
-    pthread_mutex_lock(&disk->lock);
-    disk->capacity = bytes;
-    pthread_mutex_unlock(&disk->lock);
-}
-
-void memory_disk_set_short(struct memory_disk *disk, size_t bytes_max) {
-    pthread_mutex_lock(&disk->lock);
-    disk->short_max = bytes_max;
-    pthread_mutex_unlock(&disk->lock);
-}
-
-void memory_disk_hold_syncs(struct memory_disk *disk, bool hold) {
-    pthread_mutex_lock(&disk->lock);
-    disk->hold_syncs = hold;
-    pthread_cond_broadcast(&disk->released);
-    pthread_mutex_unlock(&disk->lock);
-}
-
-void memory_disk_hold_writes(struct memory_disk *disk, bool hold) {
-    pthread_mutex_lock(&disk->lock);
-    disk->hold_writes = hold;
-    pthread_cond_broadcast(&disk->released);
-    pthread_mutex_unlock(&disk->lock);
 }
 
 /* How much a transfer moves; -EINTR before every second one. */
@@ -158,7 +112,7 @@ static int memory_open(void *context, const char *path, int flags) {
 
     if (result == 0) {
         result = open_path(disk, path, flags);
-        if (disk->die_countdown == 0 && result >= 0) {
+        if (!disk->die_before && disk->die_countdown == 0 && result >= 0) {
             disk->handles[result].open = false;
         }
     }

@@ -65,6 +65,8 @@ bool memory_disk_has_failed(struct memory_disk *disk);
  * call and all later ones return -EIO, the later ones without effect. What may be left:
  * memory_disk_power_cut(). */
 void memory_disk_die_after(struct memory_disk *disk, int64_t countdown);
+/* The same, but before that call: it has no effect either. */
+void memory_disk_die_before(struct memory_disk *disk, int64_t countdown);
 bool memory_disk_is_dead(struct memory_disk *disk);
 /* How many calls in `calls` there have been. */
 uint64_t memory_disk_calls(struct memory_disk *disk, unsigned calls);

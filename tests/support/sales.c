@@ -170,13 +170,18 @@ static const struct sales_request *sales_request_of(const struct sales_run *run,
     return &request;
 }
 
+static void sales_acknowledge(struct sales_run *run, uint64_t lsn) {
+    run->acknowledged = lsn > run->acknowledged ? lsn : run->acknowledged;
+}
+
 bool sales_step(struct sales_run *run, const cellar_call *options, cellar_status *status_out) {
     uint32_t call = run->next;
     cellar_ticket ticket = {0};
     sales_set_clock(sales_time_ms(call));
     cellar_status status = sales_call(sales_request_of(run, call), run->store, options, &ticket);
-    uint64_t durable_lsn = cellar_durable_lsn(run->store);
-    run->acknowledged = durable_lsn > run->acknowledged ? durable_lsn : run->acknowledged;
+    bool durable = status == CELLAR_OK && options != NULL && options->durability == CELLAR_DURABLE;
+    sales_acknowledge(run, cellar_durable_lsn(run->store));
+    sales_acknowledge(run, durable ? ticket.lsn + 1 : 0);
     *status_out = status;
     /* Committed, and not known to be durable: the next opening tells. */
     bool unknown =
