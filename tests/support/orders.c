@@ -116,3 +116,18 @@ void orders_safety(struct shop *shop, const char *sku, int64_t safety) {
         cellar_stock_set_safety(shop->store, NULL, &line, CELLAR_VERSION_ANY, NULL, NULL),
         CELLAR_OK);
 }
+
+void orders_check_same_lines(const cellar_order_line *is, const cellar_order_line *was,
+                             size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(is[i].product, was[i].product);
+        assert_int_equal(is[i].location, was[i].location);
+        assert_int_equal(is[i].quantity, was[i].quantity);
+        assert_int_equal(is[i].unit_price, was[i].unit_price);
+        assert_int_equal(is[i].discount, was[i].discount);
+        assert_int_equal(is[i].cancelled, was[i].cancelled);
+        assert_int_equal(is[i].fulfilled, was[i].fulfilled);
+        assert_int_equal(is[i].returned, was[i].returned);
+        assert_int_equal(is[i].uncovered, was[i].uncovered);
+    }
+}

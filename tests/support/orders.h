@@ -28,6 +28,9 @@ int64_t orders_hold(struct shop *shop, uint64_t id, const char *sku, int64_t qua
 /* So many milliseconds from now, as a whole number of them. */
 int64_t orders_deadline(struct shop *shop, int64_t from_now_ms);
 void orders_pass(struct shop *shop, int64_t ms);
+/* Member by member. */
+void orders_check_same_lines(const cellar_order_line *is, const cellar_order_line *was,
+                             size_t count);
 cellar_order_line orders_line(struct shop *shop, uint64_t id, uint32_t line);
 /* Looks until the order is in that state, for 20 seconds at most. */
 void orders_await(struct shop *shop, uint64_t id, cellar_order_state state);

@@ -176,21 +176,6 @@ static void check_same_order(const cellar_order *is, const cellar_order *was) {
     assert_memory_equal(&same, was, sizeof same);
 }
 
-static void check_same_lines(const cellar_order_line *is, const cellar_order_line *was,
-                             size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(is[i].product, was[i].product);
-        assert_int_equal(is[i].location, was[i].location);
-        assert_int_equal(is[i].quantity, was[i].quantity);
-        assert_int_equal(is[i].unit_price, was[i].unit_price);
-        assert_int_equal(is[i].discount, was[i].discount);
-        assert_int_equal(is[i].cancelled, was[i].cancelled);
-        assert_int_equal(is[i].fulfilled, was[i].fulfilled);
-        assert_int_equal(is[i].returned, was[i].returned);
-        assert_int_equal(is[i].uncovered, was[i].uncovered);
-    }
-}
-
 /* An order with steps of all kinds, compared with itself as it was in memory, after each of them.
  */
 static void test_as_it_stood_after_each_step(void **unused) {
@@ -235,7 +220,7 @@ static void test_as_it_stood_after_each_step(void **unused) {
             assert_int_equal(
                 cellar_order_at(shop.store, shop_id(1), was[i].version, &order, now, 2), CELLAR_OK);
             check_same_order(&order, &was[i]);
-            check_same_lines(now, lines[i], 2);
+            orders_check_same_lines(now, lines[i], 2);
         }
         shop_reopen(&shop);
     }
@@ -248,7 +233,7 @@ static void test_as_it_stood_after_each_step(void **unused) {
     assert_int_equal(count, 1);
     assert_true(page[0].retired_lsn > was[7].version);
     check_same_order(&page[0], &was[7]);
-    check_same_lines(listed, lines[7], 2);
+    orders_check_same_lines(listed, lines[7], 2);
     shop_finish(&shop);
 }
 
