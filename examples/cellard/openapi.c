@@ -106,7 +106,13 @@ static void write_path_parameter(struct text *out, const char **before, const ch
     }
 }
 
-static void write_headers(struct text *out, const char **before, unsigned flags) {
+/* A read that is answered with 304 when the client has that already. */
+static bool can_be_unchanged(const struct route *route) {
+    return (route->flags & (ROUTE_TAGGED | ROUTE_WRITES | ROUTE_CONDITIONAL)) == ROUTE_TAGGED;
+}
+
+static void write_headers(struct text *out, const char **before, const struct route *route) {
+    unsigned flags = route->flags;
     if ((flags & ROUTE_CONDITIONAL) != 0) {
         bool create = (flags & ROUTE_MAY_CREATE) != 0;
         write_parameter(out, before, "If-Match", "header", !create,
@@ -114,7 +120,7 @@ static void write_headers(struct text *out, const char **before, unsigned flags)
         if (create) {
             write_parameter(out, before, "If-None-Match", "header", false, "*: to create");
         }
-    } else if ((flags & ROUTE_TAGGED) != 0 && (flags & ROUTE_WRITES) == 0) {
+    } else if (can_be_unchanged(route)) {
         write_parameter(out, before, "If-None-Match", "header", false,
                         "an ETag; answered with 304 when it is still that");
     }
@@ -152,7 +158,7 @@ static void write_parameters(struct text *out, const struct route *route) {
     text_put(out, "\"parameters\":[");
     write_path_parameter(out, &before, route->path);
     write_query(out, &before, route->query);
-    write_headers(out, &before, route->flags);
+    write_headers(out, &before, route);
     if (route->role != ROLE_NONE) {
         text_format(out,
                     "%s{\"name\":\"durability\",\"in\":\"query\",\"required\":false,"
@@ -167,8 +173,8 @@ static void write_parameters(struct text *out, const struct route *route) {
 
 static void write_answer(struct text *out, const char *before, int status,
                          const struct route *route) {
-    text_format(out, "%s\"%d\":{\"description\":\"%s\",\"content\":{", before, status,
-                status == 201 ? "made" : "done");
+    const char *about = status == 201 ? "made" : status == 503 ? "not now" : "done";
+    text_format(out, "%s\"%d\":{\"description\":\"%s\",\"content\":{", before, status, about);
     if (route->answer != NULL) {
         text_format(out, "\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}",
                     route->answer->name);
@@ -201,6 +207,12 @@ static void write_operation(struct text *out, size_t number) {
     write_answer(out, "", 200, route);
     if ((route->flags & (ROUTE_CREATES | ROUTE_MAY_CREATE)) != 0) {
         write_answer(out, ",", 201, route);
+    }
+    if (can_be_unchanged(route)) {
+        text_put(out, ",\"304\":{\"description\":\"it is still that of If-None-Match\"}");
+    }
+    if ((route->flags & ROUTE_PROBE) != 0) {
+        write_answer(out, ",", 503, route);
     }
     text_put(out, ",\"default\":{\"description\":\"refused, or failed\",\"content\":{"
                   "\"application/problem+json\":{\"schema\":{\"$ref\":"

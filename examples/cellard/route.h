@@ -26,7 +26,8 @@ enum {
     ROUTE_FOLLOWS = 64,    /* what it reads follows the log: Cellar-Lsn waits for it */
     ROUTE_TAGGED = 128,    /* answers with an ETag */
     ROUTE_LARGE = 256,     /* takes bodies up to the larger of the two limits */
-    ROUTE_STEPS = 512      /* of several operations: a refusal says which one it is about */
+    ROUTE_STEPS = 512,     /* of several operations: a refusal says which one it is about */
+    ROUTE_PROBE = 1024     /* answers with 503 as with 200 when all is not well */
 };
 
 struct route {
