@@ -152,7 +152,7 @@ asan-clang: setup-check ## All tests under clang's AddressSanitizer and Undefine
 tsan-clang: setup-check ## All tests under clang's ThreadSanitizer
 	$(Q)tests/run.sh tsan-clang
 
-fuzz: build-fuzz ## Fuzzers of the log's files and of calls; FUZZ_SECONDS= in all (an hour)
+fuzz: build-fuzz ## Fuzzers of the log, of calls and of requests; FUZZ_SECONDS= in all (an hour)
 	$(Q)FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} tests/fuzz/run.sh
 
 kill9: build/test/test/flow/flow_crash_kill ## Kills a seller ROUNDS= times (1000); SEED=
@@ -321,10 +321,15 @@ FUZZ_SHARED  := $(filter-out tests/fuzz/fuzz_%.c tests/fuzz/seeds.c,$(wildcard t
 FUZZ_OBJECTS := $(patsubst %.c,build/obj/fuzz/%.o,$(FUZZ_SHARED)) $(SUPPORT_OBJECTS_fuzz) \
                 $(LIB_OBJECTS_fuzz)
 
-# What reads requests is the example server's.
-build/fuzz/fuzz_request: $(patsubst %.c,build/obj/fuzz/%.o, \
+# The example server reads requests, and answers them: fuzz_handlers has all of it but what opens
+# sockets, and its own in place of libmicrohttpd.
+FUZZ_SERVER := $(patsubst %.c,build/obj/fuzz/%.o, \
     $(filter-out %/main.c,$(wildcard examples/cellard/*.c)))
+build/fuzz/fuzz_request: $(FUZZ_SERVER)
 build/fuzz/fuzz_request: LIBS += $(LIBS_OF_cellard)
+build/fuzz/fuzz_handlers: $(filter-out %/listen.o,$(FUZZ_SERVER)) \
+    $(patsubst %.c,build/obj/fuzz/%.o,$(wildcard tests/fuzz/handlers/*.c))
+build/fuzz/fuzz_handlers: LIBS += $(filter-out -lmicrohttpd,$(LIBS_OF_cellard))
 
 build/fuzz/%: build/obj/fuzz/tests/fuzz/%.o $(FUZZ_OBJECTS) build/obj/fuzz/sources
 	@mkdir -p $(@D)

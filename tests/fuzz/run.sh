@@ -12,9 +12,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 
-seconds=${FUZZ_SECONDS:-24}
+seconds=${FUZZ_SECONDS:-20}
 seed=${SEED:-20110917}
-declare -A input_bytes_max=([log]=16384 [store]=16384 [calls]=900 [request]=2048)
+declare -A input_bytes_max=([log]=16384 [store]=16384 [calls]=900 [request]=2048 [handlers]=4096)
 options=(-timeout=30 -rss_limit_mb=2048 -verbosity=1 -print_final_stats=1)
 export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -27,7 +27,7 @@ fi
 if [ $# -gt 0 ]; then
     names=("$@")
 else
-    names=(log store calls request)
+    names=(log store calls request handlers)
 fi
 
 failed=0
@@ -39,7 +39,8 @@ finish() {
         echo "ok $number - $what"
     else
         echo "not ok $number - $what"
-        grep -a -E 'assertion failed|wrong answer|ERROR|runtime error|Test unit written' "$log" |
+        grep -a -E 'assertion failed|wrong answer|ERROR|runtime error|Test unit written|succeeded' \
+            "$log" |
             sed 's/^/# /' | head -n 20
         failed=1
     fi
@@ -50,6 +51,10 @@ run_corpus() {
     local name=$1 log=build/fuzz/$1-corpus.log status=0
     local -a inputs=(tests/fuzz/corpus/"$name"/*)
     "build/fuzz/fuzz_$name" "${options[@]}" "${inputs[@]}" >"$log" 2>&1 || status=$?
+    # Of handlers: together the inputs have every route succeed.
+    if ! awk '/^routes that succeeded:/ && $4 != $6 { exit 1 }' "$log"; then
+        status=1
+    fi
     finish "$2" "$name: ${#inputs[@]} inputs of the corpus" "$log" "$status"
 }
 
