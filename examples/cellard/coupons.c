@@ -1,5 +1,6 @@
 /* /v1/campaigns/{campaign}/claims and /v1/coupons: who has which coupon. */
 #include "coupon_shapes.h"
+#include "operation.h"
 #include "parse.h"
 #include "problem.h"
 #include "shapes.h"
@@ -134,7 +135,6 @@ static void claim_refuse(struct request *request, cellar_status status) {
 }
 
 static void coupon_claim(struct request *request) {
-    struct metrics *metrics = &request->server->metrics;
     cellar *store = request->server->store;
     const claim_body *body = request_body(request);
     if (body == NULL) {
@@ -160,8 +160,7 @@ static void coupon_claim(struct request *request) {
     if (again) {
         view.made = (struct made){.lsn = view.coupon.version, .repeated = true};
     } else if (!request->ticket.repeated) {
-        metrics_add(metrics,
-                    request->ticket.waiting ? METRICS_COUPONS_QUEUED : METRICS_COUPONS_ISSUED, 1);
+        operation_note_claim(request, request->ticket.waiting);
     }
     coupon_name_write(&view.coupon, view.name);
     request->etag = view.coupon.version;

@@ -33,6 +33,11 @@ static void note_step(struct request *request, cellar_order_event event) {
     }
 }
 
+void operation_note_claim(struct request *request, bool waiting) {
+    metrics_add(&request->server->metrics,
+                waiting ? METRICS_COUPONS_QUEUED : METRICS_COUPONS_ISSUED, 1);
+}
+
 void operation_note(struct request *request, const cellar_operation *operation,
                     const cellar_ticket *ticket) {
     if (operation->kind == CELLAR_OPERATION_ORDER_PLACE) {
@@ -41,6 +46,9 @@ void operation_note(struct request *request, const cellar_operation *operation,
         metrics_add(&request->server->metrics, METRICS_RETURNS, 1);
     } else if (operation->kind == CELLAR_OPERATION_ORDER_STEP) {
         note_step(request, operation->step->event);
+    } else if (operation->kind == CELLAR_OPERATION_COUPON_CLAIM) {
+        /* A transaction tells of its last claim only whether it waits. */
+        operation_note_claim(request, ticket == NULL ? request->ticket.waiting : ticket->waiting);
     }
 }
 

@@ -10,5 +10,7 @@ cellar_status operation_run(struct request *request, const cellar_operation *ope
  * operation alone; NULL: it was part of a transaction. */
 void operation_note(struct request *request, const cellar_operation *operation,
                     const cellar_ticket *ticket);
+/* The same of a claim. */
+void operation_note_claim(struct request *request, bool waiting);
 
 #endif

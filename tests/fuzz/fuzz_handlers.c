@@ -166,6 +166,8 @@ static void shop_check_totals(struct shop *shop, const cellar_totals *totals) {
         placed += state == CELLAR_ORDER_RETURNED ? 0 : totals->orders[state];
     }
     ASSERT(placed == metrics_get(metrics, METRICS_ORDERS_PLACED));
+    ASSERT(totals->coupons_claimed == metrics_get(metrics, METRICS_COUPONS_ISSUED) +
+                                          metrics_get(metrics, METRICS_COUPONS_QUEUED));
     ASSERT(totals->balances == totals->credited - totals->debited);
     ASSERT(totals->units_available + totals->units_reserved + totals->units_unsellable +
                totals->units_fulfilled ==

@@ -264,6 +264,26 @@ def test_crowd_gets_exactly_the_quota():
     expect((live[0]["quota"], live[0]["left"]), (100, 0))
 
 
+def counted(kind):
+    metrics = server.get("/metrics").body.decode()
+    line = next(line for line in metrics.splitlines() if line.startswith(f"cellard_coupons_{kind} "))
+    return int(line.split()[1])
+
+
+def test_claims_are_counted_wherever_they_are_made():
+    campaign(34, quota=3, waitlist=1)
+    claims = [{"claim": {"campaign": "34", "customer": str(number)}} for number in range(1, 6)]
+    issued, queued = counted("issued_total"), counted("queued_total")
+    expect(server.post("/v1/transactions", {"operations": claims[:1]}).status, 201)
+    expect((counted("issued_total"), counted("queued_total")), (issued + 1, queued))
+    answer = server.post("/v1/bulk/operations", {"operations": claims}).json()
+    expect([entry["outcome"] for entry in answer["results"]],
+           ["already-claimed", "ok", "ok", "ok", "waitlist-full"])
+    expect((counted("issued_total"), counted("queued_total")), (issued + 3, queued + 1))
+    claim("/v1/campaigns/34", 2)
+    expect((counted("issued_total"), counted("queued_total")), (issued + 3, queued + 1))
+
+
 def test_refusal_does_not_wait_for_the_disk():
     """A sold-out claim names no commit: its Cellar-Lsn is what is durable."""
     path = campaign(31, quota=1)
@@ -295,7 +315,7 @@ def test_customer_is_told_when_he_may_claim_again():
 def test_audit_finds_nothing():
     audit = server.post("/v1/audit").json()
     expect(audit["violations"], "0")
-    expect(audit["coupons_claimed"], str(3 + 2 + 4 + 1 + 7 + 2 + 1 + 1 + 100 + 1 + 2))
+    expect(audit["coupons_claimed"], str(3 + 2 + 4 + 1 + 7 + 2 + 1 + 1 + 100 + 4 + 1 + 2))
 
 
 if __name__ == "__main__":
