@@ -211,10 +211,17 @@ static void shop_check_idle(struct shop *shop) {
     }
 }
 
+/* An id makes a change one that can be sent again: in the header, or in the body. */
 static bool has_key(const struct route *route, const message *request) {
-    bool keyed = (route->flags & ROUTE_KEYED) != 0 &&
-                 message_header(&request->headers, "Idempotency-Key") != NULL;
-    return keyed || (route->flags & ROUTE_KEY_IS_ID) != 0;
+    json_error_t error;
+
+    if (message_header(&request->headers, "Idempotency-Key") != NULL) {
+        return (route->flags & ROUTE_KEYED) != 0;
+    }
+    json_t *body = json_loadb(request->body, request->body_bytes, 0, &error);
+    bool has_id = json_object_get(body, "id") != NULL;
+    json_decref(body);
+    return has_id && (route->flags & ROUTE_KEYED) != 0;
 }
 
 static void note_number(char *out, const json_t *json, const char *name) {
