@@ -25,10 +25,13 @@
 #define SEPARATOR 0x1e
 #define REQUESTS_MAX 48
 #define BEGIN_NS (INT64_C(2000000000) * SECOND_NS)
+#define WORD_BYTES_MAX 256
 #define STEP_SECONDS_MAX (UINT64_C(400) * 86400)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t bytes, size_t bytes_max); /* libFuzzer's own */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t bytes, size_t bytes_max, unsigned seed);
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *first, size_t first_bytes, const uint8_t *second,
                                  size_t second_bytes, uint8_t *out, size_t out_bytes_max,
                                  unsigned seed);
@@ -378,6 +381,33 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     shop_run(&shop, (const char *)data + !with_tokens, bytes - !with_tokens);
     shop_close(&shop);
     return 0;
+}
+
+/* ---- New inputs ---- */
+
+/* Changes one word most of the time, a name or a value, so that what is around it stays a request.
+ */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t bytes, size_t bytes_max, unsigned seed) {
+    static const char edges[] = " \n\"{}[],:;/?&=\x1e";
+    uint8_t word[WORD_BYTES_MAX];
+    size_t begin = bytes == 0 ? 0 : seed / 4 % bytes;
+    size_t end = begin;
+
+    while (begin != 0 && memchr(edges, data[begin - 1], sizeof edges) == NULL) {
+        begin--;
+    }
+    while (end != bytes && memchr(edges, data[end], sizeof edges) == NULL) {
+        end++;
+    }
+    size_t room = bytes_max - (bytes - (end - begin));
+    if (seed % 4 == 0 || end - begin > sizeof word || room == 0) {
+        return LLVMFuzzerMutate(data, bytes, bytes_max);
+    }
+    memcpy(word, data + begin, end - begin);
+    size_t changed = LLVMFuzzerMutate(word, end - begin, room < sizeof word ? room : sizeof word);
+    memmove(data + begin + changed, data + end, bytes - end);
+    memcpy(data + begin, word, changed);
+    return bytes - (end - begin) + changed;
 }
 
 /* The first requests of one input, then the last ones of another. */

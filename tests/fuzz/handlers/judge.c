@@ -183,11 +183,29 @@ static const char *tag_mistake(const struct route *route, const stand_in_answer 
                                                                                : "no version";
 }
 
+/* The answer to a change tells of its commit; one that is repeated may tell of what came later,
+ * too. */
+static const char *ticket_mistake(uint64_t told_lsn, uint64_t durable_lsn, const json_t *json) {
+    const char *text = json_string_value(json_object_get(json, "lsn"));
+    const json_t *repeated = json_object_get(json, "repeated");
+    uint64_t own_lsn;
+    if (text == NULL || repeated == NULL) {
+        return NULL;
+    }
+    if (!parse_unsigned(text, &own_lsn)) {
+        return "its lsn is none";
+    }
+    if (own_lsn >= durable_lsn) {
+        return "told before it is on disk";
+    }
+    bool later = json_is_true(repeated) && own_lsn < told_lsn;
+    return own_lsn == told_lsn || later ? NULL : "its Cellar-Lsn is not that of its commit";
+}
+
 /* Unless it was asked for otherwise, nothing is told that a power cut could undo. */
 static const char *lsn_mistake(struct server *server, const message *request,
                                const stand_in_answer *answer, const json_t *json) {
     const char *text = message_header(&answer->headers, "Cellar-Lsn");
-    const char *own = json_string_value(json_object_get(json, "lsn"));
     cellar_statistics statistics;
     uint64_t lsn;
     bool is_relaxed = false;
@@ -199,11 +217,11 @@ static const char *lsn_mistake(struct server *server, const message *request,
     for (size_t i = 0; i < request->arguments.count; i++) {
         is_relaxed = is_relaxed || strcmp(request->arguments.list[i].name, "durability") == 0;
     }
-    if (lsn > (is_relaxed ? statistics.reserved_lsn : statistics.durable_lsn)) {
+    uint64_t end_lsn = is_relaxed ? statistics.reserved_lsn : statistics.durable_lsn;
+    if (lsn > end_lsn) {
         return is_relaxed ? "a position that is not there yet" : "told before it is on disk";
     }
-    bool is_ticket = own != NULL && json_object_get(json, "repeated") != NULL;
-    return is_ticket && strcmp(own, text) != 0 ? "its Cellar-Lsn is not that of its commit" : NULL;
+    return ticket_mistake(lsn, end_lsn, json);
 }
 
 static const char *role_mistake(const struct server *server, const message *request,
