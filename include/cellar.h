@@ -337,11 +337,13 @@ CELLAR_API cellar_status cellar_wait(cellar *store, uint64_t lsn, int64_t timeou
 CELLAR_API uint64_t cellar_durable_lsn(const cellar *store);
 /* A descriptor (eventfd) that becomes readable whenever the durable LSN has advanced, for a host's
  * event loop: read 8 bytes, then ask cellar_durable_lsn(). One for all; closed by cellar_close().
- * Costs one system call a sync once asked for. OUT_OF_MEMORY when there is none left. */
+ * Costs one system call a sync once asked for. From then on a sync that follows one of several
+ * commits may begin up to a millisecond later, so that it serves most of those who come back.
+ * OUT_OF_MEMORY when there is none left. */
 CELLAR_API cellar_status cellar_durable_fd(cellar *store, int *fd_out);
 /* Waits until the lists and sums that follow the log include the commit `lsn`: for a caller that
  * must find its own change in a list. Milliseconds at most, unless the store is overloaded. OK,
- * TIMEOUT, FAILED. */
+ * TIMEOUT, FAILED; INVALID_ARGUMENT for an LSN never handed out. */
 CELLAR_API cellar_status cellar_wait_listed(cellar *store, uint64_t lsn, int64_t timeout_ms);
 
 /* Runs `attempt` again while it returns VERSION_CHANGED or CONFLICT, at most `attempts_max` times
