@@ -141,11 +141,25 @@ void commit_defer(struct commit *commit, struct commit_deferred *deferred);
 
 /* ---- Reading, inside a section ---- */
 
+/* What holds in a cell that was met claimed, and what it holds once that claim is resolved. */
+struct cell_content commit_read_claimed(const struct commit *commit, uint32_t cell,
+                                        struct cell_content claimed);
+struct cell_content commit_read_resolved(struct commit *commit, uint32_t cell,
+                                         struct cell_content claimed);
+
 /* The cell's committed {value, version} at one instant. Never waits and never helps. */
-struct cell_content commit_read(const struct commit *commit, uint32_t cell);
+static inline struct cell_content commit_read(const struct commit *commit, uint32_t cell) {
+    struct cell_content content = cell_load(&commit->cells[cell]);
+    return cell_is_claimed(content.version) ? commit_read_claimed(commit, cell, content) : content;
+}
+
 /* As commit_read(), but finishes a transaction it meets: for a caller that is going to change the
  * cell. */
-struct cell_content commit_read_settled(struct commit *commit, uint32_t cell);
+static inline struct cell_content commit_read_settled(struct commit *commit, uint32_t cell) {
+    struct cell_content content = cell_load(&commit->cells[cell]);
+    return cell_is_claimed(content.version) ? commit_read_resolved(commit, cell, content) : content;
+}
+
 /* The cell's content as of all commits below `snapshot`, found by rewinding through the records in
  * the ring. `snapshot` must be a value that `decided` or `projected` had inside this section, or
  * that is held back from reclaim. */

@@ -4,9 +4,9 @@
 #include "base/assert.h"
 #include "base/probe.h"
 
-/* What holds in a cell that was met claimed by `lsn`, `old` being the value under the claim. */
-static struct cell_content read_claimed(const struct commit *commit, uint32_t cell, uint64_t lsn,
-                                        int64_t old) {
+struct cell_content commit_read_claimed(const struct commit *commit, uint32_t cell,
+                                        struct cell_content claimed) {
+    uint64_t lsn = claimed.version & ~CELL_CLAIMED;
     /* Acquire: pairs with the deciding swap. While it says OPEN the claim is still in its place, so
      * the old value holds now; once it says COMMITTED the new value holds from that instant on,
      * which lies after our call began or before the claim was met. */
@@ -15,7 +15,7 @@ static struct cell_content read_claimed(const struct commit *commit, uint32_t ce
     ASSERT(ring_state_lsn(word) == lsn);
     const struct record_update *update = record_find(ring_record(commit, lsn), cell);
     ASSERT(update != NULL);
-    struct cell_content content = {old, update->expected};
+    struct cell_content content = {claimed.value, update->expected};
     if (ring_state_kind(word) == COMMIT_COMMITTED) {
         content.value = update->new_value;
         content.version = lsn;
@@ -23,16 +23,9 @@ static struct cell_content read_claimed(const struct commit *commit, uint32_t ce
     return content;
 }
 
-struct cell_content commit_read(const struct commit *commit, uint32_t cell) {
-    struct cell_content content = cell_load(&commit->cells[cell]);
-    if (cell_is_claimed(content.version)) {
-        return read_claimed(commit, cell, content.version & ~CELL_CLAIMED, content.value);
-    }
-    return content;
-}
-
-struct cell_content commit_read_settled(struct commit *commit, uint32_t cell) {
-    struct cell_content content = cell_load(&commit->cells[cell]);
+struct cell_content commit_read_resolved(struct commit *commit, uint32_t cell,
+                                         struct cell_content claimed) {
+    struct cell_content content = claimed;
     while (cell_is_claimed(content.version)) {
         ATOMIC_ADD(&commit->helped, 1, relaxed);
         resolve_record(commit, content.version & ~CELL_CLAIMED);

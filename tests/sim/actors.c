@@ -12,6 +12,10 @@
 #define MIXED_TRIES 4
 #define MIXED_SPACE_NS NANOSECONDS_PER_MILLISECOND
 
+struct cell_content actor_read(struct commit *commit, uint32_t cell, bool settled) {
+    return settled ? commit_read_settled(commit, cell) : commit_read(commit, cell);
+}
+
 /* ---- The log writer: takes the calls of lib/log/writer.c in the same order ---- */
 
 static void writer_publish(struct commit *commit, uint64_t decided) {

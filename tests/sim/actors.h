@@ -5,6 +5,9 @@
 #include "sim/world.h"
 #include "support/random.h"
 
+/* Reads a cell: inline in the library, so it has to be done where accesses are watched. */
+struct cell_content actor_read(struct commit *commit, uint32_t cell, bool settled);
+
 /* ---- The log writer and the follower: daemons ---- */
 
 struct actor_writer {

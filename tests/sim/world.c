@@ -3,6 +3,7 @@
 #include "sim/world.h"
 
 #include "sim/access.h"
+#include "sim/actors.h"
 #include "sim/buffer.h"
 #include "sim/sim.h"
 
@@ -305,8 +306,7 @@ static void world_check_record(uint32_t cell, struct cell_content content) {
 struct cell_content world_read(uint32_t cell, bool settled) {
     struct deed *deed = world_deed(DEED_READ, 1);
     uint64_t before = world_version_now(cell);
-    struct cell_content content =
-        settled ? commit_read_settled(world.commit, cell) : commit_read(world.commit, cell);
+    struct cell_content content = actor_read(world.commit, cell, settled);
     uint64_t after = world_version_now(cell);
 
     if (content.version < before || content.version > after) {
