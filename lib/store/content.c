@@ -110,16 +110,6 @@ void content_of(struct content *content, const struct payload_document *document
     ASSERT(good);
 }
 
-struct payload_allocation content_source(const struct content *content, uint32_t index) {
-    if (content->allocation_count != 0) {
-        return content->allocations[index];
-    }
-    return (struct payload_allocation){.line = index,
-                                       .stock = content->lines[index].stock,
-                                       .per_unit = 1,
-                                       .quantity = content->lines[index].quantity};
-}
-
 int64_t content_value(const struct content *content, uint32_t line, struct content_range range) {
     /* No overflow: a part of a total that was in range. */
     const struct payload_line *at = &content->lines[line];

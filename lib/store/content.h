@@ -38,7 +38,17 @@ void content_of(struct content *content, const struct payload_document *document
 static inline uint32_t content_source_count(const struct content *content) {
     return content->allocation_count != 0 ? content->allocation_count : content->line_count;
 }
-struct payload_allocation content_source(const struct content *content, uint32_t index);
+
+static inline struct payload_allocation content_source(const struct content *content,
+                                                       uint32_t index) {
+    if (content->allocation_count != 0) {
+        return content->allocations[index];
+    }
+    return (struct payload_allocation){.line = index,
+                                       .stock = content->lines[index].stock,
+                                       .per_unit = 1,
+                                       .quantity = content->lines[index].quantity};
+}
 
 /* What has become of a line. cancelled + fulfilled <= quantity, returned <= fulfilled. */
 struct content_progress {

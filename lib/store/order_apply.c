@@ -136,17 +136,21 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
     return STORE_APPLIED;
 }
 
-/* Sources that wait for goods or may run out stand in the queues of their stocks. */
+/* Sources that wait for goods or may run out stand in the queues of their stocks. A sale leaves no
+ * less than the safety stock, so only where that is below zero can goods be waited for. */
 static void order_apply_queue(struct store *store, const struct store_part *part,
                               const struct content *content) {
     const struct payload_document *document = part->payload;
     struct store_detail *detail = ATOMIC_LOAD(&store->orders[document->slot].detail, relaxed);
     for (uint32_t i = 0; i < content_source_count(content); i++) {
         struct payload_allocation source = content_source(content, i);
-        const struct record_update *update =
-            record_find(part->record, store_stock_cell(source.stock, STORE_STOCK_SELLABLE));
         int64_t safety = store->stocks[source.stock].safety;
-        bool waits = update != NULL && store_stock_unblocked(update->new_value) + safety < 0;
+        bool waits = false;
+        if (safety < 0) {
+            const struct record_update *update =
+                record_find(part->record, store_stock_cell(source.stock, STORE_STOCK_SELLABLE));
+            waits = update != NULL && store_stock_unblocked(update->new_value) + safety < 0;
+        }
         if (waits || content->hold_until_ms != 0) {
             detail->queued = queue_add(store, document->slot, i, source.stock, source.quantity,
                                        waits, detail->queued);
@@ -168,9 +172,11 @@ static enum store_apply_result order_apply_place(struct store *store,
     struct content content;
     content_of(&content, document, part->bytes);
     cellar_totals *totals = &store->totals;
+    bool queued = content.hold_until_ms != 0;
     for (uint32_t i = 0; i < content_source_count(&content); i++) {
         struct payload_allocation source = content_source(&content, i);
         struct store_stock *stock = &store->stocks[source.stock];
+        queued |= stock->safety < 0;
         store_sum(&totals->units_ordered, source.quantity);
         store_sell(store, source.stock, source.quantity);
         if (state == CELLAR_ORDER_FULFILLED) {
@@ -180,7 +186,7 @@ static enum store_apply_result order_apply_place(struct store *store,
             store_sum_shared(&stock->reserved, source.quantity);
         }
     }
-    if (store_state_is_open(state)) {
+    if (queued && store_state_is_open(state)) {
         order_apply_queue(store, part, &content);
     }
     if (content.hold_until_ms != 0) {
