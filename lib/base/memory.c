@@ -124,6 +124,10 @@ void memory_fail_after(struct memory *memory, int64_t countdown, int for_good) {
     }
 }
 
+int memory_fails_now(void) {
+    return fail_now(NULL);
+}
+
 /* ---- Shards ---- */
 
 static struct shard *shard_of_thread(struct memory *memory) {
