@@ -1,7 +1,7 @@
 /* Does an operation that is a step of a transaction say so when it lacks memory, wherever in the
  * step that is? A plan holds a little by itself, and grows where that ends: so each operation is
  * tried behind others that fill it up to every place. A last step that is refused keeps the store
- * as it is. */
+ * as it is. And does opening such a store say so as well? */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -333,8 +333,31 @@ static void test_every_place_of_every_operation(void **state) {
     shop_check_frozen(shop, "after refusals");
 }
 
+/* Recovery needs memory for every kind of object, too. */
+static void test_every_place_of_an_opening(void **state) {
+    struct shop *shop = *state;
+    cellar_status status = CELLAR_OUT_OF_MEMORY;
+    int64_t failed = 0;
+    fill(shop);
+    shop_freeze(shop);
+    shop_close(shop);
+    for (; status != CELLAR_OK; failed++) {
+        cellar_problem problem;
+        memory_fail_after(NULL, failed, 0);
+        status = shop_try_open(shop, &problem);
+        memory_fail_after(NULL, -1, 0);
+        if (status != CELLAR_OK) {
+            assert_int_equal(status, CELLAR_OUT_OF_MEMORY);
+            assert_null(shop->store);
+        }
+    }
+    assert_true(failed > 100);
+    shop_check_frozen(shop, "after openings that lacked memory");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        SHOP_TEST(test_every_place_of_an_opening),
         SHOP_TEST(test_every_place_of_every_operation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
