@@ -112,23 +112,32 @@ static void test_beyond_every_limit(void **unused) {
     assert_int_equal(on_code(&wrong_code, CODE_BYTES), RECOVERY_MALFORMED);
 }
 
+struct claim_with_id {
+    struct payload_claim claim;
+    struct payload_coupon_id identity;
+};
+
 /* The identity of a request behind a claim: none, without a slot, beyond the limit, of a cell that
  * the record does not change. */
 static void test_identities(void **unused) {
     const struct {
-        struct payload_claim claim;
-        struct payload_coupon_id identity;
+        bool is_changed;
+        struct claim_with_id with_id;
     } rows[] = {
-        {claim, {.id = {0, 0}, .slot = 1}},
-        {claim, {.id = {1, 0}, .slot = 0}},
-        {claim, {.id = {0, 1}, .slot = CELLAR_ORDERS_MAX + 1}},
-        {claim, {.id = {1, 0}, .slot = 1}},
+        {true, {claim, {.id = {0, 0}, .slot = 1}}},
+        {true, {claim, {.id = {1, 0}, .slot = 0}}},
+        {false, {claim, {.id = {0, 1}, .slot = CELLAR_ORDERS_MAX + 1}}},
+        {false, {claim, {.id = {1, 0}, .slot = 1}}},
     };
     (void)unused;
     assert_int_equal(put(&campaign, sizeof campaign), STORE_APPLIED);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_int_equal(on_grant(STORE_COUPON_CLAIM, COUPON_ALIVE, &rows[i], sizeof rows[i]),
-                         RECOVERY_MALFORMED);
+        if (rows[i].is_changed) {
+            recovery_change(store_order_cell(rows[i].with_id.identity.slot), 1);
+        }
+        assert_int_equal(
+            on_grant(STORE_COUPON_CLAIM, COUPON_ALIVE, &rows[i].with_id, sizeof rows[i].with_id),
+            RECOVERY_MALFORMED);
     }
 }
 
