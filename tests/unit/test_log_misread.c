@@ -210,6 +210,25 @@ static void a_header_that_reads_short_is_refused(void **state) {
     memory_disk_destroy(disk);
 }
 
+/* What is mended is longer than what is copied at a time. */
+static void a_long_segment_is_mended(void **state) {
+    struct memory_disk *disk = make_log();
+
+    (void)state;
+    for (int opening = 0; opening < 2; opening++) {
+        struct log_fixture fixture;
+        log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+        assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+        assert_int_equal(fixture.replayed, RECORDS);
+        assert_false(fixture.replay_is_wrong);
+        assert_int_equal(log_fixture_was_told(&fixture, "was cut after its last record"),
+                         opening == 0);
+        assert_int_equal(log_fixture_close(&fixture), CELLAR_OK);
+        log_fixture_destroy(&fixture);
+    }
+    memory_disk_destroy(disk);
+}
+
 struct refusal {
     uint64_t visits;
     uint64_t refused; /* number of the record that is refused */
@@ -442,6 +461,7 @@ int main(void) {
         cmocka_unit_test(a_record_misread_is_refused),
         cmocka_unit_test(every_read_of_a_long_segment_fails),
         cmocka_unit_test(a_header_that_reads_short_is_refused),
+        cmocka_unit_test(a_long_segment_is_mended),
         cmocka_unit_test(a_refusal_ends_the_replay_at_that_record),
         cmocka_unit_test(a_reader_beside_the_writer_looks_twice),
         cmocka_unit_test(more_readers_than_handles_have_their_own),
