@@ -83,6 +83,7 @@ struct memory {
 /* How many `fail`s are on, so that an allocation reads one word when none is. */
 static _Atomic uint32_t fails_on;
 static struct fail fail_everything;
+static _Thread_local int fail_was_here;
 
 /* ---- Failure on demand ---- */
 
@@ -93,7 +94,9 @@ static int fail_count_down(struct fail *fail) {
         return 0;
     }
     int64_t left = ATOMIC_SUB(&fail->countdown, 1, relaxed);
-    return left == 0 || (left < 0 && mode == FAIL_FOR_GOOD);
+    int fails = left == 0 || (left < 0 && mode == FAIL_FOR_GOOD);
+    fail_was_here |= fails;
+    return fails;
 }
 
 /* `memory` is NULL for what belongs to no domain. */
@@ -114,6 +117,7 @@ void memory_fail_after(struct memory *memory, int64_t countdown, int for_good) {
     if (countdown < 0) {
         mode = FAIL_OFF;
     }
+    fail_was_here = 0;
     ATOMIC_STORE(&fail->countdown, countdown, relaxed);
     uint32_t mode_before = ATOMIC_EXCHANGE(&fail->mode, mode, relaxed);
     if (mode_before == FAIL_OFF && mode != FAIL_OFF) {
@@ -122,6 +126,14 @@ void memory_fail_after(struct memory *memory, int64_t countdown, int for_good) {
     if (mode_before != FAIL_OFF && mode == FAIL_OFF) {
         ATOMIC_SUB(&fails_on, 1, relaxed);
     }
+}
+
+int memory_has_failed(void) {
+    return fail_was_here;
+}
+
+int memory_fails_now(void) {
+    return fail_now(NULL);
 }
 
 /* ---- Shards ---- */

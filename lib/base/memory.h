@@ -71,7 +71,12 @@ void *memory_map_fork_guard(void);
 
 /* Tests only: the allocation number `countdown` from now fails (0 = the next one), once or from
  * then on. countdown < 0 switches it off. With `memory` NULL it covers every domain,
- * memory_create() and the mappings; both kinds may be on at once. */
+ * memory_create(), the mappings and new threads; both kinds may be on at once. */
 void memory_fail_after(struct memory *memory, int64_t countdown, int for_good);
+/* Has the calling thread met such a failure since its own latest memory_fail_after()? */
+int memory_has_failed(void);
+/* Counts as an allocation of no domain, for what takes memory by other ways: not 0 when a test
+ * asked for its failure. */
+int memory_fails_now(void);
 
 #endif

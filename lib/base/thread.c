@@ -1,5 +1,7 @@
 #include "base/thread.h"
 
+#include "base/memory.h"
+
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -30,6 +32,10 @@ bool thread_start(pthread_t *thread, const char *name, void *(*run)(void *argume
     sigset_t all;
     sigset_t before;
 
+    /* Its stack is memory that the C library takes. */
+    if (memory_fails_now()) {
+        return false;
+    }
     /* A new thread inherits the mask: the host's signals are not for it. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

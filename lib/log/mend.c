@@ -119,9 +119,12 @@ static cellar_status mend_replace(struct log *log, const struct segment *last,
 cellar_status mend_tail(struct log *log, cellar_problem *problem) {
     struct segment last;
 
-    if (log->end_is_clean || !catalog_last(log, &last)) {
+    if (log->end_is_clean) {
         return CELLAR_OK;
     }
+    /* A log without a segment ends cleanly. */
+    bool found = catalog_last(log, &last);
+    ASSERT(found);
     unsigned char *buffer = memory_allocate(log->memory, MEMORY_LOG, MEND_BUFFER_BYTES);
     if (buffer == NULL) {
         return report_problem(problem, CELLAR_OUT_OF_MEMORY, "no memory to mend the log");

@@ -53,7 +53,9 @@ void reader_forget(struct reader *reader) {
 static uint64_t reader_here(const struct reader *reader, uint64_t lsn) {
     uint64_t end = reader->window_lsn + reader->window_bytes;
 
-    return lsn >= reader->window_lsn && lsn < end ? end - lsn : 0;
+    /* Whoever reads goes forward, and begins with reader_open() or reader_forget(). */
+    ASSERT(lsn >= reader->window_lsn);
+    return lsn < end ? end - lsn : 0;
 }
 
 bool reader_holds(const struct reader *reader, uint64_t lsn) {
@@ -90,7 +92,7 @@ static bool reader_fill(struct reader *reader, uint64_t lsn) {
 /* Has `bytes` from `lsn` on in the window, unless the file or the limit ends before. False after a
  * read error. */
 static bool reader_bring(struct reader *reader, uint64_t lsn, uint64_t bytes) {
-    uint64_t left = lsn < reader->limit_lsn ? reader->limit_lsn - lsn : 0;
+    uint64_t left = reader->limit_lsn - lsn;
     uint64_t wanted = bytes < left ? bytes : left;
 
     return reader_here(reader, lsn) >= wanted || reader_fill(reader, lsn);
@@ -101,6 +103,7 @@ enum reader_result reader_get(struct reader *reader, uint64_t lsn,
     struct record_header header;
 
     ASSERT(lsn % RECORD_LINE_BYTES == 0);
+    ASSERT(lsn < reader->limit_lsn);
     if (!reader_bring(reader, lsn, sizeof header)) {
         return READER_FAILED;
     }

@@ -43,7 +43,8 @@ void reader_destroy(struct reader *reader);
 int reader_open(struct reader *reader, const struct segment *segment, uint64_t limit_lsn);
 void reader_close(struct reader *reader);
 
-/* Checks the record at `lsn`, CRC included. *record_out points into the window and stays valid
+/* Checks the record at `lsn`, which is below the limit and not before the record read last, or
+ * forgotten; CRC included. *record_out points into the window and stays valid
  * until the next call. */
 enum reader_result reader_get(struct reader *reader, uint64_t lsn,
                               const struct record_header **record_out);

@@ -20,9 +20,8 @@ cellar_status report_problem(cellar_problem *problem, cellar_status status, cons
 }
 
 const char *report_errno(int64_t error, char text[64]) {
-    int number = (int)(error < 0 ? -error : error);
     /* The form that returns the text, which may be a constant of the C library. */
-    const char *words = strerror_r(number, text, 64);
+    const char *words = strerror_r((int)-error, text, 64);
 
     if (words != text) {
         (void)snprintf(text, 64, "%s", words);

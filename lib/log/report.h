@@ -16,7 +16,7 @@ cellar_status report_io_problem(cellar_problem *problem, const char *path, const
 /* Tells the operator. Never under a lock. */
 void report_event(const struct log *log, cellar_report_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Copies the words for an errno (positive or negative) into `text`, which is also returned. */
+/* Copies the words for -errno into `text`, which is also returned. */
 const char *report_errno(int64_t error, char text[64]);
 
 #endif

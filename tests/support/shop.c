@@ -251,7 +251,7 @@ char *shop_name(char buffer[SHOP_NAME_BYTES], const char *format, ...) {
 }
 
 cellar_id shop_id(uint64_t low) {
-    return (cellar_id){.high = 0x5a, .low = low};
+    return (cellar_id){.high = SHOP_ID_HIGH, .low = low};
 }
 
 cellar_line shop_line(const char *sku, uint32_t location, int64_t quantity, int64_t unit_price) {

@@ -15,6 +15,8 @@
 #define SHOP_ACCOUNTS 24  /* 1 to 24, and UINT64_MAX */
 #define SHOP_CUSTOMERS 12 /* 1 to 12, and UINT64_MAX */
 #define SHOP_CODES 8      /* "code 0" to "code 7" */
+/* Of every id that shop_id() makes. */
+#define SHOP_ID_HIGH 0x5a
 #define SHOP_NOW INT64_C(1700000000000000000)
 
 struct shop {

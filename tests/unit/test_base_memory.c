@@ -262,8 +262,11 @@ static void test_other_domains_are_spared(void **unused) {
 static void test_making_a_domain_fails(void **unused) {
     (void)unused;
     memory_fail_after(NULL, 0, 0);
+    assert_false(memory_has_failed());
     assert_null(memory_create());
+    assert_true(memory_has_failed());
     memory_fail_after(NULL, -1, 0);
+    assert_false(memory_has_failed());
 }
 
 static _Atomic int refusals;

@@ -86,6 +86,11 @@ static struct collected_stretch *first_stretch(struct shop *shop) {
     X(room, "sum up", bend_cell(shop, store_account_cell(slot_of(shop, 1)), by))                   \
     X(overspent, "below its floor",                                                                \
       bend_cell(shop, store_account_cell(slot_of(shop, 1)), -500 * by))                            \
+    X(floor, "below its floor", bend_cell(shop, store_floor_cell(slot_of(shop, 1)), 1000 * by))    \
+    X(held_negative, "below its floor",                                                            \
+      bend_cell(shop, store_held_cell(slot_of(shop, 1)), -1000 * by))                              \
+    X(settled_by_another, "more than it collected",                                                \
+      bend_cell(shop, store_settled_cell(slot_of(shop, 1)), -by))                                  \
     X(held, "open holds sum up", bend_cell(shop, store_held_cell(slot_of(shop, 1)), by))           \
     X(held_not_room, "open holds sum up",                                                          \
       (bend_cell(shop, store_held_cell(slot_of(shop, 1)), by),                                     \

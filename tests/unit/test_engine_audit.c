@@ -187,6 +187,15 @@ static void fill_more(struct shop *shop) {
     shop_settle(shop);
 }
 
+/* The return, the only document of a customer. */
+static struct store_order *returned(struct shop *shop) {
+    return order_of(shop, 5);
+}
+
+static void list_customer(struct shop *shop, uint32_t slot) {
+    ATOMIC_STORE(&store_of(shop)->customers[1].newest, slot, relaxed);
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define STOCK(which) store_stock_cell(stock_of(shop, "a"), (which))
 #define BENDS(X)                                                                                   \
@@ -237,6 +246,9 @@ static void fill_more(struct shop *shop) {
     X(a_unit_forgotten, "open orders hold",                                                        \
       bend_line(shop, 6, &(struct content_progress){.cancelled = by}))                             \
     X(expired, "orders in state", store_of(shop)->totals.orders[6] += (uint64_t)by)                \
+    X(customer, "in his list wrongly", returned(shop)->customer += (uint64_t)(int64_t)by)          \
+    X(customer_chain, "in his list wrongly", returned(shop)->newer_of_customer += (uint32_t)by)    \
+    X(customer_list, "but 0 listed", list_customer(shop, by > 0 ? 0 : returned(shop)->slot))       \
     X(expired_unlisted, "list", list_order(shop, 7, CELLAR_ORDER_EXPIRED, by < 0))
 
 BENDS(BEND_FUNCTION)

@@ -123,6 +123,14 @@ static void bend_often(struct shop *shop, int by) {
     bend_cell(shop, coupon_campaign_cell(3, COUPON_CUSTOMER_WINDOW), -2 * by);
 }
 
+/* As if codes had been redeemed for so much more: all sums of it agree. */
+static void spend(struct shop *shop, int64_t amount) {
+    uint32_t slot = campaign_of(shop)->slot;
+    bend_cell(shop, coupon_campaign_cell(slot, COUPON_BUDGET), -amount);
+    campaign_of(shop)->spent += amount;
+    campaign_of(shop)->code_spent += amount;
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define CAMPAIGN(which) coupon_campaign_cell(campaign_of(shop)->slot, (which))
 #define GRANT(customer) coupon_grant_cell(grant_of(shop, (customer)))
@@ -137,6 +145,10 @@ static void bend_often(struct shop *shop, int by) {
     X(hole_listed, "holes", list_hole(shop, 5, by > 0))                                            \
     X(budget, "spent", bend_cell(shop, CAMPAIGN(COUPON_BUDGET), by))                               \
     X(budget_overdrawn, "spent", bend_cell(shop, CAMPAIGN(COUPON_BUDGET), -2000 * by))             \
+    X(spent_negative, "spent", spend(shop, -2000 * by))                                            \
+    X(spent_beyond_the_budget, "spent", spend(shop, 2000 * by))                                    \
+    X(window_negative, "window", bend_cell(shop, CAMPAIGN(COUPON_WINDOW), INT64_MIN / 2 * by))     \
+    X(window_without_cap, "window", bend_cell(shop, coupon_campaign_cell(2, COUPON_WINDOW), by))   \
     X(window, "window", bend_cell(shop, CAMPAIGN(COUPON_WINDOW), by))                              \
     X(customer_window, "window", bend_cell(shop, CAMPAIGN(COUPON_CUSTOMER_WINDOW), 8 * by))        \
     X(no_customer_window, "window",                                                                \

@@ -2,6 +2,8 @@
  * record is safe which is not, and open again with everything that was acknowledged? */
 #include "log/log.h"
 
+#include "log/report.h"
+#include "log/state.h"
 #include "support/log_fixture.h"
 #include "support/random.h"
 
@@ -182,6 +184,37 @@ static void a_failed_sync_is_told(void **state) {
     memory_disk_destroy(disk);
 }
 
+/* Two threads may fail at once: the first says why, and what it said stays true. */
+static void a_second_failure_changes_nothing(void **state) {
+    struct memory_disk *disk = memory_disk_create();
+    struct log_fixture fixture;
+
+    (void)state;
+    log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+    assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+    assert_int_equal(log_fixture_commit_many(&fixture, 3), 3);
+    fail_log(fixture.log, "the first", "do", -ENOSPC);
+    fail_log(fixture.log, "the second", "do", -EIO);
+    assert_int_equal(log_health(fixture.log), CELLAR_FAILED);
+    assert_int_equal(log_fixture_commit(&fixture), 0);
+    assert_int_equal(log_fixture_close(&fixture), CELLAR_OUTCOME_UNKNOWN);
+    assert_true(log_fixture_was_told(&fixture, "cannot do the first: No space left on device"));
+    assert_false(log_fixture_was_told(&fixture, "the second"));
+    log_fixture_destroy(&fixture);
+    memory_disk_destroy(disk);
+}
+
+static void every_error_has_words(void **state) {
+    char words[64];
+
+    (void)state;
+    assert_string_equal(report_errno(-EIO, words), "Input/output error");
+    assert_ptr_equal(report_errno(-EIO, words), words);
+    /* One that the C library does not know, as a file function of a test may return it. */
+    assert_string_equal(report_errno(-123456, words), "Unknown error 123456");
+    assert_ptr_equal(report_errno(-123456, words), words);
+}
+
 /* A read error is never the end of the log. */
 static void a_read_error_is_not_the_end(void **state) {
     uint64_t acknowledged;
@@ -228,21 +261,25 @@ static void short_transfers_are_continued(void **state) {
     memory_disk_destroy(disk);
 }
 
-/* Fails allocation k = 0, 1, 2, ... until opening and starting succeed. */
+/* Fails allocation, mapping or thread k = 0, 1, 2, ... until opening and starting succeed. */
 static void every_allocation_fails(void **state) {
     uint64_t acknowledged;
     struct memory_disk *disk = make_log(&acknowledged);
     cellar_status status = CELLAR_OUT_OF_MEMORY;
     int64_t failures = 0;
+    int threads = 0;
 
     (void)state;
     for (; status != CELLAR_OK; failures++) {
         struct log_fixture fixture;
         log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
-        memory_fail_after(fixture.memory, failures, 0);
+        memory_fail_after(NULL, failures, 0);
         status = log_fixture_open(&fixture);
         assert_true(status == CELLAR_OK || status == CELLAR_OUT_OF_MEMORY);
-        memory_fail_after(fixture.memory, -1, 0);
+        memory_fail_after(NULL, -1, 0);
+        /* The last two before it succeeds: the two threads of the log. */
+        threads = strstr(fixture.problem.text, "threads cannot be started") != NULL ? threads + 1
+                                                                                    : threads;
         (void)log_fixture_close(&fixture);
         log_fixture_destroy(&fixture);
         uint64_t count;
@@ -250,6 +287,7 @@ static void every_allocation_fails(void **state) {
         assert_int_equal(count, acknowledged);
     }
     assert_true(failures > 6);
+    assert_true(threads >= 1);
     memory_disk_destroy(disk);
 }
 
@@ -260,6 +298,8 @@ int main(void) {
         cmocka_unit_test(every_open_fails_for_good),
         cmocka_unit_test(the_disk_is_full_at_every_write),
         cmocka_unit_test(a_failed_sync_is_told),
+        cmocka_unit_test(a_second_failure_changes_nothing),
+        cmocka_unit_test(every_error_has_words),
         cmocka_unit_test(a_read_error_is_not_the_end),
         cmocka_unit_test(short_transfers_are_continued),
         cmocka_unit_test(every_allocation_fails),

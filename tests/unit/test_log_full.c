@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "support/log_fixture.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,13 +29,14 @@ static uint64_t commit_until_refused(struct log_fixture *fixture) {
     }
 }
 
-static void commits_are_refused_and_go_on_by_themselves(void **state) {
-    struct memory_disk *disk = memory_disk_create();
+/* Fills the disk again and again; what the operator is told contains `words`. `io` is the disk's,
+ * or one of the test's above it. */
+static void fill(struct memory_disk *disk, const struct io *io, const char *words) {
     struct log_fixture fixture;
     uint64_t acknowledged = 0;
 
-    (void)state;
     log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+    fixture.config.io = io;
     fixture.payload_bytes = 700;
     fixture.patience_ns = PATIENCE_NS;
     assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
@@ -45,7 +47,7 @@ static void commits_are_refused_and_go_on_by_themselves(void **state) {
         acknowledged = commit_until_refused(&fixture);
         assert_true(acknowledged > before);
         assert_int_equal(log_health(fixture.log), CELLAR_DISK_FULL);
-        assert_true(log_fixture_was_told(&fixture, "No space left on device"));
+        assert_true(log_fixture_was_told(&fixture, words));
         /* All that is visible is durable or becomes so: nothing hangs in the air. */
         log_fixture_quiesce(&fixture);
         assert_int_equal(ATOMIC_LOAD(&fixture.commit->reserved.lsn, acquire),
@@ -64,6 +66,34 @@ static void commits_are_refused_and_go_on_by_themselves(void **state) {
     assert_int_equal(fixture.replayed, acknowledged + 100);
     assert_false(fixture.replay_is_wrong);
     log_fixture_destroy(&fixture);
+}
+
+static void commits_are_refused_and_go_on_by_themselves(void **state) {
+    struct memory_disk *disk = memory_disk_create();
+
+    (void)state;
+    fill(disk, memory_disk_io(disk), "No space left on device");
+    memory_disk_destroy(disk);
+}
+
+/* The disk whose space is a quota. */
+static const struct io *quota_disk;
+
+static ssize_t write_within_quota(void *context, int file, const void *buffer, size_t bytes,
+                                  uint64_t offset) {
+    ssize_t count = quota_disk->pwrite(context, file, buffer, bytes, offset);
+
+    return count == -ENOSPC ? -EDQUOT : count;
+}
+
+static void a_quota_is_like_a_full_disk(void **state) {
+    struct memory_disk *disk = memory_disk_create();
+
+    (void)state;
+    quota_disk = memory_disk_io(disk);
+    struct io io = *quota_disk;
+    io.pwrite = write_within_quota;
+    fill(disk, &io, "Disk quota exceeded");
     memory_disk_destroy(disk);
 }
 
@@ -122,6 +152,7 @@ static void every_mix_of_sizes_finds_the_space_promised(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commits_are_refused_and_go_on_by_themselves),
+        cmocka_unit_test(a_quota_is_like_a_full_disk),
         cmocka_unit_test(a_full_log_closes_and_opens),
         cmocka_unit_test(every_mix_of_sizes_finds_the_space_promised),
     };

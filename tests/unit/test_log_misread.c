@@ -11,11 +11,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -194,6 +192,43 @@ static void every_read_of_a_long_segment_fails(void **state) {
     memory_disk_destroy(disk);
 }
 
+/* The file is long enough, but ends before its header does when it is read. */
+static void a_header_that_reads_short_is_refused(void **state) {
+    struct memory_disk *disk = make_log();
+    const uint64_t ends[] = {0, 100, RECORDS_OFFSET - 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct log_fixture fixture;
+        log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+        fixture.config.io = misreading_start(disk);
+        misreading.end_offset = ends[i];
+        assert_int_equal(log_fixture_replay(&fixture), CELLAR_CORRUPT);
+        assert_non_null(strstr(fixture.problem.text, "shorter than a segment's header"));
+        log_fixture_destroy(&fixture);
+    }
+    memory_disk_destroy(disk);
+}
+
+/* What is mended is longer than what is copied at a time. */
+static void a_long_segment_is_mended(void **state) {
+    struct memory_disk *disk = make_log();
+
+    (void)state;
+    for (int opening = 0; opening < 2; opening++) {
+        struct log_fixture fixture;
+        log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+        assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+        assert_int_equal(fixture.replayed, RECORDS);
+        assert_false(fixture.replay_is_wrong);
+        assert_int_equal(log_fixture_was_told(&fixture, "was cut after its last record"),
+                         opening == 0);
+        assert_int_equal(log_fixture_close(&fixture), CELLAR_OK);
+        log_fixture_destroy(&fixture);
+    }
+    memory_disk_destroy(disk);
+}
+
 struct refusal {
     uint64_t visits;
     uint64_t refused; /* number of the record that is refused */
@@ -261,31 +296,64 @@ static void a_reader_beside_the_writer_looks_twice(void **state) {
     memory_disk_destroy(disk);
 }
 
-/* ---- Handles, descriptors, directories ---- */
+/* ---- Handles, descriptors ---- */
+
+/* Opens a log, and each of its first segments to be read: one more than handles are shared. */
+static void open_all_handles(struct log_fixture *fixture, struct memory_disk *disk,
+                             struct segment *segments, int *files) {
+    uint64_t next_lsn = RECORDS_OFFSET;
+
+    log_fixture_create(fixture, disk, NULL, SMALL_SEGMENT_BYTES);
+    fixture->payload_bytes = 1000;
+    assert_int_equal(log_fixture_open(fixture), CELLAR_OK);
+    assert_int_equal(log_fixture_commit_many(fixture, 400), 400);
+    for (int i = 0; i <= CATALOG_HANDLES_MAX; i++) {
+        assert_true(catalog_find(fixture->log, next_lsn, &segments[i], &next_lsn));
+        files[i] = catalog_acquire(fixture->log, segments[i].first_lsn);
+        assert_true(files[i] >= 0);
+    }
+    log_fixture_settle(fixture, disk);
+}
 
 static void more_readers_than_handles_have_their_own(void **state) {
     struct memory_disk *disk = memory_disk_create();
     struct log_fixture fixture;
     struct segment segments[CATALOG_HANDLES_MAX + 1];
     int files[CATALOG_HANDLES_MAX + 1];
-    uint64_t next_lsn = RECORDS_OFFSET;
 
     (void)state;
-    log_fixture_create(&fixture, disk, NULL, SMALL_SEGMENT_BYTES);
-    fixture.payload_bytes = 1000;
-    assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
-    assert_int_equal(log_fixture_commit_many(&fixture, 400), 400);
-    for (int i = 0; i <= CATALOG_HANDLES_MAX; i++) {
-        assert_true(catalog_find(fixture.log, next_lsn, &segments[i], &next_lsn));
-        files[i] = catalog_acquire(fixture.log, segments[i].first_lsn);
-        assert_true(files[i] >= 0);
-    }
-    log_fixture_settle(&fixture, disk);
+    open_all_handles(&fixture, disk, segments, files);
     uint64_t closes = memory_disk_calls(disk, MEMORY_CLOSE);
     catalog_release(fixture.log, segments[CATALOG_HANDLES_MAX].first_lsn,
                     files[CATALOG_HANDLES_MAX]);
     assert_int_equal(memory_disk_calls(disk, MEMORY_CLOSE), closes + 1);
     for (int i = 0; i < CATALOG_HANDLES_MAX; i++) {
+        catalog_release(fixture.log, segments[i].first_lsn, files[i]);
+    }
+    assert_int_equal(memory_disk_calls(disk, MEMORY_CLOSE), closes + 1);
+    log_fixture_destroy(&fixture);
+    memory_disk_destroy(disk);
+}
+
+/* A reader that came when all handles were in use keeps its own, though others share one to the
+ * same segment by now. */
+static void a_handle_of_its_own_stays_its_own(void **state) {
+    struct memory_disk *disk = memory_disk_create();
+    struct log_fixture fixture;
+    struct segment segments[CATALOG_HANDLES_MAX + 1];
+    int files[CATALOG_HANDLES_MAX + 1];
+
+    (void)state;
+    open_all_handles(&fixture, disk, segments, files);
+    uint64_t last_lsn = segments[CATALOG_HANDLES_MAX].first_lsn;
+    catalog_release(fixture.log, segments[0].first_lsn, files[0]);
+    int shared = catalog_acquire(fixture.log, last_lsn);
+    assert_int_not_equal(shared, files[CATALOG_HANDLES_MAX]);
+    uint64_t closes = memory_disk_calls(disk, MEMORY_CLOSE);
+    catalog_release(fixture.log, last_lsn, files[CATALOG_HANDLES_MAX]);
+    assert_int_equal(memory_disk_calls(disk, MEMORY_CLOSE), closes + 1);
+    catalog_release(fixture.log, last_lsn, shared);
+    for (int i = 1; i < CATALOG_HANDLES_MAX; i++) {
         catalog_release(fixture.log, segments[i].first_lsn, files[i]);
     }
     assert_int_equal(memory_disk_calls(disk, MEMORY_CLOSE), closes + 1);
@@ -364,43 +432,6 @@ static void a_batch_beyond_all_waiters_wakes_them(void **state) {
     memory_disk_destroy(disk);
 }
 
-static char synced_path[8192];
-
-static int remember_path(void *context, const char *path) {
-    (void)context;
-    /* The first: the parent, before anything is made in the directory. */
-    if (synced_path[0] == '\0') {
-        (void)snprintf(synced_path, sizeof synced_path, "%s", path);
-    }
-    return 0;
-}
-
-static void the_parent_of_any_spelling_is_synced(void **state) {
-    static const struct {
-        const char *directory;
-        const char *parent;
-    } cases[] = {{"one", "."}, {"two//", "."}, {"./three", "."}, {"one//four/", "one"}};
-
-    (void)state;
-    char place[4096];
-    const char *scratch = getenv("TMPDIR");
-    (void)snprintf(place, sizeof place, "%s/parentXXXXXX", scratch != NULL ? scratch : "/tmp");
-    assert_non_null(mkdtemp(place));
-    assert_int_equal(chdir(place), 0);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct log_fixture fixture;
-        struct io io = io_posix;
-        io.sync_directory = remember_path;
-        log_fixture_create(&fixture, NULL, cases[i].directory, SEGMENT_BYTES);
-        fixture.config.io = &io;
-        synced_path[0] = '\0';
-        assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
-        assert_string_equal(synced_path, cases[i].parent);
-        (void)log_fixture_close(&fixture);
-        log_fixture_destroy(&fixture);
-    }
-}
-
 static void what_makes_no_sense_is_refused(void **state) {
     struct memory_disk *disk = memory_disk_create();
     static char too_long[SEGMENT_PATH_BYTES];
@@ -429,12 +460,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_misread_is_refused),
         cmocka_unit_test(every_read_of_a_long_segment_fails),
+        cmocka_unit_test(a_header_that_reads_short_is_refused),
+        cmocka_unit_test(a_long_segment_is_mended),
         cmocka_unit_test(a_refusal_ends_the_replay_at_that_record),
         cmocka_unit_test(a_reader_beside_the_writer_looks_twice),
         cmocka_unit_test(more_readers_than_handles_have_their_own),
+        cmocka_unit_test(a_handle_of_its_own_stays_its_own),
         cmocka_unit_test(no_descriptor_is_left_for_the_event),
         cmocka_unit_test(a_batch_beyond_all_waiters_wakes_them),
-        cmocka_unit_test(the_parent_of_any_spelling_is_synced),
         cmocka_unit_test(what_makes_no_sense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

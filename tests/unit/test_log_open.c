@@ -12,7 +12,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -209,36 +211,40 @@ static void a_missing_segment_is_refused(void **state) {
     }
 }
 
-/* field, what is added to it, what the text says: a header that is valid in itself and fits no
- * longer */
+/* segment, field, what is added to it, what the text says: a header that is valid in itself and
+ * fits no longer */
 static const struct {
+    int segment;
     size_t offset;
     size_t bytes;
     uint64_t added;
     const char *text;
 } misfits[] = {
-    {offsetof(struct segment_header, incarnation), 4, 1, "does not continue"},
-    {offsetof(struct segment_header, incarnation), 4, (uint32_t)-1, "does not continue"},
-    {offsetof(struct segment_header, previous_end_lsn), 8, 64, "does not continue"},
-    {offsetof(struct segment_header, previous_end_lsn), 8, (uint64_t)-64, "does not continue"},
-    {offsetof(struct segment_header, previous_end_lsn), 8, 65536, "is missing"},
-    {offsetof(struct segment_header, database_high), 8, 1, "another database"},
-    {offsetof(struct segment_header, database_low), 8, 1, "another database"},
-    {offsetof(struct segment_header, first_lsn), 8, 64, "another name"},
+    {0, offsetof(struct segment_header, incarnation), 4, 1, "before this one are missing"},
+    {0, offsetof(struct segment_header, previous_end_lsn), 8, 64, "before this one are missing"},
+    {1, offsetof(struct segment_header, incarnation), 4, 1, "does not continue"},
+    {1, offsetof(struct segment_header, incarnation), 4, (uint32_t)-1, "does not continue"},
+    {1, offsetof(struct segment_header, previous_end_lsn), 8, 64, "does not continue"},
+    {1, offsetof(struct segment_header, previous_end_lsn), 8, (uint64_t)-64, "does not continue"},
+    {1, offsetof(struct segment_header, previous_end_lsn), 8, 65536, "is missing"},
+    {2, offsetof(struct segment_header, previous_end_lsn), 8, (uint64_t)-65536, "is missing"},
+    {1, offsetof(struct segment_header, database_high), 8, 1, "another database"},
+    {1, offsetof(struct segment_header, database_low), 8, 1, "another database"},
+    {1, offsetof(struct segment_header, first_lsn), 8, 64, "another name"},
 };
 
 static void a_segment_that_does_not_fit_is_refused(void **state) {
-    struct memory_disk *disk = make_log(2, 5);
-    unsigned char before[SEGMENT_HEADER_BYTES];
-    char path[80];
+    struct memory_disk *disk = make_log(3, 5);
 
     (void)state;
-    assert_true(log_fixture_segment(disk, 1, path));
-    memory_disk_peek(disk, path, 0, before, sizeof before);
     for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
+        unsigned char before[SEGMENT_HEADER_BYTES];
         unsigned char block[SEGMENT_HEADER_BYTES];
+        char path[80];
         uint64_t value = 0;
         uint32_t crc = 0;
+        assert_true(log_fixture_segment(disk, misfits[i].segment, path));
+        memory_disk_peek(disk, path, 0, before, sizeof before);
         memcpy(block, before, sizeof block);
         memset(block + SEGMENT_NOTE_OFFSET, 0, sizeof(struct segment_note));
         memcpy(&value, block + misfits[i].offset, misfits[i].bytes);
@@ -249,9 +255,9 @@ static void a_segment_that_does_not_fit_is_refused(void **state) {
         memcpy(block + offsetof(struct segment_header, crc), &crc, sizeof crc);
         memory_disk_poke(disk, path, 0, block, sizeof block);
         assert_refused(disk, CELLAR_CORRUPT, misfits[i].text);
+        memory_disk_poke(disk, path, 0, before, sizeof before);
     }
-    memory_disk_poke(disk, path, 0, before, sizeof before);
-    assert_right(disk, 10);
+    assert_right(disk, 15);
     memory_disk_destroy(disk);
 }
 
@@ -295,6 +301,7 @@ static void leftovers_are_removed_and_strangers_left_alone(void **state) {
     put_file(disk, "/db/mend.tmp", junk, sizeof junk);
     put_file(disk, "/db/0000000000000004096.log", junk, sizeof junk);
     put_file(disk, "/db/0000000000000000409x.log", junk, sizeof junk);
+    put_file(disk, "/db/0000000000000000-096.log", junk, sizeof junk);
     put_file(disk, "/db/99999999999999999999.log", junk, sizeof junk);
     put_file(disk, "/db/checkpoint", junk, sizeof junk);
     log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
@@ -307,6 +314,7 @@ static void leftovers_are_removed_and_strangers_left_alone(void **state) {
     assert_int_equal(memory_disk_file_bytes(disk, "/db/spare.tmp"), -1);
     assert_int_equal(memory_disk_file_bytes(disk, "/db/0000000000000004096.log"), 100);
     assert_int_equal(memory_disk_file_bytes(disk, "/db/0000000000000000409x.log"), 100);
+    assert_int_equal(memory_disk_file_bytes(disk, "/db/0000000000000000-096.log"), 100);
     assert_int_equal(memory_disk_file_bytes(disk, "/db/99999999999999999999.log"), 100);
     assert_int_equal(memory_disk_file_bytes(disk, "/db/checkpoint"), 100);
     log_fixture_destroy(&fixture);
@@ -378,6 +386,63 @@ static void configurations_are_checked(void **state) {
     }
 }
 
+static char synced_path[8192];
+
+static int remember_path(void *context, const char *path) {
+    (void)context;
+    /* The first: the parent, before anything is made in the directory. */
+    if (synced_path[0] == '\0') {
+        (void)snprintf(synced_path, sizeof synced_path, "%s", path);
+    }
+    return 0;
+}
+
+static void the_parent_of_any_spelling_is_synced(void **state) {
+    static const struct {
+        const char *directory;
+        const char *parent;
+    } cases[] = {{"one", "."}, {"two//", "."}, {"./three", "."}, {"one//four/", "one"}};
+
+    (void)state;
+    char place[4096];
+    const char *scratch = getenv("TMPDIR");
+    (void)snprintf(place, sizeof place, "%s/parentXXXXXX", scratch != NULL ? scratch : "/tmp");
+    assert_non_null(mkdtemp(place));
+    assert_int_equal(chdir(place), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct log_fixture fixture;
+        struct io io = io_posix;
+        io.sync_directory = remember_path;
+        log_fixture_create(&fixture, NULL, cases[i].directory, SEGMENT_BYTES);
+        fixture.config.io = &io;
+        synced_path[0] = '\0';
+        assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+        assert_string_equal(synced_path, cases[i].parent);
+        (void)log_fixture_close(&fixture);
+        log_fixture_destroy(&fixture);
+    }
+}
+
+static void the_root_is_its_own_parent(void **state) {
+    const char *const directories[] = {"/", "//", "/one"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        struct memory_disk *disk = memory_disk_create();
+        struct log_fixture fixture;
+        struct io io = *memory_disk_io(disk);
+        io.sync_directory = remember_path;
+        log_fixture_create(&fixture, disk, directories[i], SEGMENT_BYTES);
+        fixture.config.io = &io;
+        synced_path[0] = '\0';
+        assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+        assert_string_equal(synced_path, "/");
+        (void)log_fixture_close(&fixture);
+        log_fixture_destroy(&fixture);
+        memory_disk_destroy(disk);
+    }
+}
+
 /* Ring and segment size are this opening's, not the database's. */
 static void sizes_may_change_between_openings(void **state) {
     struct memory_disk *disk = memory_disk_create();
@@ -416,6 +481,8 @@ int main(void) {
         cmocka_unit_test(leftovers_are_removed_and_strangers_left_alone),
         cmocka_unit_test(incarnations_do_not_share_lsns),
         cmocka_unit_test(configurations_are_checked),
+        cmocka_unit_test(the_parent_of_any_spelling_is_synced),
+        cmocka_unit_test(the_root_is_its_own_parent),
         cmocka_unit_test(sizes_may_change_between_openings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,11 +132,42 @@ static void what_is_wrong_is_told(void **state) {
     memory_disk_destroy(disk);
 }
 
+/* A log without a segment; and what lies between two openings, where no record can be. */
+static void where_nothing_is_nothing_is_visited(void **state) {
+    struct memory_disk *disk = memory_disk_create();
+    struct log_fixture fixture;
+    struct record_header *record;
+    struct scan scan = {.next = 1, .stop_at = UINT64_MAX};
+    (void)state;
+    log_fixture_create(&fixture, disk, NULL, SEGMENT_BYTES);
+    assert_int_equal(log_fixture_replay(&fixture), CELLAR_OK);
+    assert_int_equal(log_scan(fixture.log, RECORD_LINE_BYTES, UINT64_MAX, scan_visit, &scan),
+                     CELLAR_OK);
+    assert_int_equal(log_read(fixture.log, RECORD_LINE_BYTES, &record), CELLAR_NOT_FOUND);
+    assert_int_equal(log_fixture_close(&fixture), CELLAR_OK);
+    for (int opening = 0; opening < 2; opening++) {
+        assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
+        uint64_t before = log_start_lsn(fixture.log) - RECORD_LINE_BYTES;
+        scan.next = fixture.next;
+        assert_int_equal(log_scan(fixture.log, before, UINT64_MAX, scan_visit, &scan), CELLAR_OK);
+        assert_int_equal(scan.next, fixture.next);
+        assert_int_equal(log_read(fixture.log, before, &record), CELLAR_NOT_FOUND);
+        assert_int_equal(log_fixture_commit_many(&fixture, 3), 3 * (opening + 1));
+        assert_int_equal(log_scan(fixture.log, before, UINT64_MAX, scan_visit, &scan), CELLAR_OK);
+        assert_int_equal(scan.next, fixture.next);
+        assert_int_equal(log_fixture_close(&fixture), CELLAR_OK);
+    }
+    assert_false(scan.wrong);
+    log_fixture_destroy(&fixture);
+    memory_disk_destroy(disk);
+}
+
 int main(void) {
     run_seed = random_seed_of_run();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_stretch_is_visited),
         cmocka_unit_test(what_is_wrong_is_told),
+        cmocka_unit_test(where_nothing_is_nothing_is_visited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
