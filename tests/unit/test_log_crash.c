@@ -18,8 +18,10 @@
 #define IMAGES 6
 
 /* Under ThreadSanitizer, which is slow, only every fifth call. */
-#ifdef __SANITIZE_THREAD__
-#define STRIDE 5
+#if defined(__SANITIZE_THREAD__)
+#define STRIDE 10
+#elif defined(__SANITIZE_ADDRESS__)
+#define STRIDE 3
 #else
 #define STRIDE 1
 #endif
