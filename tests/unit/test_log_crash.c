@@ -17,7 +17,7 @@
 #define ROUNDS 30
 #define IMAGES 6
 
-/* Under ThreadSanitizer, which is slow, only every fifth call. */
+/* Under the sanitizers, which are slow, only every third or tenth call. */
 #if defined(__SANITIZE_THREAD__)
 #define STRIDE 10
 #elif defined(__SANITIZE_ADDRESS__)
