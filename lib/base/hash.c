@@ -16,16 +16,6 @@ uint64_t hash_seeded(uint64_t seed, const void *data, size_t bytes) {
     return XXH3_64bits_withSeed(data, bytes, seed);
 }
 
-/* `flatten`: only what is inlined knows the length. */
-#define HASH_SEEDED(bytes)                                                                         \
-    __attribute__((flatten)) uint64_t hash_seeded_##bytes(uint64_t seed, const void *data) {       \
-        return XXH3_64bits_withSeed(data, bytes, seed);                                            \
-    }
-HASH_SEEDED(8)
-HASH_SEEDED(16)
-HASH_SEEDED(32)
-HASH_SEEDED(64)
-
 struct hash128 hash_fingerprint(const void *data, size_t bytes) {
     XXH128_hash_t value = XXH3_128bits(data, bytes);
 

@@ -11,11 +11,6 @@ struct hash128 {
 };
 
 uint64_t hash_seeded(uint64_t seed, const void *data, size_t bytes);
-/* hash_seeded() of 8, 16, 32 and 64 bytes, without choosing by length: half of its instructions. */
-uint64_t hash_seeded_8(uint64_t seed, const void *data);
-uint64_t hash_seeded_16(uint64_t seed, const void *data);
-uint64_t hash_seeded_32(uint64_t seed, const void *data);
-uint64_t hash_seeded_64(uint64_t seed, const void *data);
 struct hash128 hash_fingerprint(const void *data, size_t bytes);
 /* Unpredictable bits from the kernel, for seeds and database ids. */
 uint64_t hash_random_seed(void);

@@ -139,12 +139,8 @@ void store_fetch(const struct store *store, const struct record_header *record, 
 
 void store_fetch_more(const struct store *store, const struct record_header *record) {
     const struct payload_document *document = apply_fetched_order(record);
-    if (document == NULL) {
-        return;
-    }
-    table_fetch_first(&store->customer_table, store_hash_number(store, document->customer));
-    if (store->recovering) {
-        /* Else the order is linked already, and found by its slot. */
+    if (document != NULL) {
+        table_fetch_first(&store->customer_table, store_hash_number(store, document->customer));
         table_fetch_first(&store->order_table, store_hash_id(store, document->id));
     }
 }

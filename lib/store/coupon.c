@@ -64,7 +64,7 @@ bool plan_check_claim(struct plan *plan, void *argument) {
         return false;
     }
     const uint64_t numbers[2] = {request->campaign, request->customer};
-    request->fingerprint = hash_seeded_16(STORE_COUPON_CLAIM, numbers);
+    request->fingerprint = hash_seeded(STORE_COUPON_CLAIM, numbers, sizeof numbers);
     return true;
 }
 

@@ -32,8 +32,7 @@ static bool coupons_match_holder(const void *object, const void *key) {
 }
 
 static uint64_t coupons_hash_grant(const struct store *store, const struct coupon_grant_key *key) {
-    _Static_assert(sizeof *key == 16, "hashed as such");
-    return hash_seeded_16(store->seed, key);
+    return hash_seeded(store->seed, key, sizeof *key);
 }
 
 /* ---- Making ---- */

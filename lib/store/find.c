@@ -12,17 +12,16 @@ uint64_t store_hash_text(const struct store *store, const char *text, size_t byt
 }
 
 uint64_t store_hash_number(const struct store *store, uint64_t number) {
-    return hash_seeded_8(store->seed, &number);
+    return hash_seeded(store->seed, &number, sizeof number);
 }
 
 uint64_t store_hash_id(const struct store *store, cellar_id id) {
-    return hash_seeded_16(store->seed, &id);
+    return hash_seeded(store->seed, &id, sizeof id);
 }
 
 uint64_t store_hash_place(const struct store *store, uint32_t product, uint32_t location) {
     const struct store_place_key key = {product, location};
-    _Static_assert(sizeof key == 8, "hashed as such");
-    return hash_seeded_8(store->seed, &key);
+    return hash_seeded(store->seed, &key, sizeof key);
 }
 
 struct store_product *store_find_product(struct store *store, const char *sku, uint64_t id) {
@@ -196,8 +195,9 @@ static void find_reset_order(struct store *store, struct store_order *order, uin
     ATOMIC_STORE(&order->progress, NULL, relaxed);
 }
 
-struct store_order *store_ensure_order(struct store *store, cellar_id id, uint64_t hash) {
+struct store_order *store_ensure_order(struct store *store, cellar_id id) {
     const struct store_order_key key = {store, id};
+    uint64_t hash = store_hash_id(store, id);
     uint32_t found = table_find(&store->order_table, hash, &key);
     if (found != 0) {
         return &store->orders[found];

@@ -103,7 +103,7 @@ bool plan_check_order(struct plan *plan, void *argument) {
                                  is_return,
                                  (uint64_t)order->hold_until_ns,
                                  order->split && order->location_count != 0};
-    uint64_t hash = hash_seeded_64(1, numbers);
+    uint64_t hash = hash_seeded(1, numbers, sizeof numbers);
     if (plan_order_has_coupon(order)) {
         hash = hash_seeded(hash, &order->coupon_campaign, sizeof order->coupon_campaign);
         hash = plan_hash_text(hash, order->code);
@@ -297,16 +297,15 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
     const cellar_order_request *order = request->order;
     cellar_order_state state = order_placed_state(order);
     bool quote = order->id.high == 0 && order->id.low == 0;
-    uint64_t hash = store_hash_id(plan->store, order->id);
-    table_fetch_head(&plan->store->order_table, hash);
+    table_fetch_head(&plan->store->order_table, store_hash_id(plan->store, order->id));
     plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
     uint32_t slot = 0;
     uint32_t start = plan->payload_bytes;
     int64_t until_ms = order->hold_until_ns / NANOSECONDS_PER_MILLISECOND;
     enum plan_result result = PLAN_COMMIT;
     if (!quote) {
-        result = plan_document_hashed(plan, order->id, hash, request->fingerprint,
-                                      store_document_value((uint32_t)state, until_ms), &slot);
+        result = plan_document(plan, order->id, request->fingerprint,
+                               store_document_value((uint32_t)state, until_ms), &slot);
     }
     if (result == PLAN_COMMIT && order->hold_until_ns != 0 &&
         until_ms <= plan->now_ns / NANOSECONDS_PER_MILLISECOND) {

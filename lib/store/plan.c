@@ -254,7 +254,7 @@ uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, 
         const int64_t numbers[4] = {lines[i].sku == NULL ? (int64_t)lines[i].product : 0,
                                     lines[i].location, lines[i].quantity,
                                     priced ? lines[i].unit_price : 0};
-        hash = hash_seeded_32(hash, numbers);
+        hash = hash_seeded(hash, numbers, sizeof numbers);
         if (lines[i].sku != NULL) {
             hash = plan_hash_text(hash, lines[i].sku);
         }
@@ -457,14 +457,8 @@ static void plan_suspect(struct plan *plan, uint32_t slot) {
 
 enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerprint, int64_t state,
                                uint32_t *slot_out) {
-    uint64_t hash = store_hash_id(plan->store, id);
-    return plan_document_hashed(plan, id, hash, fingerprint, state, slot_out);
-}
-
-enum plan_result plan_document_hashed(struct plan *plan, cellar_id id, uint64_t hash,
-                                      uint64_t fingerprint, int64_t state, uint32_t *slot_out) {
     struct store *store = plan->store;
-    struct store_order *order = store_ensure_order(store, id, hash);
+    struct store_order *order = store_ensure_order(store, id);
     if (order == NULL) {
         return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
     }

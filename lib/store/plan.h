@@ -138,9 +138,6 @@ void plan_fetch_lines(struct plan *plan, const cellar_line *lines, uint32_t line
  * content. */
 enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerprint, int64_t state,
                                uint32_t *slot_out);
-/* The same with the id's hash, for who has asked for the table's memory by it. */
-enum plan_result plan_document_hashed(struct plan *plan, cellar_id id, uint64_t hash,
-                                      uint64_t fingerprint, int64_t state, uint32_t *slot_out);
 
 /* The plans of the calls. `request` is what cellar.h passes, packed by the engine. */
 struct plan_product_request {

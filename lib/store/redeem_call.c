@@ -54,8 +54,8 @@ bool plan_check_redeem(struct plan *plan, void *argument) {
     }
     const uint64_t numbers[4] = {redemption->campaign, redemption->customer, redemption->ordinal,
                                  (uint64_t)request->discount};
-    uint64_t hash =
-        hash_seeded_32(request->restore ? STORE_COUPON_RESTORE : STORE_COUPON_REDEEM, numbers);
+    uint64_t hash = hash_seeded(request->restore ? STORE_COUPON_RESTORE : STORE_COUPON_REDEEM,
+                                numbers, sizeof numbers);
     hash = plan_hash_text(hash, redemption->code);
     request->fingerprint = plan_hash_lines(hash, redemption->lines, line_count, true);
     return true;

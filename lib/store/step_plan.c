@@ -52,7 +52,7 @@ bool plan_check_step(struct plan *plan, void *argument) {
             return false;
         }
         const int64_t part[2] = {change->parts[i].line, change->parts[i].quantity};
-        request->fingerprint = hash_seeded_16(request->fingerprint, part);
+        request->fingerprint = hash_seeded(request->fingerprint, part, sizeof part);
     }
     return true;
 }

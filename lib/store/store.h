@@ -394,8 +394,7 @@ struct store_account *store_ensure_account(struct store *store, uint64_t id);
 /* lease.c */
 struct store_lease *store_find_lease(struct store *store, const char *name, size_t bytes);
 struct store_lease *store_ensure_lease(struct store *store, const char *name, size_t bytes);
-/* `hash` is store_hash_id(). */
-struct store_order *store_ensure_order(struct store *store, cellar_id id, uint64_t hash);
+struct store_order *store_ensure_order(struct store *store, cellar_id id);
 
 /* STORE_STOCK_BLOCK and STORE_STOCK_KIT, added up, as far as they are in the sellable cell. */
 static inline int64_t store_stock_flags(int64_t sellable) {

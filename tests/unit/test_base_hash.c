@@ -61,17 +61,6 @@ static void test_seed_and_input_matter(void **unused) {
     assert_int_not_equal(hash_seeded(1, "sku-1", 5), hash_seeded(1, "sku-1", 4));
 }
 
-static void test_fixed_lengths_are_the_same_hash(void **unused) {
-    (void)unused;
-    for (size_t at = 0; at < 1024; at++) {
-        const uint8_t *input = long_input + at;
-        assert_int_equal(hash_seeded_8(at, input), hash_seeded(at, input, 8));
-        assert_int_equal(hash_seeded_16(at, input), hash_seeded(at, input, 16));
-        assert_int_equal(hash_seeded_32(at, input), hash_seeded(at, input, 32));
-        assert_int_equal(hash_seeded_64(at, input), hash_seeded(at, input, 64));
-    }
-}
-
 static void test_alignment_does_not_matter(void **unused) {
     _Alignas(16) uint8_t buffer[16 + 300];
 
@@ -147,7 +136,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_values),
         cmocka_unit_test(test_seed_and_input_matter),
-        cmocka_unit_test(test_fixed_lengths_are_the_same_hash),
         cmocka_unit_test(test_alignment_does_not_matter),
         cmocka_unit_test(test_random_seeds_differ),
         cmocka_unit_test(test_random_seeds_differ_without_getrandom),
