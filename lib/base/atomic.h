@@ -30,6 +30,25 @@
      atomic_compare_exchange_strong_explicit((object), (expected), (desired),                      \
                                              memory_order_##success, memory_order_##failure))
 
+/* Order that ThreadSanitizer cannot see by itself, told by hand: what came before the release of an
+ * address happened before what follows its acquire. Nothing in other builds. */
+#if defined(__SANITIZE_THREAD__)
+#define ATOMIC_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ATOMIC_SANITIZED 1
+#endif
+#endif
+#ifdef ATOMIC_SANITIZED
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#define ATOMIC_TELL_ACQUIRE(address) __tsan_acquire((void *)(address))
+#define ATOMIC_TELL_RELEASE(address) __tsan_release((void *)(address))
+#else
+#define ATOMIC_TELL_ACQUIRE(address) ((void)(address))
+#define ATOMIC_TELL_RELEASE(address) ((void)(address))
+#endif
+
 /* A thread that spins tells the core so. */
 static inline void atomic_pause(void) {
     CELLAR_SCHEDULE_POINT();

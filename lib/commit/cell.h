@@ -13,27 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define CELL_SANITIZE_THREAD 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CELL_SANITIZE_THREAD 1
-#endif
-#endif
-
-#ifdef CELL_SANITIZE_THREAD
-/* The sanitizer's own 16-byte compare-and-swap writes the two words one after the other under a
- * lock that cell_load() does not take. So the instruction itself is used there too, and the order
- * it makes is told by hand. */
-void __tsan_acquire(void *address);
-void __tsan_release(void *address);
-#define CELL_ACQUIRED(cell) __tsan_acquire((void *)&(cell)->version)
-#define CELL_RELEASED(cell) __tsan_release((void *)&(cell)->version)
-#else
-#define CELL_ACQUIRED(cell) ((void)0)
-#define CELL_RELEASED(cell) ((void)0)
-#endif
-
 struct cell {
     _Alignas(16) _Atomic int64_t value;
     _Atomic uint64_t version;
@@ -90,7 +69,10 @@ static inline cell_word cell_pack(struct cell_content content) {
     return ((cell_word)content.version << 64) | (uint64_t)content.value;
 }
 
-/* x86-64: cmpxchg16b. aarch64: casp or ldxp/stlxp, as the compiler is told. */
+/* x86-64: cmpxchg16b. aarch64: casp or ldxp/stlxp, as the compiler is told.
+ * ThreadSanitizer's own 16-byte compare-and-swap writes the two words one after the other under a
+ * lock that cell_load() does not take. So the instruction itself is used there too, and
+ * cell_swap() tells of the order it makes. */
 __attribute__((no_sanitize_thread)) static inline bool
 cell_swap_words(struct cell *cell, cell_word expected, cell_word desired) {
     return __sync_bool_compare_and_swap((cell_word *)(void *)cell, expected, desired);
@@ -100,9 +82,9 @@ cell_swap_words(struct cell *cell, cell_word expected, cell_word desired) {
 static inline bool cell_swap(struct cell *cell, struct cell_content expected,
                              struct cell_content desired) {
     CELLAR_SCHEDULE_POINT();
-    CELL_RELEASED(cell);
+    ATOMIC_TELL_RELEASE(&cell->version);
     bool swapped = cell_swap_words(cell, cell_pack(expected), cell_pack(desired));
-    CELL_ACQUIRED(cell);
+    ATOMIC_TELL_ACQUIRE(&cell->version);
     return swapped;
 }
 

@@ -263,6 +263,7 @@ static void call_stand_aside(uint32_t conflicts) {
     int64_t end_ns = clock_monotonic_ns() + (ENGINE_ASIDE_NS << doublings);
     while (clock_monotonic_ns() < end_ns) {
         /* Sleeping would take longer. */
+        atomic_pause();
     }
 }
 

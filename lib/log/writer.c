@@ -308,7 +308,7 @@ static bool writer_rest(struct log *log) {
 /* A host that has the event descriptor waits for many commits at once. Whom the last sync answered
  * soon comes back with the next; so does the next sync serve most of them, if it is begun when
  * nearly as many records are reserved as the last batch held. One sync for each handful would take
- * the processors from those who commit (docs/PERFORMANCE.md). */
+ * the processors from those who commit (docs/ARCHITECTURE.md). */
 static void writer_await_crowd(struct log *log, uint64_t records, uint64_t bytes) {
     if (records < 2) {
         return;
