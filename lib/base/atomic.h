@@ -7,6 +7,7 @@
 #define CELLAR_BASE_ATOMIC_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 
 #ifndef CELLAR_SCHEDULE_POINT
 #define CELLAR_SCHEDULE_POINT() ((void)0)
@@ -60,5 +61,14 @@ static inline void atomic_pause(void) {
 }
 
 #define CACHE_LINE_BYTES 64
+
+/* A hint: all of it is written soon. Inlined, and the loop gone, where the size is known. */
+static inline void cache_fetch_to_write(const void *start, size_t bytes) {
+    const char *first = start;
+    for (size_t at = 0; at < bytes; at += CACHE_LINE_BYTES) {
+        __builtin_prefetch(first + at, 1);
+    }
+    __builtin_prefetch(first + bytes - 1, 1);
+}
 
 #endif

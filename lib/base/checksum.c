@@ -90,15 +90,16 @@ static uint64_t load_64(const uint8_t *at) {
 
 #include <immintrin.h>
 
-/* The instruction takes a new operand every cycle but needs three to answer, so long inputs run as
- * three streams side by side. A stream's register is then moved past the bytes that follow it, n of
- * them: multiplied by x^(8n). The carry-less product of two reflected 32-bit words is short of one
- * factor x, and reducing it by the instruction adds x^32, so the constant to multiply by is
+/* The instruction takes a new operand every cycle but needs three to answer, so the input runs as
+ * three streams of equal length side by side. A stream's register is then moved past the bytes that
+ * follow it, n of them: multiplied by x^(8n). The carry-less product of two reflected 32-bit words
+ * is short of one factor x, and reducing it by the instruction adds x^32, so what to multiply by is
  * x^(8n - 33) mod P. */
-#define STREAM_BYTES ((size_t)336)
-#define STREAMS_BYTES (3 * STREAM_BYTES)
-#define SHIFT_ONE_STREAM 0xa60ce07bU  /* x^(8 * 336 - 33) mod P */
-#define SHIFT_TWO_STREAMS 0xcec3662eU /* x^(16 * 336 - 33) mod P */
+#define STREAM_BYTES_MIN ((size_t)32) /* shorter ones do not pay */
+#define STREAM_BYTES_MAX ((size_t)336)
+
+/* For every multiple of eight bytes, n / 8; written with checksum_chosen. */
+static uint32_t shifts[2 * STREAM_BYTES_MAX / 8 + 1];
 
 #define TARGET_X86 __attribute__((target("sse4.2,pclmul")))
 
@@ -113,16 +114,21 @@ TARGET_X86 static uint32_t crc32c_x86(uint32_t crc, const void *data, size_t byt
     const uint8_t *at = data;
     uint64_t state = ~crc;
 
-    for (; bytes >= STREAMS_BYTES; at += STREAMS_BYTES, bytes -= STREAMS_BYTES) {
+    while (bytes >= 3 * STREAM_BYTES_MIN) {
+        size_t third_bytes = bytes / (3 * 8) * 8;
+        size_t stream_bytes = third_bytes < STREAM_BYTES_MAX ? third_bytes : STREAM_BYTES_MAX;
         uint64_t second = 0;
         uint64_t third = 0;
-        for (size_t i = 0; i < STREAM_BYTES; i += 8) {
+        for (size_t i = 0; i < stream_bytes; i += 8) {
             state = _mm_crc32_u64(state, load_64(at + i));
-            second = _mm_crc32_u64(second, load_64(at + STREAM_BYTES + i));
-            third = _mm_crc32_u64(third, load_64(at + 2 * STREAM_BYTES + i));
+            second = _mm_crc32_u64(second, load_64(at + stream_bytes + i));
+            third = _mm_crc32_u64(third, load_64(at + 2 * stream_bytes + i));
         }
-        uint64_t moved = multiply(state, SHIFT_TWO_STREAMS) ^ multiply(second, SHIFT_ONE_STREAM);
+        uint64_t moved = multiply(state, shifts[2 * stream_bytes / 8]) ^
+                         multiply(second, shifts[stream_bytes / 8]);
         state = _mm_crc32_u64(0, moved) ^ third;
+        at += 3 * stream_bytes;
+        bytes -= 3 * stream_bytes;
     }
     for (; bytes >= 8; at += 8, bytes -= 8) {
         state = _mm_crc32_u64(state, load_64(at));
@@ -134,9 +140,18 @@ TARGET_X86 static uint32_t crc32c_x86(uint32_t crc, const void *data, size_t byt
     return ~rest;
 }
 
+/* x^(64 - 33) is the lowest bit, and each step is eight bytes of zeros further. */
+TARGET_X86 static void fill_shifts(void) {
+    shifts[1] = 1;
+    for (size_t i = 2; i < sizeof shifts / sizeof *shifts; i++) {
+        shifts[i] = (uint32_t)_mm_crc32_u64(shifts[i - 1], 0);
+    }
+}
+
 __attribute__((constructor)) static void checksum_choose(void) {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) {
+        fill_shifts();
         checksum_chosen = crc32c_x86;
     }
 }

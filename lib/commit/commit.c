@@ -8,6 +8,10 @@
 
 #include <string.h>
 
+/* Of a record's place in the ring, what is asked for before it is written. More would only wait for
+ * each other, and the core sees for itself that it goes on. */
+#define COMMIT_FETCH_MAX 1024
+
 static void commit_set_positions(struct commit *commit, uint64_t lsn) {
     struct commit_position *positions[] = {&commit->reserved, &commit->reclaimed, &commit->retiring,
                                            &commit->decided,  &commit->written,   &commit->durable,
@@ -205,7 +209,9 @@ enum commit_outcome commit_try(struct commit *commit, const struct commit_reques
     PROBE("commit-reserved", lsn);
     /* Needed when the record is written: by then it is near. */
     __builtin_prefetch((const void *)ring_state(commit, lsn), 1);
-    commit_write(ring_record(commit, lsn), lsn, request, bytes);
+    struct record_header *record = ring_record(commit, lsn);
+    cache_fetch_to_write(record, bytes < COMMIT_FETCH_MAX ? bytes : COMMIT_FETCH_MAX);
+    commit_write(record, lsn, request, bytes);
     _Atomic uint64_t *state = ring_state(commit, lsn);
     uint64_t word = ATOMIC_LOAD(state, relaxed);
     PROBE("commit-publish", lsn);

@@ -72,7 +72,7 @@ static bool follower_batch(cellar *engine, uint64_t *lsn_in_out, uint64_t end, u
     }
     for (uint32_t i = 0; i < count; i++) {
         if (i + FOLLOWER_AHEAD < count) {
-            store_fetch_more(engine->store, records[i + FOLLOWER_AHEAD]);
+            store_fetch_more(engine->store, records[i + FOLLOWER_AHEAD], false);
         }
         if (!follower_apply(engine, records[i])) {
             return false;

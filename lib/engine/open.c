@@ -200,7 +200,7 @@ static cellar_status open_visit(void *context, const struct record_header *recor
 static void open_look_ahead(void *context, const struct record_header *record, bool soon) {
     const cellar *engine = context;
     if (soon) {
-        store_fetch_more(engine->store, record);
+        store_fetch_more(engine->store, record, true);
     } else {
         store_fetch(engine->store, record, true);
     }

@@ -113,35 +113,47 @@ static const struct payload_document *apply_fetched_order(const struct record_he
     return placed ? record_payload(record) : NULL;
 }
 
-void store_fetch(const struct store *store, const struct record_header *record, bool cells) {
+void store_fetch(const struct store *store, const struct record_header *record, bool recovering) {
     const uint32_t *indexes = record_cells(record);
     uint32_t count = record->cell_count < APPLY_FETCH_MAX ? record->cell_count : APPLY_FETCH_MAX;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t class = CELL_CLASS(indexes[i]);
         uint32_t slot = CELL_SLOT(indexes[i]);
-        if (cells) {
+        if (recovering) {
             __builtin_prefetch(&store->commit->cells[indexes[i]], 1);
         }
         if (class == STORE_CELLS_STOCK && slot / STORE_STOCK_CELLS <= store->stock_slots.limit) {
-            __builtin_prefetch(&store->stocks[slot / STORE_STOCK_CELLS], 1);
+            const struct store_stock *stock = &store->stocks[slot / STORE_STOCK_CELLS];
+            cache_fetch_to_write(stock, sizeof *stock);
         } else if (class == STORE_CELLS_DOCUMENT && slot <= store->order_slots.limit) {
-            __builtin_prefetch(&store->orders[slot], 1);
+            cache_fetch_to_write(&store->orders[slot], sizeof *store->orders);
         }
     }
     const struct payload_document *document = apply_fetched_order(record);
     if (document != NULL) {
         table_fetch_head(&store->customer_table, store_hash_number(store, document->customer));
-        if (cells) {
+        if (recovering) {
             table_fetch_head(&store->order_table, store_hash_id(store, document->id));
         }
     }
 }
 
-void store_fetch_more(const struct store *store, const struct record_header *record) {
+void store_fetch_more(const struct store *store, const struct record_header *record,
+                      bool recovering) {
+    const uint32_t *indexes = record_cells(record);
+    uint32_t count = record->cell_count < APPLY_FETCH_MAX ? record->cell_count : APPLY_FETCH_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t stock = CELL_SLOT(indexes[i]) / STORE_STOCK_CELLS;
+        if (CELL_CLASS(indexes[i]) == STORE_CELLS_STOCK && stock <= store->stock_slots.limit) {
+            __builtin_prefetch(&store->sold[store->stocks[stock].product], 1);
+        }
+    }
     const struct payload_document *document = apply_fetched_order(record);
     if (document != NULL) {
         table_fetch_first(&store->customer_table, store_hash_number(store, document->customer));
-        table_fetch_first(&store->order_table, store_hash_id(store, document->id));
+        if (recovering) {
+            table_fetch_first(&store->order_table, store_hash_id(store, document->id));
+        }
     }
 }
 

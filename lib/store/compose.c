@@ -88,6 +88,7 @@ static enum plan_result compose_plan_part(struct plan *plan, struct plan_operati
     }
     plan->step_first = plan->change_count;
     plan->fetched = NULL;
+    plan->found = NULL;
     enum plan_result result = plan_operation(plan, operation);
     if (result == PLAN_REPEATED) {
         plan->change_count = plan->step_first;

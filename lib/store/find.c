@@ -195,9 +195,8 @@ static void find_reset_order(struct store *store, struct store_order *order, uin
     ATOMIC_STORE(&order->progress, NULL, relaxed);
 }
 
-struct store_order *store_ensure_order(struct store *store, cellar_id id) {
+struct store_order *store_ensure_order(struct store *store, cellar_id id, uint64_t hash) {
     const struct store_order_key key = {store, id};
-    uint64_t hash = store_hash_id(store, id);
     uint32_t found = table_find(&store->order_table, hash, &key);
     if (found != 0) {
         return &store->orders[found];

@@ -67,9 +67,11 @@ bool plan_check_order(struct plan *plan, void *argument) {
         plan_invalid(plan, "id is required", CELLAR_NO_LINE);
         return false;
     }
+    plan_fetch_document(plan, order->id);
     if (!plan_check_lines(plan, order->lines, order->line_count, false, true)) {
         return false;
     }
+    plan_fetch_lines(plan, order->lines, order->line_count);
     cellar_order_state last = is_return ? 0 : CELLAR_ORDER_FULFILLED;
     if (order->state < 0 || order->state > last) {
         plan_invalid(plan, "state: placed, paid or fulfilled; of a return 0", CELLAR_NO_LINE);
@@ -116,6 +118,7 @@ bool plan_check_order(struct plan *plan, void *argument) {
     }
     hash = plan_hash_text(hash, order->reference);
     request->fingerprint = plan_hash_lines(hash, order->lines, order->line_count, true);
+    plan_fetch_objects(plan);
     return true;
 }
 
@@ -297,8 +300,8 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
     const cellar_order_request *order = request->order;
     cellar_order_state state = order_placed_state(order);
     bool quote = order->id.high == 0 && order->id.low == 0;
-    table_fetch_head(&plan->store->order_table, store_hash_id(plan->store, order->id));
-    plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
+    plan_fetch_document(plan, order->id);
+    plan_find_products(plan, order->lines, order->line_count);
     uint32_t slot = 0;
     uint32_t start = plan->payload_bytes;
     int64_t until_ms = order->hold_until_ns / NANOSECONDS_PER_MILLISECOND;
@@ -348,7 +351,8 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
 enum plan_result plan_order_return(struct plan *plan, void *argument) {
     const struct plan_order_request *request = argument;
     const cellar_order_request *order = request->order;
-    plan_fetch_lines(plan, order->lines, (uint32_t)order->line_count);
+    plan_fetch_document(plan, order->id);
+    plan_find_products(plan, order->lines, order->line_count);
     uint32_t slot = 0;
     uint32_t start = plan->payload_bytes;
     enum plan_result result =

@@ -76,6 +76,11 @@ struct plan {
     const cellar_line *fetched; /* the lines whose hashes are in `hashes` */
     uint32_t fetched_count;
     uint64_t hashes[PLAN_LINES_AHEAD];
+    const cellar_line *found; /* the lines whose products are in `products` */
+    uint32_t found_count;
+    struct store_product *products[PLAN_LINES_AHEAD]; /* NULL: there is none */
+    cellar_id fetched_id;                             /* the document whose hash is the next */
+    uint64_t fetched_id_hash;
     struct commit_change changes_inline[PLAN_CHANGES_INLINE];
     _Alignas(8) unsigned char payload_inline[PLAN_PAYLOAD_INLINE];
     struct plan_line lines_inline[PLAN_LINES_INLINE];
@@ -101,6 +106,8 @@ bool plan_write(struct plan *plan, uint32_t cell, struct cell_content read, int6
 /* Makes room in the payload and returns it (8-aligned when everything before was a multiple of 8),
  * NULL: no memory. */
 void *plan_append(struct plan *plan, uint32_t bytes);
+/* Makes room for `count` in plan->lines, in all. False: no memory. */
+bool plan_reserve_lines(struct plan *plan, uint32_t count);
 /* Ends the payload with the host's note, if there is any. False: no memory. */
 bool plan_note(struct plan *plan, uint64_t actor, const char *reference);
 /* Puts the changes into the global order of cells. */
@@ -130,8 +137,17 @@ enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t li
 enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
                             bool open, struct payload_line *out);
 
-/* A hint, well before plan_lines(). */
-void plan_fetch_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count);
+/* Look-ups are mostly waits for memory. So what a step needs is asked for by the step before, for
+ * the document and up to PLAN_LINES_AHEAD lines at once, and something else is done meanwhile:
+ * first the heads of their chains; then the objects these begin with, and the slot that a new
+ * document will most probably get; then the cells of the stocks. All but the last need no read
+ * section, and `lines` must stay where they are as long as the plan. The products found are good
+ * for one attempt. */
+void plan_fetch_document(struct plan *plan, cellar_id id);
+void plan_fetch_lines(struct plan *plan, const cellar_line *lines, size_t line_count);
+void plan_fetch_objects(struct plan *plan);
+void plan_find_products(struct plan *plan, const cellar_line *lines, size_t line_count);
+
 /* Finds or links the document `id` and plans its creation in `state`, the cell's value.
  * PLAN_COMMIT: its change is written, *slot_out is its slot. PLAN_REPEATED: it was made before with
  * this fingerprint. PLAN_REFUSED: ID_REUSED, STORE_FULL. PLAN_WAIT: made, not yet known with what

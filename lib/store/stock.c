@@ -354,6 +354,7 @@ bool plan_check_stock_change(struct plan *plan, void *argument) {
     if (!plan_check_lines(plan, change->lines, change->line_count, any_sign, false)) {
         return false;
     }
+    plan_fetch_lines(plan, change->lines, change->line_count);
     request->reference_bytes = plan_text_bytes(change->reference, CELLAR_REFERENCE_BYTES_MAX);
     if (request->reference_bytes == SIZE_MAX) {
         plan_invalid(plan, "reference: at most 64 bytes", CELLAR_NO_LINE);

@@ -278,10 +278,11 @@ enum store_apply_result store_apply(struct store *store, const struct record_hea
 /* known.c. After it was applied in recovery: whether each cell that the record changes belongs to
  * an object that is known now. Else a slot that counts as free would not be. */
 bool store_record_known(const struct store *store, const struct record_header *record);
-/* Two hints, some time apart: the record is applied soon. With `cells` its cells are redone, too.
- * The second asks for what the first has led to. */
-void store_fetch(const struct store *store, const struct record_header *record, bool cells);
-void store_fetch_more(const struct store *store, const struct record_header *record);
+/* Two hints, some time apart: the record is applied soon; `recovering`, its cells are redone and
+ * its document is linked, too. The second asks for what the first has led to. */
+void store_fetch(const struct store *store, const struct record_header *record, bool recovering);
+void store_fetch_more(const struct store *store, const struct record_header *record,
+                      bool recovering);
 /* After the last record of recovery: makes the lists of free slots. */
 void store_recovered(struct store *store);
 /* The following thread, between two records: checks every invariant as of all commits below
@@ -394,7 +395,7 @@ struct store_account *store_ensure_account(struct store *store, uint64_t id);
 /* lease.c */
 struct store_lease *store_find_lease(struct store *store, const char *name, size_t bytes);
 struct store_lease *store_ensure_lease(struct store *store, const char *name, size_t bytes);
-struct store_order *store_ensure_order(struct store *store, cellar_id id);
+struct store_order *store_ensure_order(struct store *store, cellar_id id, uint64_t hash);
 
 /* STORE_STOCK_BLOCK and STORE_STOCK_KIT, added up, as far as they are in the sellable cell. */
 static inline int64_t store_stock_flags(int64_t sellable) {

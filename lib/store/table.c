@@ -22,7 +22,8 @@ static size_t table_bytes(const struct table *table) {
 bool table_create(struct table *table, struct memory *memory, void *objects, size_t object_bytes,
                   uint32_t slot_max, table_match *match) {
     uint64_t buckets = TABLE_BUCKETS_MIN;
-    while (buckets < slot_max / TABLE_LOAD_MAX) {
+    uint32_t load = slot_max <= TABLE_FEW_MAX ? TABLE_LOAD_FEW : TABLE_LOAD_MANY;
+    while (buckets < slot_max / load) {
         buckets *= 2;
     }
     *table = (struct table){.mask = buckets - 1,

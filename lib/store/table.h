@@ -21,9 +21,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Objects to a bucket when all slots are taken. A bucket has 4 bytes, so a table costs a byte for
- * each slot it may hold. */
-#define TABLE_LOAD_MAX 4
+/* Objects to a bucket when all slots are taken. Each object that a look-up passes by is a wait for
+ * memory. A bucket has 4 bytes, so a table costs 4 to 8 bytes for each slot it may hold, and one
+ * for more than TABLE_FEW_MAX half of that. */
+#define TABLE_LOAD_FEW 1
+#define TABLE_LOAD_MANY 2
+#define TABLE_FEW_MAX (1u << 22)
 #define TABLE_BUCKETS_MIN 1024
 
 /* First member of every object. */

@@ -106,19 +106,40 @@ static void test_ways_in(void **state) {
     shop_check_frozen(shop, "with nothing to settle");
 }
 
+enum way_out {
+    DEBIT,
+    TRANSFER,
+    HOLD,
+    FLOOR,
+    ORDER
+};
+
+static cellar_status take_out(struct shop *shop, enum way_out way, uint64_t id, int64_t amount,
+                              cellar_refusal *refusal) {
+    cellar_line line = shop_line("a", 0, 1, amount);
+    cellar_order_request request = shop_order_request(id, &line, 1);
+    request.state = CELLAR_ORDER_PAID;
+    request.account = id;
+    switch (way) {
+    case DEBIT:
+        return debit(shop, id, amount, refusal);
+    case TRANSFER:
+        return transfer(shop, id, 9, amount, refusal);
+    case HOLD:
+        return cellar_account_hold(shop->store, NULL, shop_id(id), id, amount, 0, NULL, refusal);
+    case FLOOR:
+        return cellar_account_set_floor(shop->store, NULL, id, amount, 0, NULL, refusal);
+    default:
+        return cellar_order_place(shop->store, NULL, &request, NULL, refusal);
+    }
+}
+
 /* Each way out takes what was collected with it when it needs it, however fresh it is. */
 static void test_ways_out(void **state) {
     struct shop *shop = *state;
     cellar_refusal refusal;
-    enum {
-        DEBIT,
-        TRANSFER,
-        HOLD,
-        FLOOR,
-        ORDER
-    };
     static const struct {
-        int way;
+        enum way_out way;
         int64_t amount;
         cellar_status status;
         int64_t available; /* when refused */
@@ -136,22 +157,11 @@ static void test_ways_out(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         uint64_t id = 10 + i;
         int64_t amount = rows[i].amount;
-        cellar_line line = shop_line("a", 0, 1, amount);
-        cellar_order_request request = shop_order_request(id, &line, 1);
-        request.state = CELLAR_ORDER_PAID;
-        request.account = id;
         open_account(shop, id, -20, 0, true);
         for (int part = 0; part < 5; part++) {
             assert_int_equal(transfer(shop, 9, id, 10, NULL), CELLAR_OK);
         }
-        cellar_status status =
-            rows[i].way == DEBIT      ? debit(shop, id, amount, &refusal)
-            : rows[i].way == TRANSFER ? transfer(shop, id, 9, amount, &refusal)
-            : rows[i].way == HOLD
-                ? cellar_account_hold(shop->store, NULL, shop_id(id), id, amount, 0, NULL, &refusal)
-            : rows[i].way == ORDER
-                ? cellar_order_place(shop->store, NULL, &request, NULL, &refusal)
-                : cellar_account_set_floor(shop->store, NULL, id, amount, 0, NULL, &refusal);
+        cellar_status status = take_out(shop, rows[i].way, id, amount, &refusal);
         assert_int_equal(status, rows[i].status);
         shop_settle(shop);
         cellar_account account = account_of(shop, id);

@@ -315,8 +315,8 @@ static void test_limits(void **unused) {
     shop_check_frozen(&shop, "with another limit");
     assert_int_equal(shop_claim(&shop, 1, 6), 6);
     shop_finish(&shop);
-    size_t bytes = COUPON_GRANT_BYTES + sizeof(uint32_t) / TABLE_LOAD_MAX + sizeof(uint32_t);
-    printf("# a grant: %zu bytes: entry %zu, cell %zu, share of the table 1, link 4\n", bytes,
+    size_t bytes = COUPON_GRANT_BYTES + sizeof(uint32_t) / TABLE_LOAD_MANY + sizeof(uint32_t);
+    printf("# a grant: %zu bytes: entry %zu, cell %zu, share of the table 2, link 4\n", bytes,
            sizeof(struct store_grant), sizeof(struct cell));
     assert_true(bytes <= 64);
 }
