@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -82,4 +83,14 @@ void machine_look(struct machine *machine) {
     if (getloadavg(&machine->load, 1) != 1) {
         machine->load = 0.0;
     }
+}
+
+void machine_touch_memory(size_t bytes) {
+    void *start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) {
+        return;
+    }
+    (void)madvise(start, bytes, MADV_HUGEPAGE);
+    memset(start, 1, bytes);
+    munmap(start, bytes);
 }

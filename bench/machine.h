@@ -2,6 +2,8 @@
 #ifndef BENCH_MACHINE_H
 #define BENCH_MACHINE_H
 
+#include <stddef.h>
+
 struct machine {
     char processor[128];
     long cores; /* that this process may use */
@@ -13,5 +15,10 @@ struct machine {
 };
 
 void machine_look(struct machine *machine);
+/* Writes to so much memory once and gives it back, as far as there is so much. The host of a
+ * virtual machine may have taken back pages that were free for some seconds, and hands each of them
+ * out again at the first touch, for a microsecond or two: a store that grows would be measured by
+ * that. */
+void machine_touch_memory(size_t bytes);
 
 #endif
