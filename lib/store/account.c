@@ -105,7 +105,7 @@ enum plan_result account_refuse(struct plan *plan, cellar_status status, uint32_
 
 enum plan_result account_read(struct plan *plan, uint64_t id, uint32_t line,
                               struct account_view *view_out) {
-    *view_out = (struct account_view){.account = store_find_account(plan->store, id)};
+    *view_out = (struct account_view){.account = plan_find_account(plan, id)};
     if (view_out->account == NULL) {
         return account_refuse(plan, CELLAR_NOT_FOUND, line, id);
     }

@@ -68,6 +68,7 @@ bool plan_check_order(struct plan *plan, void *argument) {
         return false;
     }
     plan_fetch_document(plan, order->id);
+    plan_fetch_account(plan, order->account);
     if (!plan_check_lines(plan, order->lines, order->line_count, false, true)) {
         return false;
     }
@@ -302,6 +303,9 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
     bool quote = order->id.high == 0 && order->id.low == 0;
     plan_fetch_document(plan, order->id);
     plan_find_products(plan, order->lines, order->line_count);
+    if (order->account != 0) {
+        (void)plan_find_account(plan, order->account);
+    }
     uint32_t slot = 0;
     uint32_t start = plan->payload_bytes;
     int64_t until_ms = order->hold_until_ns / NANOSECONDS_PER_MILLISECOND;
@@ -353,6 +357,9 @@ enum plan_result plan_order_return(struct plan *plan, void *argument) {
     const cellar_order_request *order = request->order;
     plan_fetch_document(plan, order->id);
     plan_find_products(plan, order->lines, order->line_count);
+    if (order->account != 0) {
+        (void)plan_find_account(plan, order->account);
+    }
     uint32_t slot = 0;
     uint32_t start = plan->payload_bytes;
     enum plan_result result =

@@ -22,6 +22,7 @@ void plan_create(struct plan *plan, struct store *store) {
     plan->fetched_count = 0;
     plan->fetched_id = (cellar_id){0};
     plan->fetched_id_hash = 0;
+    plan->fetched_account = 0;
     plan_reset(plan, 0);
 }
 

@@ -81,6 +81,8 @@ struct plan {
     struct store_product *products[PLAN_LINES_AHEAD]; /* NULL: there is none */
     cellar_id fetched_id;                             /* the document whose hash is the next */
     uint64_t fetched_id_hash;
+    uint64_t fetched_account; /* the account whose hash is the next; 0: none */
+    uint64_t fetched_account_hash;
     struct commit_change changes_inline[PLAN_CHANGES_INLINE];
     _Alignas(8) unsigned char payload_inline[PLAN_PAYLOAD_INLINE];
     struct plan_line lines_inline[PLAN_LINES_INLINE];
@@ -138,15 +140,18 @@ enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_
                             bool open, struct payload_line *out);
 
 /* Look-ups are mostly waits for memory. So what a step needs is asked for by the step before, for
- * the document and up to PLAN_LINES_AHEAD lines at once, and something else is done meanwhile:
- * first the heads of their chains; then the objects these begin with, and the slot that a new
- * document will most probably get; then the cells of the stocks. All but the last need no read
- * section, and `lines` must stay where they are as long as the plan. The products found are good
- * for one attempt. */
+ * the document, an account and up to PLAN_LINES_AHEAD lines at once, and something else is done
+ * meanwhile. First the heads of their chains; then the objects these begin with, and the slot that
+ * a new document will most probably get; then, by those that find, the cells of stocks and account.
+ * Hints need no read section, and `lines` must stay where they are as long as the plan. Products
+ * found are good for one attempt. */
 void plan_fetch_document(struct plan *plan, cellar_id id);
+void plan_fetch_account(struct plan *plan, uint64_t account);
 void plan_fetch_lines(struct plan *plan, const cellar_line *lines, size_t line_count);
 void plan_fetch_objects(struct plan *plan);
 void plan_find_products(struct plan *plan, const cellar_line *lines, size_t line_count);
+/* NULL: there is none. */
+struct store_account *plan_find_account(struct plan *plan, uint64_t account);
 
 /* Finds or links the document `id` and plans its creation in `state`, the cell's value.
  * PLAN_COMMIT: its change is written, *slot_out is its slot. PLAN_REPEATED: it was made before with

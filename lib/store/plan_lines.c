@@ -151,6 +151,14 @@ void plan_fetch_document(struct plan *plan, cellar_id id) {
     }
 }
 
+void plan_fetch_account(struct plan *plan, uint64_t account) {
+    if (account != 0) {
+        plan->fetched_account = account;
+        plan->fetched_account_hash = store_hash_number(plan->store, account);
+        table_fetch_head(&plan->store->account_table, plan->fetched_account_hash);
+    }
+}
+
 void plan_fetch_lines(struct plan *plan, const cellar_line *lines, size_t line_count) {
     struct store *store = plan->store;
     uint32_t count = line_count < PLAN_LINES_AHEAD ? (uint32_t)line_count : PLAN_LINES_AHEAD;
@@ -176,6 +184,9 @@ void plan_fetch_objects(struct plan *plan) {
         if (plan->fetched[i].sku != NULL) {
             table_fetch_first(&store->product_table, plan->hashes[i]);
         }
+    }
+    if (plan->fetched_account != 0) {
+        table_fetch_first(&store->account_table, plan->fetched_account_hash);
     }
     table_fetch_first(&store->order_table, plan->fetched_id_hash);
     uint32_t next = slots_end(&store->order_slots);
@@ -205,6 +216,18 @@ void plan_find_products(struct plan *plan, const cellar_line *lines, size_t line
                 &store->commit->cells[store_stock_cell(product->stock, STORE_STOCK_SELLABLE)]);
         }
     }
+}
+
+struct store_account *plan_find_account(struct plan *plan, uint64_t account) {
+    struct store *store = plan->store;
+    uint64_t hash = account == plan->fetched_account ? plan->fetched_account_hash
+                                                     : store_hash_number(store, account);
+    uint32_t slot = table_find(&store->account_table, hash, &account);
+    if (slot == 0) {
+        return NULL;
+    }
+    __builtin_prefetch(&store->commit->cells[store_account_cell(slot)], 1);
+    return &store->accounts[slot];
 }
 
 enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
