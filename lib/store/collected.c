@@ -102,10 +102,12 @@ void collected_destroy(struct store_collected *collected, struct memory *memory)
 
 /* ---- Readers ---- */
 
-/* How many of the first `count` stretches begin in the past: they are the first ones. */
+/* How many of the first `count` stretches begin in the past: they are the first ones, and the very
+ * first is one of them. It is not asked for again: the answer may have cost a read of the log,
+ * which may fail the second time. */
 static uint32_t collected_count_past(const struct collected_block *block, uint32_t count,
                                      collected_is_past *is_past, void *context) {
-    uint32_t low = 0;
+    uint32_t low = 1;
     while (low < count) {
         uint32_t middle = low + (count - low) / 2;
         if (is_past(context, block->stretches[middle].first_lsn)) {
