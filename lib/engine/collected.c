@@ -41,7 +41,7 @@ static bool collected_began(void *context, uint64_t lsn) {
         return true;
     }
     struct record_header *record;
-    walk->status = log_read(walk->engine->log, lsn, &record);
+    walk->status = ledger_read_file(walk->engine, lsn, &record);
     if (walk->status != CELLAR_OK) {
         return false;
     }

@@ -266,8 +266,14 @@ cellar_status collected_until(cellar *engine, uint32_t slot, const struct collec
 
 /* ---- ledger.c ---- */
 
-/* The committed record at `lsn`, copied from the ring or read from the log. Release with
- * log_release_record(). */
+/* The committed record at `lsn`, which the log itself has named: from its files, where its time is
+ * final, or copied from the ring while it is there. Release with log_release_record(). CORRUPT:
+ * there is none; IO_ERROR, OUT_OF_MEMORY. */
+cellar_status ledger_read_file(cellar *engine, uint64_t lsn, struct record_header **record_out);
 cellar_status ledger_read(cellar *engine, uint64_t lsn, struct record_header **record_out);
+/* What the cell held before the change at `before`, along its own changes since, of which the
+ * latest is at `lsn`: *value_in_out is what it holds after that. */
+cellar_status ledger_rewind(cellar *engine, uint32_t cell, uint64_t lsn, uint64_t before,
+                            int64_t *value_in_out);
 
 #endif

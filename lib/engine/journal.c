@@ -193,14 +193,14 @@ static int64_t journal_old(const struct record_update *update, int64_t unchanged
 static cellar_status journal_step(struct journal *journal, cellar_entry *entry) {
     struct record_header *record;
     /* From the file, not the ring: its time is final. */
-    cellar_status status = log_read(journal->engine->log, journal->lsn, &record);
+    cellar_status status = ledger_read_file(journal->engine, journal->lsn, &record);
     if (status != CELLAR_OK) {
-        return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
+        return status;
     }
     const struct record_update *room = record_find(record, store_account_cell(journal->slot));
-    if (room == NULL) {
+    if (room == NULL || room->expected >= journal->lsn) {
         log_release_record(journal->engine->log, record);
-        return CELLAR_INVALID_ARGUMENT;
+        return CELLAR_CORRUPT;
     }
     *entry = (cellar_entry){.lsn = record->lsn,
                             .time_ns = record->time_ns,
@@ -221,31 +221,14 @@ static cellar_status journal_step(struct journal *journal, cellar_entry *entry) 
     return CELLAR_OK;
 }
 
-/* What the cell held before the change at `before`, along its own changes since. */
-static cellar_status journal_rewind(struct journal *journal, uint32_t cell, uint64_t lsn,
-                                    uint64_t before, int64_t *value) {
-    while (lsn >= before) {
-        struct record_header *record;
-        cellar_status status = ledger_read(journal->engine, lsn, &record);
-        if (status != CELLAR_OK) {
-            return status;
-        }
-        const struct record_update *update = record_find(record, cell);
-        *value = journal_old(update, 0);
-        lsn = update == NULL ? 0 : update->expected;
-        log_release_record(journal->engine->log, record);
-    }
-    return CELLAR_OK;
-}
-
 /* Goes on behind the change `before` without walking there. */
 static cellar_status journal_skip(struct journal *journal, uint64_t before) {
     uint32_t slot = journal->slot;
-    cellar_status status = journal_rewind(journal, store_floor_cell(slot), journal->floor_lsn,
-                                          before, &journal->floor);
+    cellar_status status = ledger_rewind(journal->engine, store_floor_cell(slot),
+                                         journal->floor_lsn, before, &journal->floor);
     if (status == CELLAR_OK) {
-        status = journal_rewind(journal, store_held_cell(slot), journal->held_lsn, before,
-                                &journal->held);
+        status = ledger_rewind(journal->engine, store_held_cell(slot), journal->held_lsn, before,
+                               &journal->held);
     }
     if (status != CELLAR_OK) {
         return status;

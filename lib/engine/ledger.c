@@ -4,6 +4,11 @@
 
 #include <string.h>
 
+cellar_status ledger_read_file(cellar *engine, uint64_t lsn, struct record_header **record_out) {
+    cellar_status status = log_read(engine->log, lsn, record_out);
+    return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
+}
+
 cellar_status ledger_read(cellar *engine, uint64_t lsn, struct record_header **record_out) {
     commit_enter();
     const struct record_header *record = commit_record(engine->commit, lsn);
@@ -19,9 +24,30 @@ cellar_status ledger_read(cellar *engine, uint64_t lsn, struct record_header **r
     commit_leave();
     /* A reader needs no section to wait for the disk. */
     if (record == NULL) {
-        status = log_read(engine->log, lsn, &copy);
+        status = ledger_read_file(engine, lsn, &copy);
     }
     *record_out = copy;
+    return status;
+}
+
+cellar_status ledger_rewind(cellar *engine, uint32_t cell, uint64_t lsn, uint64_t before,
+                            int64_t *value_in_out) {
+    cellar_status status = CELLAR_OK;
+    while (status == CELLAR_OK && lsn >= before) {
+        struct record_header *record;
+        status = ledger_read(engine, lsn, &record);
+        if (status != CELLAR_OK) {
+            return status;
+        }
+        const struct record_update *update = record_find(record, cell);
+        if (update == NULL || update->expected >= lsn) {
+            status = CELLAR_CORRUPT;
+        } else {
+            *value_in_out = update->old_value;
+            lsn = update->expected;
+        }
+        log_release_record(engine->log, record);
+    }
     return status;
 }
 
@@ -148,14 +174,14 @@ struct ledger_walk {
 static cellar_status ledger_step(struct ledger_walk *walk, cellar_movement *movement) {
     struct record_header *record;
     /* From the file, not the ring: its time is final. */
-    cellar_status status = log_read(walk->engine->log, walk->lsn, &record);
+    cellar_status status = ledger_read_file(walk->engine, walk->lsn, &record);
     if (status != CELLAR_OK) {
-        return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
+        return status;
     }
     const struct record_update *update = record_find(record, walk->cell);
-    if (update == NULL) {
+    if (update == NULL || update->expected >= walk->lsn) {
         log_release_record(walk->engine->log, record);
-        return CELLAR_INVALID_ARGUMENT;
+        return CELLAR_CORRUPT;
     }
     const struct record_update *safety = record_find(record, walk->cell + STORE_STOCK_SAFETY_CELL);
     *movement = (cellar_movement){.lsn = record->lsn, .time_ns = record->time_ns};
@@ -206,21 +232,14 @@ static cellar_status ledger_begin(cellar *engine, const cellar_line *line, struc
 /* Goes on behind the movement `before` without walking there: by its record, and along the few
  * changes of the safety stock since. */
 static cellar_status ledger_skip(struct ledger_walk *walk, uint64_t safety_lsn, uint64_t before) {
-    while (safety_lsn >= before) {
-        struct record_header *record;
-        cellar_status status = ledger_read(walk->engine, safety_lsn, &record);
-        if (status != CELLAR_OK) {
-            return status;
-        }
-        const struct record_update *update =
-            record_find(record, walk->cell + STORE_STOCK_SAFETY_CELL);
-        walk->safety = update == NULL ? 0 : update->old_value;
-        safety_lsn = update == NULL ? 0 : update->expected;
-        log_release_record(walk->engine->log, record);
+    cellar_status status = ledger_rewind(walk->engine, walk->cell + STORE_STOCK_SAFETY_CELL,
+                                         safety_lsn, before, &walk->safety);
+    if (status != CELLAR_OK) {
+        return status;
     }
     walk->lsn = before;
     cellar_movement skipped;
-    cellar_status status = ledger_step(walk, &skipped);
+    status = ledger_step(walk, &skipped);
     return status == CELLAR_CORRUPT ? CELLAR_INVALID_ARGUMENT : status;
 }
 

@@ -28,8 +28,8 @@ void order_copy_lines(const cellar *engine, const struct content *content, uint3
 
 /* ---- order_past.c ---- */
 
-/* The order in `slot` as it stood after the commit at `lsn`, which changed it. NOT_FOUND: it did
- * not. */
+/* The order in `slot` as it stood after the commit at `lsn`, which changed it, as the log itself
+ * says. CORRUPT: it did not. */
 cellar_status order_past(cellar *engine, uint64_t lsn, uint32_t slot, cellar_order *order_out,
                          cellar_order_line *lines_out, size_t capacity);
 

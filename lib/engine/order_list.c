@@ -234,7 +234,7 @@ static cellar_status list_log(cellar *engine, uint64_t customer, uint64_t cursor
             order->cursor = LIST_RETIRED | lsn;
             order->retired_lsn = lsn;
             list_keep(page);
-        } else if (status == CELLAR_INVALID_ARGUMENT || status == CELLAR_NOT_FOUND) {
+        } else if (status == CELLAR_INVALID_ARGUMENT) {
             status = CELLAR_CORRUPT;
         }
         lsn = previous;

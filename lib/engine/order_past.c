@@ -41,18 +41,12 @@ static bool past_note(struct past *past, uint64_t lsn) {
     return true;
 }
 
-/* The record at `lsn`, which the log itself has named. */
-static cellar_status past_read(struct past *past, uint64_t lsn, struct record_header **record_out) {
-    cellar_status status = log_read(past->engine->log, lsn, record_out);
-    return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
-}
-
 /* Notes all commits back to the one that placed the order, whose record is kept. */
 static cellar_status past_walk(struct past *past, uint64_t lsn) {
     uint32_t cell = store_order_cell(past->slot);
     for (;;) {
         struct record_header *record;
-        cellar_status status = past_read(past, lsn, &record);
+        cellar_status status = ledger_read_file(past->engine, lsn, &record);
         if (status != CELLAR_OK) {
             return status;
         }
@@ -65,7 +59,7 @@ static cellar_status past_walk(struct past *past, uint64_t lsn) {
                 store_document_deadline_ms(value) * NANOSECONDS_PER_MILLISECOND;
         }
         if (!changes || update->expected >= lsn) {
-            status = past->count == 0 ? CELLAR_NOT_FOUND : CELLAR_CORRUPT;
+            status = CELLAR_CORRUPT;
         } else if (!past_note(past, lsn)) {
             status = CELLAR_OUT_OF_MEMORY;
         } else if (update->old_value <= 0) {
@@ -85,7 +79,7 @@ static cellar_status past_begin(struct past *past) {
     struct store_parts parts;
     past->document = part_find_order(past->placed, past->slot, &parts);
     if (past->document == NULL) {
-        return CELLAR_NOT_FOUND;
+        return CELLAR_CORRUPT;
     }
     const struct payload_document *document = past->document;
     content_of(&past->content, document, parts.next.bytes);
@@ -158,7 +152,7 @@ static void past_apply(struct past *past, const struct payload_step *payload) {
 static cellar_status past_replay(struct past *past) {
     for (uint32_t i = past->count - 1; i > 0; i--) {
         struct record_header *record;
-        cellar_status status = past_read(past, past->lsns[i - 1], &record);
+        cellar_status status = ledger_read_file(past->engine, past->lsns[i - 1], &record);
         if (status != CELLAR_OK) {
             return status;
         }

@@ -112,7 +112,7 @@ static cellar_status order_read_ledger(cellar *engine, struct order_view *view, 
     struct store_parts parts;
     cellar_status status = ledger_read(engine, order->placed_lsn, &record);
     if (status != CELLAR_OK) {
-        return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
+        return status;
     }
     const struct payload_document *document = part_find_order(record, view->slot, &parts);
     if (document != NULL) {

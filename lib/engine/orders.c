@@ -112,7 +112,7 @@ cellar_status engine_order_placed(cellar *engine, const cellar_call *call,
     if (status == CELLAR_OK && placed_lsn != 0) {
         status = ledger_read(engine, placed_lsn, &request->placed);
     }
-    return status == CELLAR_NOT_FOUND ? CELLAR_CORRUPT : status;
+    return status;
 }
 
 cellar_status cellar_order_step(cellar *store, const cellar_call *call,
