@@ -14,7 +14,7 @@ static cellar_status read_at(const struct commits_left_query *query, uint64_t ls
     if (lsn == 0) {
         return CELLAR_OK;
     }
-    cellar_status status = ledger_read(query->store, lsn, &record);
+    cellar_status status = log_read(query->store->log, lsn, &record);
     if (status == CELLAR_OK) {
         log_release_record(query->store->log, record);
     }
