@@ -156,7 +156,7 @@ static void describe_orders(struct describer *to, cellar_order_query query, bool
             CELLAR_OK);
         size_t line = 0;
         for (size_t i = 0; i < count; i++) {
-            uint64_t at = page[i].retired_lsn == 0 ? page[i].placed_lsn : page[i].retired_lsn;
+            uint64_t at = page[i].retired_lsn == 0 ? page[i].cursor : page[i].retired_lsn;
             assert_true(at < before || (page[i].retired_lsn != 0 && !retired));
             retired = page[i].retired_lsn != 0;
             before = at;
