@@ -150,7 +150,7 @@ static void ledger_describe(const struct record_header *record, uint32_t stock,
         return;
     }
     struct store_part described = parts.next;
-    if (parts.composed) {
+    if (parts.composed != NULL) {
         do {
             described = parts.next;
         } while (!ledger_part_names(&described, stock) && parts_next(&parts));

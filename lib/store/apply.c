@@ -65,11 +65,8 @@ static enum store_apply_result apply_part(struct store *store, const struct stor
 
 /* The document that a composed transaction with an id is. */
 static enum store_apply_result apply_composed(struct store *store,
-                                              const struct record_header *record) {
-    const struct payload_composed *composed = part_composed(record);
-    if (composed == NULL) {
-        return STORE_APPLY_BROKEN;
-    }
+                                              const struct record_header *record,
+                                              const struct payload_composed *composed) {
     const struct payload_document document = {.id = composed->id,
                                               .fingerprint = composed->fingerprint,
                                               .time_ns = composed->time_ns,
@@ -96,8 +93,8 @@ enum store_apply_result store_apply(struct store *store, const struct record_hea
         }
         store->parts_applied = at;
     } while (parts_next(&parts));
-    if (parts.composed) {
-        enum store_apply_result result = apply_composed(store, record);
+    if (parts.composed != NULL) {
+        enum store_apply_result result = apply_composed(store, record, parts.composed);
         if (result != STORE_APPLIED) {
             return result;
         }
@@ -311,17 +308,17 @@ static bool apply_check_part(const struct store *store, const struct store_part 
 }
 
 bool store_record_check(const struct store *store, const struct record_header *record) {
-    if (!parts_check(record)) {
+    struct store_parts parts;
+    if (!parts_check(&parts, record)) {
         return false;
     }
-    const struct payload_composed *composed = part_composed(record);
+    const struct payload_composed *composed = parts.composed;
     if (composed != NULL && !apply_check_identity(record, composed->id, composed->slot)) {
         return false;
     }
-    struct store_parts parts;
-    bool good = parts_begin(&parts, record);
+    bool good;
     do {
-        good = good && apply_check_part(store, &parts.next);
+        good = apply_check_part(store, &parts.next);
     } while (good && parts_next(&parts));
     return good;
 }

@@ -132,14 +132,13 @@ static enum store_apply_result coupon_restore_grant(struct store *store,
     return coupons_restore_grant(store, &key, claim->grant) ? STORE_APPLIED : STORE_APPLY_BROKEN;
 }
 
+/* There are as many slots as for grants, of which each has one holder. */
 static struct store_holder *coupon_ensure_holder(struct store *store, uint64_t customer) {
     struct coupons *coupons = &store->coupons;
     struct store_holder *holder = coupons_find_holder(store, customer);
     if (holder == NULL) {
         uint32_t slot = slots_take(&coupons->holder_slots);
-        if (slot == 0) {
-            return NULL;
-        }
+        ASSERT(slot != 0);
         holder = &coupons->holders[slot];
         holder->id = customer;
         table_add(&coupons->holder_table, store_hash_number(store, customer), &customer, slot);
@@ -162,9 +161,6 @@ static enum store_apply_result coupon_apply_claim(struct store *store,
         return result;
     }
     struct store_holder *holder = coupon_ensure_holder(store, claim->customer);
-    if (holder == NULL) {
-        return STORE_APPLY_LIMIT;
-    }
     struct store_grant *grant = &store->coupons.grants[claim->grant];
     grant->older_of_customer = ATOMIC_LOAD(&holder->newest, relaxed);
     grant->older_of_campaign = ATOMIC_LOAD(&campaign->newest, relaxed);

@@ -21,8 +21,8 @@ static bool known_coupon_cell(const struct coupons *coupons, uint32_t cell) {
         slot /= COUPON_CAMPAIGN_CELLS;
         return slot < slots_end(&coupons->campaign_slots) &&
                ATOMIC_LOAD(&coupons->campaigns[slot].created_lsn, relaxed) != 0;
-    default:
-        return true;
+    default: /* of no kind */
+        return false;
     }
 }
 

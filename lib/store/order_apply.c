@@ -18,7 +18,8 @@ enum store_apply_result order_apply_entry(struct store *store, const struct reco
         return STORE_APPLIED;
     }
     const struct record_update *created = record_find(record, store_order_cell(slot));
-    if (order->slot != 0 || created == NULL || created->old_value > 0) {
+    ASSERT(created != NULL);
+    if (order->slot != 0 || created->old_value > 0) {
         return STORE_APPLY_BROKEN;
     }
     order->id = id;

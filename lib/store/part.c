@@ -34,15 +34,6 @@ bool part_whole(const struct record_header *record, struct store_part *part_out,
     return true;
 }
 
-const struct payload_composed *part_composed(const struct record_header *record) {
-    struct store_part whole;
-    if (part_kind(record) != STORE_COMPOSED || !part_whole(record, &whole, NULL) ||
-        whole.bytes < sizeof(struct payload_composed)) {
-        return NULL;
-    }
-    return whole.payload;
-}
-
 /* The part at `at`, of which `room` bytes are left, header included. */
 static bool parts_read(struct store_parts *parts, const unsigned char *at, uint32_t room) {
     struct payload_part header;
@@ -57,25 +48,26 @@ static bool parts_read(struct store_parts *parts, const unsigned char *at, uint3
     parts->next.payload = at + sizeof header;
     parts->next.bytes = header.bytes;
     parts->next.kind = header.kind;
-    parts->next.ordinal =
-        (uint8_t)(part_composed(parts->next.record)->part_count - 1 - parts->left);
+    parts->next.ordinal = (uint8_t)(parts->composed->part_count - 1 - parts->left);
     parts->next.whole = false;
     parts->end_bytes = room;
     return true;
 }
 
 bool parts_begin(struct store_parts *parts, const struct record_header *record) {
-    *parts = (struct store_parts){.composed = part_kind(record) == STORE_COMPOSED};
+    *parts = (struct store_parts){.composed = NULL};
     if (!part_whole(record, &parts->next, NULL)) {
         return false;
     }
-    if (!parts->composed) {
+    if (part_kind(record) != STORE_COMPOSED) {
         return true;
     }
-    const struct payload_composed *composed = part_composed(record);
-    if (composed == NULL || composed->part_count == 0 || composed->part_count > STORE_PARTS_MAX) {
+    const struct payload_composed *composed = parts->next.payload;
+    if (parts->next.bytes < sizeof *composed || composed->part_count == 0 ||
+        composed->part_count > STORE_PARTS_MAX) {
         return false;
     }
+    parts->composed = composed;
     parts->left = composed->part_count - 1;
     return parts_read(parts, (const unsigned char *)(composed + 1),
                       parts->next.bytes - (uint32_t)sizeof *composed);
@@ -99,15 +91,15 @@ bool parts_next(struct store_parts *parts) {
     return true;
 }
 
-bool parts_check(const struct record_header *record) {
-    struct store_parts parts;
-    if (!parts_begin(&parts, record)) {
+bool parts_check(struct store_parts *parts_out, const struct record_header *record) {
+    if (!parts_begin(parts_out, record)) {
         return false;
     }
+    struct store_parts parts = *parts_out;
     while (parts_next(&parts)) {
     }
     return parts.left == 0 &&
-           (!parts.composed || parts.end_bytes == part_aligned(parts.next.bytes));
+           (parts.composed == NULL || parts.end_bytes == part_aligned(parts.next.bytes));
 }
 
 const struct payload_document *part_find_order(const struct record_header *record, uint32_t slot,

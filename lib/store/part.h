@@ -41,7 +41,7 @@ struct store_parts {
     struct store_part next;
     uint32_t left;      /* parts after `next` that have not been gone to */
     uint32_t end_bytes; /* bytes from the payload of `next` to the end of the last part */
-    bool composed;
+    const struct payload_composed *composed; /* NULL: the record has one part */
 };
 
 static inline uint32_t part_aligned(uint32_t bytes) {
@@ -57,15 +57,14 @@ static inline uint16_t part_kind(const struct record_header *record) {
  * which recovery must ask of a record before anything else here. */
 bool part_whole(const struct record_header *record, struct store_part *part_out,
                 struct store_note *note_out);
-/* The header of a composed record; NULL: it is not composed, or too short. */
-const struct payload_composed *part_composed(const struct record_header *record);
 /* Goes through the parts: true and parts->next, as long as there are well-formed ones. */
 bool parts_begin(struct store_parts *parts, const struct record_header *record);
 bool parts_next(struct store_parts *parts);
 /* The part of a checked record that placed the order in `slot`, as parts_out->next; NULL: none. */
 const struct payload_document *part_find_order(const struct record_header *record, uint32_t slot,
                                                struct store_parts *parts_out);
-/* True when the record's parts fill its payload exactly, and none is itself composed. */
-bool parts_check(const struct record_header *record);
+/* True when the record's parts fill its payload exactly, and none is itself composed; the first of
+ * them is then parts_out->next. */
+bool parts_check(struct store_parts *parts_out, const struct record_header *record);
 
 #endif

@@ -40,7 +40,7 @@ static void progress_replace(struct store *store, struct store_order *order,
 
 /* A step of the whole order, nothing of which was told apart before, leaves nothing to tell. */
 static bool step_apply_is_plain(const struct step *step) {
-    return step->progress == NULL && step->part_count == 0 && step->event != CELLAR_EVENT_RETURN;
+    return step->progress == NULL && step->part_count == 0;
 }
 
 /* What the ranges of an open order do to its stocks. */

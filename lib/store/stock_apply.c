@@ -1,6 +1,8 @@
 /* What follows from the records of stock. One thread, in LSN order. */
 #include "store/store.h"
 
+#include "base/assert.h"
+
 static enum store_apply_result stock_restore(struct store *store,
                                              const struct payload_stock_open *payload) {
     if (payload->product == 0 || payload->product >= slots_end(&store->product_slots) ||
@@ -114,7 +116,8 @@ enum store_apply_result stock_apply(struct store *store, const struct store_part
         }
         return result;
     }
-    if (!part->whole || CELL_CLASS(record_cells(record)[0]) != STORE_CELLS_STOCK) {
+    ASSERT(part->whole);
+    if (CELL_CLASS(record_cells(record)[0]) != STORE_CELLS_STOCK) {
         return STORE_APPLY_BROKEN;
     }
     if (part->kind == STORE_STOCK_SAFETY) {
@@ -122,7 +125,7 @@ enum store_apply_result stock_apply(struct store *store, const struct store_part
     }
     if (part->kind == STORE_STOCK_TAKE) {
         stock_apply_take(store, record);
-    } else if (part->kind == STORE_STOCK_COUNT) {
+    } else {
         store_sum(&store->totals.units_adjusted, stock_apply_single(store, record));
     }
     return STORE_APPLIED;
