@@ -94,6 +94,14 @@ int recovery_redo(const struct record_header *record) {
                : (int)store_apply(recovery.store, record);
 }
 
+void recovery_force(uint32_t cell, int64_t value) {
+    uint32_t broken;
+    recovery_change(cell, value);
+    assert_int_not_equal(
+        commit_redo(recovery.commit, recovery_record(STORE_STOCK_TAKE, NULL, 0), &broken),
+        COMMIT_REDO_BROKEN);
+}
+
 /* ---- Products ---- */
 
 struct recovery_product recovery_product(uint32_t slot, uint32_t stock, uint32_t block,

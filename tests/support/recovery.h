@@ -26,6 +26,8 @@ void recovery_change(uint32_t cell, int64_t value);
 struct record_header *recovery_record(uint16_t kind, const void *payload, size_t bytes);
 /* Checks, redoes and applies it. */
 int recovery_redo(const struct record_header *record);
+/* The cell holds this, by a record that was not checked, and of which nothing else is known. */
+void recovery_force(uint32_t cell, int64_t value);
 
 /* ---- Products ---- */
 

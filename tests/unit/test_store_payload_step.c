@@ -125,6 +125,11 @@ static struct composed_bytes composed_of(void) {
         .second_header = {.kind = STORE_STOCK_CHANGE, .bytes = sizeof(struct payload_document)}};
 }
 
+/* The second part is of this kind and length. */
+static void whole_only(struct composed_bytes *composed, uint16_t kind, size_t bytes) {
+    composed->second_header = (struct payload_part){.kind = kind, .bytes = (uint32_t)bytes};
+}
+
 static bool composed_is_right(const struct composed_bytes *composed, size_t bytes) {
     recovery_change(store_stock_cell(1, STORE_STOCK_SELLABLE), 1);
     return store_record_check(recovery.store, recovery_record(STORE_COMPOSED, composed, bytes));
@@ -145,7 +150,14 @@ static bool composed_is_right(const struct composed_bytes *composed, size_t byte
     X(of_no_kind, composed->second_header.kind = 39)                                               \
     X(not_zero, composed->second_header.zero = 1)                                                  \
     X(stock_of_nobody, composed->line.stock = 0)                                                   \
-    X(whole_records_only, composed->second_header.kind = STORE_STOCK_TAKE)
+    X(taken_by_itself_only, composed->second_header.kind = STORE_STOCK_TAKE)                       \
+    X(retired_by_itself_only, whole_only(composed, STORE_RETIRE, 0))                               \
+    X(opened_by_itself_only,                                                                       \
+      whole_only(composed, STORE_STOCK_OPEN, sizeof(struct payload_stock_open)))                   \
+    X(a_campaign_by_itself_only,                                                                   \
+      whole_only(composed, STORE_CAMPAIGN_PUT, sizeof(struct payload_document)))                   \
+    X(a_product_by_itself_only,                                                                    \
+      whole_only(composed, STORE_PRODUCT, sizeof(struct payload_document)))
 
 #define COMPOSED_FUNCTION(name, statement)                                                         \
     static void composed_##name(struct composed_bytes *composed) {                                 \
@@ -168,6 +180,9 @@ static void test_composed(void **unused) {
     for (size_t bytes = 0; bytes < sizeof composed; bytes += 8) {
         assert_false(composed_is_right(&composed, bytes));
     }
+    /* Cut within the first part's last 8 bytes, which it does not fill: no second one follows. */
+    composed.first_header.bytes -= 3;
+    assert_false(composed_is_right(&composed, offsetof(struct composed_bytes, second_header) - 3));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         composed = composed_of();
         rows[i].apply(&composed);
@@ -177,10 +192,40 @@ static void test_composed(void **unused) {
     }
 }
 
+/* ---- Notes ---- */
+
+/* Of a record that has nothing else: the reference, and the note. */
+static void test_notes(void **unused) {
+    static const struct {
+        uint32_t payload_bytes, reference_bytes;
+        size_t bytes; /* of all before the note */
+        bool right;
+    } rows[] = {
+        /* payload's bytes  reference's  bytes before the note  well formed */
+        {0, 0, 0, true},  {0, 64, 64, true}, {0, 5, 8, true},           {0, 65, 72, false},
+        {0, 0, 8, false}, {0, 8, 0, false},  {100, 0, 0, false},        {UINT32_MAX, 0, 0, false},
+        {0, 5, 5, false}, {1, 0, 8, false},  {0, UINT32_MAX, 0, false},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned char bytes[128] = {0};
+        const struct payload_note note = {.payload_bytes = rows[i].payload_bytes,
+                                          .reference_bytes = rows[i].reference_bytes};
+        memcpy(bytes + rows[i].bytes, &note, sizeof note);
+        recovery_change(store_stock_cell(1, STORE_STOCK_SELLABLE), 1);
+        const struct record_header *record = recovery_record(STORE_STOCK_TAKE | STORE_KIND_NOTED,
+                                                             bytes, rows[i].bytes + sizeof note);
+        if (store_record_check(recovery.store, record) != rows[i].right) {
+            fail_msg("row %zu", i);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_steps, set_up, recovery_tear_down),
         cmocka_unit_test_setup_teardown(test_composed, set_up, recovery_tear_down),
+        cmocka_unit_test_setup_teardown(test_notes, set_up, recovery_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
