@@ -1,6 +1,7 @@
 /* Reading coupons one by one and in lists, as cellar.h has them. */
 #include "engine/engine.h"
 
+#include "base/assert.h"
 #include "store/plan_coupon.h"
 
 /* Entries of a list looked at in one read section. */
@@ -112,9 +113,9 @@ static cellar_status coupon_list(struct store *store, const cellar_coupon_query 
     commit_enter();
     bool found = coupon_begin(store, query, &slot);
     while (found && slot != 0 && *count < capacity) {
-        if (coupon_look(store, slot, &page[*count])) {
-            ++*count;
-        }
+        bool claimed = coupon_look(store, slot, &page[*count]);
+        ASSERT(claimed);
+        ++*count;
         slot = coupon_older(store, query, slot);
         if (*count % COUPON_PAGE_STEP == 0) {
             /* Entries are for life: the place in the list stays. */

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/futex.h"
+#include "base/probe.h"
 #include "base/thread.h"
 
 /* How long it waits before it tries again when the log has no space. */
@@ -64,6 +65,7 @@ static cellar_status expiry_expire(cellar *engine, const cellar_call *call, uint
         id = engine->store->orders[slot].id;
     }
     commit_leave();
+    PROBE("expiry-due", slot);
     if (deadline_ms == 0 || deadline_ms > expiry_now_ms(engine)) {
         return CELLAR_OK;
     }

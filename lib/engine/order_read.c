@@ -1,6 +1,8 @@
 /* Reading orders that are in memory, by id. */
 #include "engine/order.h"
 
+#include "base/assert.h"
+
 #include <string.h>
 
 void order_copy_reference(cellar_order *order, const char *reference, size_t bytes) {
@@ -90,7 +92,9 @@ struct order_view order_look(const cellar *engine, const struct store_order *ent
     const struct store_progress *progress = ATOMIC_LOAD(&entry->progress, acquire);
     order_copy_values(&view.order, progress);
     struct content content;
-    if (detail != NULL && detail_read(&content, detail)) {
+    if (detail != NULL) {
+        bool good = detail_read(&content, detail);
+        ASSERT(good);
         view.detailed = true;
         view.order.business_time_ns = detail->business_time_ns;
         view.order.payee = content.payee;

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include "base/assert.h"
+#include "base/probe.h"
 
 #include <string.h>
 
@@ -116,6 +117,7 @@ static bool stock_look(const struct commit *commit, const uint32_t *cells, size_
         if (equal) {
             return true;
         }
+        PROBE("stock-look", cells[0]);
         out[0] = commit_read(commit, cells[0]);
     }
     return false;

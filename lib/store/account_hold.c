@@ -3,6 +3,7 @@
  * follows the log into the document's entry. */
 #include "store/account.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
 
 bool plan_check_account_hold(struct plan *plan, void *argument) {
@@ -220,9 +221,8 @@ enum plan_result plan_account_hold_step(struct plan *plan, void *argument) {
 enum plan_result plan_account_expire(struct plan *plan, void *argument) {
     const struct plan_hold_request *request = argument;
     struct hold_step step = {.state = CELLAR_ACCOUNT_HOLD_EXPIRED};
-    if (request->slot == 0 || request->slot >= slots_end(&plan->store->order_slots)) {
-        return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
-    }
+    ASSERT(request->slot != 0);
+    ASSERT(request->slot < slots_end(&plan->store->order_slots));
     enum plan_result result = hold_read(plan, request->slot, &step);
     if (result != PLAN_COMMIT) {
         return result;

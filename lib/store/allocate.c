@@ -104,9 +104,8 @@ static enum plan_result allocate_component(struct allocate *made,
         quantity > CELLAR_AMOUNT_MAX) {
         return plan_refuse(made->plan, CELLAR_OVERFLOW, made->line);
     }
-    uint32_t own = store_find_stock(made->plan->store, product, 0);
-    int64_t sellable = plan_read(made->plan, store_stock_cell(own, STORE_STOCK_SELLABLE)).value;
-    if (own == 0 || (store_stock_flags(sellable) & STORE_STOCK_KIT) != 0) {
+    uint32_t own = store_stock_cell(product->stock, STORE_STOCK_SELLABLE);
+    if ((store_stock_flags(plan_read(made->plan, own).value) & STORE_STOCK_KIT) != 0) {
         /* A component that has become a kit itself. */
         return plan_refuse(made->plan, CELLAR_NOT_SELLABLE, made->line);
     }

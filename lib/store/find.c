@@ -26,12 +26,12 @@ uint64_t store_hash_place(const struct store *store, uint32_t product, uint32_t 
 
 struct store_product *store_find_product(struct store *store, const char *sku, uint64_t id) {
     if (sku == NULL) {
-        if (id == 0 || id >= slots_end(&store->product_slots)) {
+        if (id >= slots_end(&store->product_slots)) {
             return NULL;
         }
         struct store_product *product = &store->products[id];
         /* A product's cell is written after its entry was filled in, and read before its entry
-         * here. */
+         * here. That of slot 0 stays as it is. */
         if (commit_read(store->commit, store_product_cell((uint32_t)id)).value == 0) {
             return NULL;
         }
@@ -130,9 +130,7 @@ struct store_product *store_ensure_product(struct store *store, const char *sku,
 }
 
 uint32_t store_ensure_stock(struct store *store, struct store_product *product, uint32_t location) {
-    if (location == 0) {
-        return product->stock;
-    }
+    ASSERT(location != 0);
     const struct store_place_key key = {product->slot, location};
     uint64_t hash = store_hash_place(store, product->slot, location);
     uint32_t found = table_find(&store->stock_table, hash, &key);

@@ -115,11 +115,11 @@ static bool redeem_selects(const struct plan *plan, const struct discount_scope 
     struct store *store = plan->store;
     int64_t block = commit_read(store->commit, store_product_cell(product)).value;
     /* Acquire: pairs with the release in product_prepare(). */
-    const struct store_attributes *attributes =
-        block == 0 ? NULL : ATOMIC_LOAD(&store->blocks[block], acquire);
-    const char *category = attributes == NULL ? "" : attributes->text + attributes->name_bytes;
-    return discount_selects(scope, product, category,
-                            attributes == NULL ? 0 : attributes->category_bytes);
+    const struct store_attributes *attributes = ATOMIC_LOAD(&store->blocks[block], acquire);
+    /* What is bought exists, and so it stays. */
+    ASSERT(attributes != NULL);
+    return discount_selects(scope, product, attributes->text + attributes->name_bytes,
+                            attributes->category_bytes);
 }
 
 static enum plan_result redeem_compute(struct plan *plan, const struct plan_redemption *redemption,

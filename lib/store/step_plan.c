@@ -2,6 +2,7 @@
 #include "store/plan_coupon.h"
 #include "store/step.h"
 
+#include "base/assert.h"
 #include "base/probe.h"
 
 #include <stdlib.h>
@@ -235,9 +236,8 @@ static enum plan_result step_plan_lines(struct step_plan *made) {
             made->value += content_value(&made->content, i, line.range);
         }
     }
-    if (units == 0) {
-        return plan_refuse(plan, CELLAR_NOTHING_LEFT, CELLAR_NO_LINE);
-    }
+    /* An order of which nothing is left is closed, and a return tells its parts. */
+    ASSERT(units != 0);
     made->to = step_to(&made->step);
     return PLAN_COMMIT;
 }
@@ -327,8 +327,9 @@ static enum plan_result step_plan_stocks(struct step_plan *made) {
         uint32_t stock;
         struct step_line at = step_line(&made->step, line);
         int64_t pieces = content_walk_take(&walk, at.range, &stock);
-        if (pieces != 0 && !plan_lines_add(plan, stock, line, pieces)) {
-            return PLAN_NO_MEMORY;
+        if (pieces != 0) {
+            bool added = plan_lines_add(plan, stock, line, pieces);
+            ASSERT(added);
         }
     }
     enum plan_result result = plan_lines_end(plan);
@@ -476,8 +477,7 @@ enum plan_result plan_order_step(struct plan *plan, void *argument) {
     if (step_repeated(&made)) {
         return step_tell_repeated(&made);
     }
-    /* Read for changing before anything is refused: whoever refuses looks whether it still holds.
-     */
+    /* Read for changing before it is refused: whoever refuses looks whether it still holds. */
     uint32_t written = plan->change_count;
     if (!plan_write(plan, store_order_cell(made.order->slot), made.cell, made.cell.value)) {
         return PLAN_NO_MEMORY;

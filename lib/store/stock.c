@@ -93,13 +93,10 @@ enum plan_result plan_stock_open(struct plan *plan, void *argument) {
      * its version is nobody's to edit by. */
     uint32_t first_cell = store_stock_cell(product->stock, STORE_STOCK_SELLABLE);
     struct cell_content first = plan_read(plan, first_cell);
-    if (first.version == 0) {
-        return plan_refuse(plan, CELLAR_NOT_FOUND, CELLAR_NO_LINE);
-    }
     uint32_t slot = store_ensure_stock(store, product, request->line->location);
-    if (slot == 0) {
-        return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
-    }
+    /* The call that needs it has found the product, and linked the place. */
+    ASSERT(first.version != 0);
+    ASSERT(slot != 0);
     uint32_t cell = store_stock_cell(slot, STORE_STOCK_SELLABLE);
     struct cell_content fresh = plan_read(plan, cell);
     if (fresh.version != 0) {

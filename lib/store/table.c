@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/atomic.h"
+#include "base/probe.h"
 
 static struct table_link *table_link_of(const struct table *table, uint32_t slot) {
     return (struct table_link *)(void *)(table->objects + slot * table->object_bytes);
@@ -96,6 +97,7 @@ uint32_t table_add(struct table *table, uint64_t hash, const void *key, uint32_t
         if (found != 0) {
             return found;
         }
+        PROBE("table-add", slot);
         ATOMIC_STORE(&link->next, first, relaxed);
         /* Release: pairs with the acquires above; who sees the slot sees the object. */
     } while (!ATOMIC_CAS(head, &first, slot, acq_rel, acquire));
