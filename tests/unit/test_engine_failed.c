@@ -7,14 +7,10 @@
 
 #include <cmocka.h>
 
+#include "support/held_writer.h"
 #include "support/orders.h"
 
-#include "base/clock.h"
-#include "base/probe.h"
-
 #include <errno.h>
-#include <stdbool.h>
-#include <string.h>
 
 static const cellar_id none = {0, 0};
 static uint64_t last_lsn; /* of what was never written */
@@ -33,38 +29,17 @@ static void fill(struct shop *shop) {
     shop_settle(shop);
 }
 
-/* The log writer stands between two batches. */
-static _Atomic bool holding;
-static _Atomic bool held;
-
-static void hold_writer(const char *point, uint64_t lsn) {
-    (void)lsn;
-    if (strcmp(point, "log-durable") == 0) {
-        while (holding) {
-            held = true;
-            clock_sleep_ns(ORDERS_MS);
-        }
-    }
-}
-
 /* Committed while nothing is written; then the next write fails. */
 static void fail_behind(struct shop *shop) {
-    holding = true;
-    held = false;
-    probe_installed = hold_writer;
-    (void)shop_receive(shop, "a", 0, 1);
-    while (!held) {
-        clock_sleep_ns(ORDERS_MS);
-    }
+    held_writer_begin(shop);
     shop_order(shop, 2, "a", 1, CELLAR_ORDER_FULFILLED);
     shop_order(shop, 3, "a", 1, CELLAR_ORDER_PLACED);
     assert_int_equal(cellar_code_add(shop->store, NULL, 1, "code 0", 3, NULL, NULL), CELLAR_OK);
     assert_int_equal(cellar_account_credit(shop->store, NULL, none, 1, 5, NULL, NULL), CELLAR_OK);
     last_lsn = shop_receive(shop, "a", 0, 1);
     memory_disk_fail_after(shop->disk, MEMORY_PWRITE, 0, EIO, true);
-    holding = false;
+    held_writer_end();
     assert_int_equal(cellar_wait(shop->store, last_lsn, -1), CELLAR_OUTCOME_UNKNOWN);
-    probe_installed = NULL;
 }
 
 static int set_up(void **state) {
@@ -162,7 +137,7 @@ static void test_what_was_written_is_read(void **state) {
     assert_int_equal(list(shop, (cellar_order_query){.state = CELLAR_ORDER_FULFILLED}), CELLAR_OK);
     assert_int_equal(count_out, 1);
     assert_int_equal(order_out.id.low, 1);
-    assert_int_equal(shop_available(shop, "a", 0), 99);
+    assert_int_equal(shop_available(shop, "a", 0), 98);
     assert_int_equal(shop_balance(shop, 1), 1005);
 }
 
