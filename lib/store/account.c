@@ -156,7 +156,7 @@ static enum plan_result account_short(struct plan *plan, const struct account_vi
 enum plan_result account_spend(struct plan *plan, struct account_view *view, uint32_t line,
                                int64_t delta) {
     int64_t left = view->room.value + delta;
-    if (left < 0 && delta < 0) {
+    if (left < 0) {
         enum plan_result result = account_short(plan, view, line, -delta);
         if (result != PLAN_COMMIT) {
             return result;
