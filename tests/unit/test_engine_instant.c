@@ -7,50 +7,8 @@
 
 #include <cmocka.h>
 
-#include "support/commit_gate.h"
 #include "support/orders.h"
-
-#include <pthread.h>
-
-#define CALLER 1
-
-/* What another thread does, once, while the caller stands at the point. */
-struct rival {
-    struct shop *shop;
-    void (*act)(struct shop *shop);
-    bool done;
-};
-
-static void *rival_run(void *context) {
-    struct rival *rival = context;
-    rival->act(rival->shop);
-    return NULL;
-}
-
-static void rival_let(void *context) {
-    struct rival *rival = context;
-    pthread_t thread;
-    if (rival->done) {
-        return;
-    }
-    rival->done = true;
-    assert_int_equal(pthread_create(&thread, NULL, rival_run, rival), 0);
-    assert_int_equal(pthread_join(thread, NULL), 0);
-}
-
-static void rival_await(struct rival *rival, struct shop *shop, const char *point,
-                        void (*act)(struct shop *shop)) {
-    *rival = (struct rival){.shop = shop, .act = act};
-    commit_gate_reset();
-    commit_gate_name(CALLER);
-    commit_gate_call(CALLER, point, rival_let, rival);
-}
-
-static void rival_has_come(const struct rival *rival) {
-    commit_gate_name(0);
-    commit_gate_remove();
-    assert_true(rival->done);
-}
+#include "support/rival.h"
 
 /* ---- The same order twice ---- */
 
