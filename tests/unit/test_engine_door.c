@@ -347,6 +347,35 @@ static void test_close_says_that_it_waits(void **unused) {
     shop_abandon(&shop);
 }
 
+/* It waits for the disk: how much is not there yet is told. */
+static void test_close_says_what_is_not_on_disk(void **unused) {
+    struct shop shop;
+    struct said said = {0};
+    (void)unused;
+    shop_prepare(&shop);
+    shop.options.close_report_ns = 1;
+    shop.config.report = said_report;
+    shop.config.report_context = &said;
+    shop_open(&shop);
+    struct engine_call guard;
+    struct waiter closer = {.shop = &shop};
+    assert_int_equal(engine_enter(&guard, shop.store), CELLAR_OK);
+    memory_disk_hold_syncs(shop.disk, true);
+    shop_product(&shop, "a");
+    assert_int_equal(pthread_create(&closer.thread, NULL, closer_run, &closer), 0);
+    while (ATOMIC_LOAD(&said.warnings, acquire) == 0) {
+        clock_sleep_ns(1000);
+    }
+    memory_disk_hold_syncs(shop.disk, false);
+    engine_leave(&guard);
+    assert_int_equal(pthread_join(closer.thread, NULL), 0);
+    assert_int_equal(closer.status, CELLAR_OK);
+    assert_non_null(strstr(said.warning, " bytes of the log are not on disk yet"));
+    assert_null(strstr(said.warning, "; 0 bytes"));
+    shop_open(&shop);
+    shop_abandon(&shop);
+}
+
 /* At 1, 2, 4, ... 64 seconds, then each minute; and never twice for one moment. */
 static void test_close_reports_seldom(void **unused) {
     (void)unused;
@@ -409,6 +438,7 @@ int main(void) {
         SHOP_TEST(test_close_waits_and_refuses),
         SHOP_TEST(test_close_makes_durable),
         cmocka_unit_test(test_close_says_that_it_waits),
+        cmocka_unit_test(test_close_says_what_is_not_on_disk),
         cmocka_unit_test(test_close_reports_seldom),
         cmocka_unit_test(test_close_after_a_failure),
     };
