@@ -10,6 +10,7 @@
 #include "support/orders.h"
 
 #include "base/clock.h"
+#include "store/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,42 @@ static cellar_status place_with_code(cellar *store, uint64_t id) {
     cellar_order_request request = order_of(id, 0, 0);
     request.code = "code 1";
     return cellar_order_place(store, NULL, &request, NULL, NULL);
+}
+
+/* What is planned fills exactly what a plan has by itself, so that the note has no room. */
+static cellar_status place_noted(cellar *store, uint64_t id) {
+    const size_t count =
+        (PLAN_PAYLOAD_INLINE - sizeof(struct payload_document)) / sizeof(struct payload_line);
+    const cellar_order_request request = shop_order_request(id, lines, count);
+    const cellar_call call = {.actor = 5, .reference = "note"};
+    return cellar_order_place(store, &call, &request, NULL, NULL);
+}
+
+static cellar_status place_by_location(cellar *store, uint64_t id) {
+    static const uint32_t locations[] = {0, 3};
+    cellar_order_request request = order_of(id, 0, 0);
+    request.locations = locations;
+    request.location_count = 2;
+    return cellar_order_place(store, NULL, &request, NULL, NULL);
+}
+
+/* Of a product at so many locations that its status takes more changes than a plan holds. */
+static cellar_status hide(cellar *store) {
+    const cellar_product product = {.sku = lines[0].sku, .status = CELLAR_PRODUCT_DISCONTINUED};
+    return cellar_product_put(store, NULL, &product, 0, NULL, NULL);
+}
+
+/* With texts that are longer than what a plan holds. */
+static cellar_status put_long_campaign(cellar *store) {
+    static char category[CELLAR_CATEGORY_BYTES_MAX + 1];
+    cellar_campaign campaign = shop_campaign(2, 5);
+    memset(category, 'x', CELLAR_CATEGORY_BYTES_MAX);
+    campaign.discount.kind = CELLAR_DISCOUNT_AMOUNT;
+    campaign.discount.category_count = CELLAR_RESTRICTIONS_MAX;
+    for (size_t i = 0; i < CELLAR_RESTRICTIONS_MAX; i++) {
+        campaign.discount.categories[i] = category;
+    }
+    return cellar_campaign_put(store, NULL, &campaign, 0, NULL, NULL);
 }
 
 /* One unit of every line; of PAY: one of all but the first is paid for. Without `id`: all. */
@@ -140,7 +177,11 @@ static cellar_status list(cellar *store, cellar_order_state state) {
     X(code_add, cellar_code_add(store, NULL, 1, "code 1", 2, NULL, NULL))                          \
     X(code_redeem, cellar_coupon_redeem(store, NULL, &code, NULL, NULL, NULL))                     \
     X(place_with_code, place_with_code(store, 7))                                                  \
-    X(cancel_with_code, cellar_order_cancel(store, NULL, shop_id(7), NULL, NULL))
+    X(cancel_with_code, cellar_order_cancel(store, NULL, shop_id(7), NULL, NULL))                  \
+    X(place_noted, place_noted(store, 8))                                                          \
+    X(place_by_location, place_by_location(store, 9))                                              \
+    X(campaign_long, put_long_campaign(store))                                                     \
+    X(hide, hide(store))
 
 enum step {
 #define STEP_NUMBER(name, expression) STEP_##name,
@@ -207,6 +248,9 @@ static void fill(struct shop *shop) {
     for (int i = 0; i < LINES; i++) {
         shop_goods(shop, shop_name(skus[i], "line%d", i), 1000);
         lines[i] = shop_line(skus[i], 0, 2, 10);
+    }
+    for (uint32_t location = 10; location < 10 + PLAN_CHANGES_INLINE; location++) {
+        (void)shop_receive(shop, skus[0], location, 1);
     }
 }
 

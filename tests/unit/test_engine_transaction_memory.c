@@ -23,12 +23,16 @@
 #define PAYLOAD_FILLERS_LAST 7
 /* Names of a lease fill what is left, in steps of what is aligned. */
 #define NAME_STEP 8
+/* What else a lease takes, and as far as a credit more takes as much. */
+#define PAD_HEADER_BYTES (sizeof(struct payload_part) + sizeof(struct payload_lease))
+#define PAD_BYTES_MAX (CELLAR_LEASE_NAME_BYTES_MAX + 3 * NAME_STEP)
 #define LATER (SHOP_NOW + INT64_C(3600000000000))
 
 static const cellar_id none = {0, 0};
 static const uint32_t locations[] = {2, 3};
 static cellar_line kit_lines[KIT_LINES];
 static cellar_line goods_lines[KIT_LINES];
+static cellar_lease_request free_job = {.name = "free", .holder = 1, .ttl_ms = 1000};
 static cellar_lease_request job = {.name = "job", .ttl_ms = 1000};
 
 /* ---- The store ---- */
@@ -245,6 +249,7 @@ static const cellar_operation operations[] = {
      ENTRY(.id = {SHOP_ID_HIGH, 200}, .amount = 40, .to = 2)},
     {.kind = CELLAR_OPERATION_ACCOUNT_POST, ENTRY(.id = {SHOP_ID_HIGH, 200}, .amount = 40)},
     {.kind = CELLAR_OPERATION_ACCOUNT_VOID, ENTRY(.id = {SHOP_ID_HIGH, 200})},
+    {.kind = CELLAR_OPERATION_LEASE_ACQUIRE, .lease = &free_job},
     {.kind = CELLAR_OPERATION_LEASE_RENEW, .lease = &job},
     {.kind = CELLAR_OPERATION_LEASE_RELEASE, .lease = &job},
     {.kind = CELLAR_OPERATION_COUPON_CLAIM, CLAIM(.id = {SHOP_ID_HIGH, 306}, .customer = 9)},
@@ -260,25 +265,36 @@ static const cellar_operation operations[] = {
 /* ---- The sweep ---- */
 
 struct transaction {
-    cellar_operation steps[FILLERS + 3];
+    cellar_operation steps[FILLERS + 4];
     cellar_account_entry credits[FILLERS];
-    cellar_lease_request pad;
-    char pad_name[CELLAR_LEASE_NAME_BYTES_MAX + 1];
+    cellar_lease_request pads[2];
+    char pad_names[2][CELLAR_LEASE_NAME_BYTES_MAX + 1];
     size_t count;
 };
 
+/* A lease whose name is so long, in steps of what is aligned. */
+static void make_pad(struct transaction *made, size_t number, size_t name_bytes) {
+    char *name = made->pad_names[number];
+    memset(name, (int)('x' + number), name_bytes);
+    name[name_bytes] = '\0';
+    made->pads[number] = (cellar_lease_request){.name = name, .holder = 1, .ttl_ms = 1000};
+    made->steps[made->count++] =
+        (cellar_operation){.kind = CELLAR_OPERATION_LEASE_ACQUIRE, .lease = &made->pads[number]};
+}
+
 /* So many credits, each of an account of its own or all of one; the name of a lease with so many
- * bytes, 0: none; the operation; and a step that is refused. */
+ * bytes, 0: none, or, when that is too long, two leases that take as much; the operation; and a
+ * step that is refused. */
 static void make(struct transaction *made, size_t credits, bool spread, size_t pad_bytes,
                  const cellar_operation *operation) {
     static const cellar_account_entry unknown = {.account = 999, .amount = 1};
     made->count = 0;
+    if (pad_bytes > CELLAR_LEASE_NAME_BYTES_MAX) {
+        make_pad(made, 1, pad_bytes - PAD_HEADER_BYTES - CELLAR_LEASE_NAME_BYTES_MAX / 2);
+        pad_bytes = CELLAR_LEASE_NAME_BYTES_MAX / 2;
+    }
     if (pad_bytes != 0) {
-        memset(made->pad_name, 'x', pad_bytes);
-        made->pad_name[pad_bytes] = '\0';
-        made->pad = (cellar_lease_request){.name = made->pad_name, .holder = 1, .ttl_ms = 1000};
-        made->steps[made->count++] =
-            (cellar_operation){.kind = CELLAR_OPERATION_LEASE_ACQUIRE, .lease = &made->pad};
+        make_pad(made, 0, pad_bytes);
     }
     for (size_t i = 0; i < credits; i++) {
         made->credits[i] = (cellar_account_entry){.account = FILLER_FIRST, .amount = 1};
@@ -326,7 +342,7 @@ static void test_every_place_of_every_operation(void **state) {
             failed += fail_each(shop, &made, i);
         }
         for (size_t credits = PAYLOAD_FILLERS_FIRST; credits <= PAYLOAD_FILLERS_LAST; credits++) {
-            for (size_t pad = NAME_STEP; pad <= CELLAR_LEASE_NAME_BYTES_MAX; pad += NAME_STEP) {
+            for (size_t pad = NAME_STEP; pad <= PAD_BYTES_MAX; pad += NAME_STEP) {
                 make(&made, credits, false, pad, &operations[i]);
                 failed += fail_each(shop, &made, i);
             }
