@@ -82,7 +82,13 @@ static void coupon_audit_customer(struct coupon_audit *audit, const struct store
     const struct coupon_grant_key key = {grant->customer, campaign->slot,
                                          grant->ordinal - (uint32_t)counts->period_max};
     uint32_t slot = coupons_find_grant(audit->store, &key);
-    int64_t value = slot == 0 ? 0 : coupon_audit_cell(audit, coupon_grant_cell(slot));
+    if (slot == 0) {
+        coupon_audit_violation(audit, "campaign %llu: coupon %u of customer %llu is not there",
+                               (unsigned long long)campaign->id, key.ordinal,
+                               (unsigned long long)grant->customer);
+        return;
+    }
+    int64_t value = coupon_audit_cell(audit, coupon_grant_cell(slot));
     if (coupon_grant_number(value) > counts->period_after) {
         coupon_audit_violation(audit,
                                "campaign %llu: customer %llu has claimed more than %lld in a "

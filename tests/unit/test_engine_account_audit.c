@@ -81,6 +81,24 @@ static struct collected_stretch *first_stretch(struct shop *shop) {
     return &ATOMIC_LOAD(&store_of(shop)->collected[slot_of(shop, 2)].newest, relaxed)->stretches[0];
 }
 
+/* The last payment of the stretch lies beyond all of the log. */
+static void move_stretch_end(struct shop *shop, int by) {
+    static uint64_t right;
+    if (by > 0) {
+        right = ATOMIC_LOAD(&first_stretch(shop)->last_lsn, relaxed);
+    }
+    ATOMIC_STORE(&first_stretch(shop)->last_lsn, by > 0 ? UINT64_MAX : right, relaxed);
+}
+
+/* The lease was acquired by a later commit than the one that set its time. */
+static void age_holder(struct shop *shop, int by) {
+    struct cell *cells = shop->store->commit->cells;
+    struct cell_content holder = cell_load(&cells[store_lease_holder_cell(1)]);
+    struct cell_content bent = {holder.value, holder.version};
+    bent.version += (uint64_t)(int64_t)by * RECORD_LINE_BYTES;
+    assert_true(cell_swap(&cells[store_lease_holder_cell(1)], holder, bent));
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define BENDS(X)                                                                                   \
     X(room, "sum up", bend_cell(shop, store_account_cell(slot_of(shop, 1)), by))                   \
@@ -113,11 +131,17 @@ static struct collected_stretch *first_stretch(struct shop *shop) {
     X(stretch_sum, "stretches", first_stretch(shop)->before += (uint64_t)(int64_t)by)              \
     X(stretch_begin, "stretches",                                                                  \
       first_stretch(shop)->first_lsn += (uint64_t)(int64_t)by * COLLECTED_STRETCH_BYTES)           \
+    X(stretch_sum_beyond, "stretches",                                                             \
+      first_stretch(shop)->before += (uint64_t)(int64_t)by * 1000)                                 \
+    X(stretch_end, "stretches", move_stretch_end(shop, by))                                        \
     X(terms, "against its terms", account_of(shop, 1)->collecting = by > 0)                        \
     X(holds, "holds of money", store_of(shop)->totals.account_holds += (uint64_t)(int64_t)by)      \
     X(hold_unlisted, "but 0 listed", list_holds(shop, by > 0 ? 0 : hold_of(shop)->slot))           \
     X(hold_listed, "in its list wrongly",                                                          \
       ATOMIC_ADD(&hold_of(shop)->chain_before, (uint32_t)by, relaxed))                             \
+    X(hold_endless, "in its list wrongly",                                                         \
+      bend_cell(shop, document_of(shop, 1),                                                        \
+                -by *store_document_value(0, 2 * SHOP_NOW / NANOSECONDS_PER_MILLISECOND)))         \
     X(hold_twice, "in its list wrongly",                                                           \
       ATOMIC_STORE(&hold_of(shop)->chain_after, by > 0 ? hold_of(shop)->slot : 0, relaxed))        \
     X(hold_list, "list of holds ends wrongly",                                                     \
@@ -125,6 +149,7 @@ static struct collected_stretch *first_stretch(struct shop *shop) {
     X(held_total, "holds of money", store_of(shop)->totals.held += by)                             \
     X(unsettled_total, "unsettled", store_of(shop)->totals.unsettled += by)                        \
     X(lease_time, "do not agree", bend_cell(shop, store_lease_cell(1), -3000000000000 * by))       \
+    X(lease_of_before, "do not agree", age_holder(shop, by))                                       \
     X(lease_holder, "do not agree", bend_cell(shop, store_lease_holder_cell(1), -9 * by))          \
     X(leases, "leases", store_of(shop)->totals.leases += (uint64_t)(int64_t)by)
 

@@ -187,6 +187,15 @@ static void fill_more(struct shop *shop) {
     shop_settle(shop);
 }
 
+static void list_product(struct shop *shop, uint32_t slot, bool in) {
+    struct index *index = store_of(shop)->products_by_status[CELLAR_PRODUCT_ACTIVE];
+    assert_true(in ? index_insert(index, slot, slot) : index_remove(index, slot));
+}
+
+static struct store_detail *detail_of(struct shop *shop, uint64_t id) {
+    return ATOMIC_LOAD(&order_of(shop, id)->detail, relaxed);
+}
+
 /* The return, the only document of a customer. */
 static struct store_order *returned(struct shop *shop) {
     return order_of(shop, 5);
@@ -210,6 +219,10 @@ static void list_customer(struct shop *shop, uint32_t slot) {
     X(reserved, "open orders hold",                                                                \
       (bend_atomic(&store_of(shop)->stocks[stock_of(shop, "a")].reserved, by),                     \
        bend_cell(shop, STOCK(STORE_STOCK_SELLABLE), -by)))                                         \
+    X(reserved_negative, "below zero",                                                             \
+      bend_atomic(&store_of(shop)->stocks[stock_of(shop, "a")].reserved, -1000 * by))              \
+    X(more_missing_than_reserved, "below zero",                                                    \
+      bend_atomic(&store_of(shop)->stocks[stock_of(shop, "c")].reserved, -by))                     \
     X(room, "account", bend_cell(shop, store_account_cell(account_slot(shop, 1)), by))             \
     X(below_the_floor, "below its floor",                                                          \
       bend_cell(shop, store_account_cell(account_slot(shop, 2)), -800 * by))                       \
@@ -223,6 +236,7 @@ static void list_customer(struct shop *shop, uint32_t slot) {
     X(order_listed_twice, "list", list_order(shop, 3, CELLAR_ORDER_PAID, by > 0))                  \
     X(document_unlisted, "list", list_order(shop, 20, STORE_STATE_OTHER, by < 0))                  \
     X(product_gone, "products", bend_cell(shop, store_product_cell(2), -2 * by))                   \
+    X(product_unlisted, "products", list_product(shop, 2, by < 0))                                 \
     X(products, "products", store_of(shop)->totals.products += (uint64_t)by)                       \
     X(sold, "units sold",                                                                          \
       bend_atomic(&store_of(shop)->sold[store_find_product(store_of(shop), "a", 0)->slot], by))    \
@@ -248,6 +262,10 @@ static void list_customer(struct shop *shop, uint32_t slot) {
     X(expired, "orders in state", store_of(shop)->totals.orders[6] += (uint64_t)by)                \
     X(customer, "in his list wrongly", returned(shop)->customer += (uint64_t)(int64_t)by)          \
     X(customer_chain, "in his list wrongly", returned(shop)->newer_of_customer += (uint32_t)by)    \
+    X(customer_loop, "in his list wrongly",                                                        \
+      ATOMIC_STORE(&returned(shop)->older_of_customer, by > 0 ? returned(shop)->slot : 0,          \
+                   relaxed))                                                                       \
+    X(lines_broken, "content is broken", detail_of(shop, 1)->line_count += (uint32_t)by)           \
     X(customer_list, "but 0 listed", list_customer(shop, by > 0 ? 0 : returned(shop)->slot))       \
     X(expired_unlisted, "list", list_order(shop, 7, CELLAR_ORDER_EXPIRED, by < 0))
 
@@ -280,6 +298,21 @@ static void test_it_bites_on_lines(void **state) {
     assert_non_null(strstr(audit.first_violation, "lines"));
 }
 
+/* Without memory for itself it says that it has not looked. */
+static void test_no_memory(void **state) {
+    struct shop *shop = *state;
+    fill(shop);
+    for (int64_t at = 0; at < 2; at++) {
+        cellar_audit audit;
+        memory_fail_after(NULL, at, 0);
+        assert_int_equal(cellar_audit_run(shop->store, &audit), CELLAR_OK);
+        memory_fail_after(NULL, -1, 0);
+        assert_int_equal(audit.violations, 1);
+        assert_string_equal(audit.first_violation, "no memory for the audit itself");
+    }
+    assert_int_equal(shop_audit(shop).totals.products, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         SHOP_TEST(test_totals),
@@ -287,6 +320,7 @@ int main(void) {
         SHOP_TEST(test_covers_what_is_visible),
         SHOP_TEST(test_it_bites),
         SHOP_TEST(test_it_bites_on_lines),
+        SHOP_TEST(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,29 @@ static void spend(struct shop *shop, int64_t amount) {
     campaign_of(shop)->code_spent += amount;
 }
 
+/* The first coupon of customer 1 in campaign 3 is another one of his. */
+static void rename_first(struct shop *shop, int by) {
+    static struct store_grant *first;
+    if (by > 0) {
+        const struct coupon_grant_key key = {1, 3, 0};
+        first = &coupons_of(shop)->grants[coupons_find_grant(shop->store->store, &key)];
+    }
+    first->ordinal = by > 0 ? 7 : 0;
+}
+
+/* Used less often than never; what is left goes with it. */
+static void use_code_less(struct shop *shop, int64_t by) {
+    code_of(shop)->used -= by;
+    bend_cell(shop, coupon_code_cell(code_of(shop)->slot), by);
+}
+
+static void list_campaign(struct shop *shop, bool in) {
+    struct index *list = coupons_of(shop)->list;
+    uint64_t created = ATOMIC_LOAD(&campaign_of(shop)->created_lsn, relaxed);
+    assert_true(in ? index_insert(list, created, campaign_of(shop)->slot)
+                   : index_remove(list, created));
+}
+
 /* Each does one thing wrong (`by` 1) and undoes it (`by` -1). */
 #define CAMPAIGN(which) coupon_campaign_cell(campaign_of(shop)->slot, (which))
 #define GRANT(customer) coupon_grant_cell(grant_of(shop, (customer)))
@@ -149,6 +172,7 @@ static void spend(struct shop *shop, int64_t amount) {
     X(spent_beyond_the_budget, "spent", spend(shop, 2000 * by))                                    \
     X(window_negative, "window", bend_cell(shop, CAMPAIGN(COUPON_WINDOW), INT64_MIN / 2 * by))     \
     X(window_without_cap, "window", bend_cell(shop, coupon_campaign_cell(2, COUPON_WINDOW), by))   \
+    X(window_of_no_cap, "window", bend_cell(shop, coupon_campaign_cell(3, COUPON_WINDOW), by))     \
     X(window, "window", bend_cell(shop, CAMPAIGN(COUPON_WINDOW), by))                              \
     X(customer_window, "window", bend_cell(shop, CAMPAIGN(COUPON_CUSTOMER_WINDOW), 8 * by))        \
     X(no_customer_window, "window",                                                                \
@@ -166,15 +190,27 @@ static void spend(struct shop *shop, int64_t amount) {
     X(not_redeemed, "not redeemed",                                                                \
       bend_cell(shop, GRANT(1), STATE(COUPON_REDEEMED, COUPON_ALIVE)))                             \
     X(no_state, "is missing", bend_cell(shop, GRANT(3), STATE(COUPON_ALIVE, 7)))                   \
+    X(no_state_at_all, "is missing", bend_cell(shop, GRANT(3), STATE(COUPON_ALIVE, 0)))            \
     X(discount, "sum up", ATOMIC_ADD(&entry_of(shop, 1)->discount, by, relaxed))                   \
     X(other_campaign, "is missing", bend_link(&entry_of(shop, 5)->campaign, 2, by))                \
     X(chain_cut, "is missing", bend_link(&entry_of(shop, 4)->older_of_campaign, 0, by))            \
     X(chain_loop, "is missing",                                                                    \
       bend_link(&entry_of(shop, 4)->older_of_campaign, grant_of(shop, 7), by))                     \
+    X(chain_longer, "is missing",                                                                  \
+      bend_link(&entry_of(shop, 1)->older_of_campaign, grant_of(shop, 2), by))                     \
+    X(customer_without_his_first, "is not there", rename_first(shop, by))                          \
     X(customer_chain, "in the list of",                                                            \
       bend_link(&entry_of(shop, 4)->older_of_customer, grant_of(shop, 1), by))                     \
     X(code_left, "uses left", bend_cell(shop, coupon_code_cell(code_of(shop)->slot), by))          \
     X(code_used, "uses left", code_of(shop)->used += by)                                           \
+    X(code_used_negative, "uses left", use_code_less(shop, 4 * by))                                \
+    X(code_of_nobody, "uses left",                                                                 \
+      bend_cell(shop, coupon_code_cell(code_of(shop)->slot),                                       \
+                -by *coupon_code_value(campaign_of(shop)->slot, 0)))                               \
+    X(code_gone, "uses left",                                                                      \
+      bend_cell(shop, coupon_code_cell(code_of(shop)->slot),                                       \
+                -by *coupon_code_value(campaign_of(shop)->slot, 2)))                               \
+    X(campaign_unlisted, "campaigns", list_campaign(shop, by < 0))                                 \
     X(code_uses, "uses left", ATOMIC_ADD(&code_of(shop)->uses, by, relaxed))                       \
     X(spent, "spent", campaign_of(shop)->spent += by)                                              \
     X(code_spent, "spent", campaign_of(shop)->code_spent += by)                                    \
