@@ -26,6 +26,12 @@ static void fill(struct shop *shop) {
     assert_int_equal(cellar_account_create(shop->store, NULL, &collecting, NULL, NULL), CELLAR_OK);
     shop_campaign_put(shop, &campaign);
     shop_order(shop, 1, "a", 1, CELLAR_ORDER_FULFILLED);
+    /* Two that nobody expires but a caller short of units. */
+    orders_stop_expiry(shop);
+    shop_goods(shop, "held", 2);
+    (void)orders_hold(shop, 4, "held", 1, 10);
+    (void)orders_hold(shop, 5, "held", 1, 10);
+    orders_pass(shop, 20);
     shop_settle(shop);
 }
 
@@ -87,6 +93,12 @@ static cellar_status place_again(struct shop *shop) {
     return cellar_order_place(shop->store, NULL, &request, NULL, NULL);
 }
 
+static cellar_status place_beside_overdue(struct shop *shop) {
+    const cellar_line line = shop_line("held", 0, 1, 100);
+    const cellar_order_request request = shop_order_request(6, &line, 1);
+    return cellar_order_place(shop->store, NULL, &request, NULL, NULL);
+}
+
 static cellar_status get_code(struct shop *shop) {
     cellar_code code;
     return cellar_code_get(shop->store, "code 0", &code);
@@ -110,6 +122,7 @@ static cellar_status audit(struct shop *shop) {
     X(history(shop))                                                                               \
     X(give_back(shop))                                                                             \
     X(place_again(shop))                                                                           \
+    X(place_beside_overdue(shop))                                                                  \
     X(get_code(shop))                                                                              \
     X(audit(shop))
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "support/shop.h"
+#include "support/rewrite.h"
 
 #include "base/clock.h"
 #include "log/log.h"
@@ -157,10 +157,52 @@ static void test_what_is_unknown_is_refused(void **unused) {
     }
 }
 
+/* A record of the log is another one when the store is opened next, under a right checksum. */
+static void test_what_was_rewritten_is_refused(void **unused) {
+    enum change {
+        OTHER_VERSION,
+        CELL_OF_NO_CLASS,
+        CELL_BEYOND_THE_LIMIT,
+        MALFORMED,
+        CHANGE_COUNT
+    };
+    (void)unused;
+    for (int change = 0; change < CHANGE_COUNT; change++) {
+        struct shop shop;
+        struct rewrite rewrite;
+        cellar_problem problem;
+        furnish(&shop);
+        shop_open(&shop);
+        rewrite_begin(&rewrite, &shop, shop_order_get(&shop, 1).placed_lsn);
+        uint32_t last = rewrite.record->cell_count - 1u;
+        if (change == OTHER_VERSION) {
+            rewrite_update(&rewrite, last)->expected += RECORD_LINE_BYTES;
+        } else if (change == CELL_OF_NO_CLASS) {
+            *rewrite_cell(&rewrite, last) = CELL_INDEX(CELL_CLASS_COUNT - 1, 1);
+        } else if (change == CELL_BEYOND_THE_LIMIT) {
+            *rewrite_cell(&rewrite, last) = store_stock_cell(100000, STORE_STOCK_SELLABLE);
+        } else {
+            ((struct payload_document *)rewrite_payload(&rewrite))->line_count++;
+        }
+        rewrite_put(&rewrite);
+        shop_close(&shop);
+        cellar_status expected =
+            change == CELL_BEYOND_THE_LIMIT ? CELLAR_CONFIG_MISMATCH : CELLAR_CORRUPT;
+        cellar_status status = shop_try_open(&shop, &problem);
+        if (status != expected) {
+            fail_msg("change %d: %s %s", change, cellar_status_name(status), problem.text);
+        }
+        rewrite_end(&rewrite);
+        shop_open(&shop);
+        shop_abandon(&shop);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_known_opens),
         cmocka_unit_test(test_what_is_unknown_is_refused),
+        cmocka_unit_test(test_what_was_rewritten_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

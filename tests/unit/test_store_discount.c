@@ -40,6 +40,9 @@ static void test_table(void **unused) {
         {{DISCOUNT_PERCENT, 10000, 0, 0}, {99, 1}, {99, 1}, 100, true},
         {{DISCOUNT_PERCENT, 1, 0, 0}, {9999}, {0}, 0, true},
         {{DISCOUNT_PERCENT, 1, 0, 0}, {10000}, {1}, 1, true},
+        /* More than can be summed up, which no request can have. */
+        {{DISCOUNT_AMOUNT, 10, 0, 0}, {INT64_MAX, 1}, {0, 0}, 0, false},
+        {{DISCOUNT_NONE, 0, 0, 0}, {INT64_MAX, 1}, {0, 0}, 0, true},
         /* Equal remainders: the first lines get what is left. */
         {{DISCOUNT_AMOUNT, 2, 0, 0}, {5, 5, 5}, {1, 1, 0}, 2, true},
         /* The largest remainder, though last. */
