@@ -198,7 +198,7 @@ static cellar_status journal_step(struct journal *journal, cellar_entry *entry) 
         return status;
     }
     const struct record_update *room = record_find(record, store_account_cell(journal->slot));
-    if (room == NULL || room->expected >= journal->lsn) {
+    if (room == NULL) {
         log_release_record(journal->engine->log, record);
         return CELLAR_CORRUPT;
     }

@@ -58,7 +58,7 @@ static cellar_status past_walk(struct past *past, uint64_t lsn) {
             past->order.hold_until_ns =
                 store_document_deadline_ms(value) * NANOSECONDS_PER_MILLISECOND;
         }
-        if (!changes || update->expected >= lsn) {
+        if (!changes) {
             status = CELLAR_CORRUPT;
         } else if (!past_note(past, lsn)) {
             status = CELLAR_OUT_OF_MEMORY;

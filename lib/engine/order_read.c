@@ -2,6 +2,7 @@
 #include "engine/order.h"
 
 #include "base/assert.h"
+#include "base/probe.h"
 
 #include <string.h>
 
@@ -102,6 +103,7 @@ struct order_view order_look(const cellar *engine, const struct store_order *ent
         order_copy_lines(engine, &content, state, progress, lines_out, capacity);
         order_copy_uncovered(engine->store, &content, entry->slot, lines_out, capacity);
     }
+    PROBE("order-look", entry->slot);
     /* A step that was applied meanwhile changed the cell before. */
     struct cell_content again = commit_read(engine->commit, store_order_cell(entry->slot));
     view.changed = again.version != cell.version;
@@ -125,6 +127,7 @@ static cellar_status order_read_ledger(cellar *engine, struct order_view *view, 
         order->business_time_ns = document->business_time_ns;
         order->payee = content.payee;
         order_copy_reference(order, content.reference, content.reference_bytes);
+        PROBE("order-ledger", view->slot);
         commit_enter();
         const struct store_progress *progress =
             ATOMIC_LOAD(&engine->store->orders[view->slot].progress, acquire);

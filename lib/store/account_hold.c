@@ -166,7 +166,8 @@ static enum plan_result hold_end(struct plan *plan, const struct hold_step *step
         return PLAN_NO_MEMORY;
     }
     enum plan_result result = account_read(plan, step->account, CELLAR_NO_LINE, &view);
-    if (result == PLAN_COMMIT && step->to != 0) {
+    ASSERT(result == PLAN_COMMIT);
+    if (step->to != 0) {
         result = hold_pay_to(plan, step, &view);
     }
     if (result == PLAN_COMMIT) {

@@ -2,6 +2,8 @@
  * it reads what those before it are going to write. */
 #include "store/compose.h"
 
+#include "base/assert.h"
+
 #include <string.h>
 
 bool plan_check_compose(struct plan *plan, void *argument) {
@@ -101,10 +103,9 @@ static enum plan_result compose_plan_part(struct plan *plan, struct plan_operati
                                       .bytes = plan->payload_bytes - at - (uint32_t)sizeof part};
     memcpy(plan->payload + at, &part, sizeof part);
     uint32_t padding = part_aligned(part.bytes) - part.bytes;
+    /* Room ends where parts may begin. */
     void *behind = plan_append(plan, padding);
-    if (behind == NULL) {
-        return PLAN_NO_MEMORY;
-    }
+    ASSERT(behind != NULL);
     if (padding != 0) {
         memset(behind, 0, padding);
     }
@@ -153,10 +154,9 @@ enum plan_result plan_compose(struct plan *plan, void *argument) {
             return result;
         }
     }
+    /* The first of the payload always has room. */
     struct payload_composed *composed = plan_append(plan, sizeof *composed);
-    if (composed == NULL) {
-        return PLAN_NO_MEMORY;
-    }
+    ASSERT(composed != NULL);
     *composed = (struct payload_composed){.id = request->id,
                                           .fingerprint = request->fingerprint,
                                           .time_ns = plan->now_ns,

@@ -206,8 +206,8 @@ static bool index_add(struct index *index, uint32_t place, uint32_t position,
             return true;
         }
         /* A full last chunk stays as it is, unless half of it is dead. */
-        if (place == directory_count(directory) - 1 && chunk->live > INDEX_CHUNK_MAX / 2 &&
-            chunk->capacity == INDEX_CHUNK_MAX) {
+        if (place == directory_count(directory) - 1 && chunk->live > INDEX_CHUNK_MAX / 2) {
+            ASSERT(chunk->capacity == INDEX_CHUNK_MAX);
             return index_append_place(index, entry);
         }
     }

@@ -120,10 +120,9 @@ static enum plan_result product_plan_payload(struct plan *plan,
                                              const struct store_product *product,
                                              int64_t created_ns) {
     const cellar_product *source = request->product;
+    /* The first of the payload always has room. */
     struct payload_product *payload = plan_append(plan, sizeof *payload);
-    if (payload == NULL) {
-        return PLAN_NO_MEMORY;
-    }
+    ASSERT(payload != NULL);
     *payload = (struct payload_product){.product = product->slot,
                                         .stock = product->stock,
                                         .block = request->number,

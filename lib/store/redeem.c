@@ -80,9 +80,8 @@ static enum plan_result redeem_find_code(struct plan *plan,
     }
     enum plan_result result = plan_campaign_read(plan, &plan->store->coupons.campaigns[campaign],
                                                  COUPON_BUDGET, &thing->at);
-    if (result == PLAN_COMMIT) {
-        result = plan_coupon_check_time(plan, &thing->at.rules->put);
-    }
+    ASSERT(result == PLAN_COMMIT);
+    result = plan_coupon_check_time(plan, &thing->at.rules->put);
     if (result != PLAN_COMMIT) {
         return result;
     }
@@ -250,8 +249,9 @@ enum plan_result plan_coupon_restore(struct plan *plan, const struct payload_red
     *restored_out = false;
     enum plan_result result = plan_campaign_read(
         plan, &plan->store->coupons.campaigns[redeem->campaign], COUPON_BUDGET, &thing.at);
-    if (result != PLAN_COMMIT || !thing.at.rules->put.restore_on_cancel) {
-        return result;
+    ASSERT(result == PLAN_COMMIT);
+    if (!thing.at.rules->put.restore_on_cancel) {
+        return PLAN_COMMIT;
     }
     result = redeem_undo(plan, redeem, redeemed_lsn, &thing);
     if (result != PLAN_COMMIT) {

@@ -190,9 +190,7 @@ static void store_destroy_objects(struct store *store) {
     }
     if (store->categories != NULL) {
         for (uint32_t i = 1; i < slots_end(&store->category_slots); i++) {
-            if (store->categories[i].products != NULL) {
-                index_destroy(store->categories[i].products);
-            }
+            index_destroy(store->categories[i].products);
         }
     }
     if (store->orders != NULL) {

@@ -114,14 +114,12 @@ void table_remove(struct table *table, uint64_t hash, uint32_t slot) {
         return;
     }
     /* Not at the head, and never there again: the object before it stays the same one. */
-    while (before != 0) {
-        struct table_link *link = table_link_of(table, before);
+    struct table_link *link;
+    do {
+        ASSERT(before != 0);
+        link = table_link_of(table, before);
         before = ATOMIC_LOAD(&link->next, acquire);
-        if (before == slot) {
-            /* Release: pairs with the acquire in table_search(). */
-            ATOMIC_STORE(&link->next, next, release);
-            return;
-        }
-    }
-    ASSERT(before == slot);
+    } while (before != slot);
+    /* Release: pairs with the acquire in table_search(). */
+    ATOMIC_STORE(&link->next, next, release);
 }

@@ -39,7 +39,7 @@ struct giver {
 
 static void *giver_run(void *context) {
     struct giver *giver = context;
-    clock_sleep_ns(5 * NANOSECONDS_PER_MILLISECOND);
+    clock_sleep_ns(20 * NANOSECONDS_PER_MILLISECOND);
     slots_give(giver->slots, giver->slot);
     return NULL;
 }

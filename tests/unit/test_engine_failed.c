@@ -10,6 +10,8 @@
 #include "support/held_writer.h"
 #include "support/orders.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 
 static const cellar_id none = {0, 0};
@@ -154,12 +156,23 @@ static void test_what_was_written_is_read(void **state) {
     assert_int_equal(shop_balance(shop, 1), 1005);
 }
 
+/* What is overdue is tried again and again, and does not keep the store from being closed. */
+static void test_expiry_goes_on_trying(void **state) {
+    struct shop *shop = *state;
+    orders_start_expiry(shop);
+    while (ATOMIC_LOAD(&shop->store->expiry.head, acquire) == 0) {
+        clock_sleep_ns(ORDERS_MS);
+    }
+    assert_int_equal(shop_order_get(shop, 4).state, CELLAR_ORDER_PLACED);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_each_call_says_so),
         TEST(test_what_was_written_is_read),
+        TEST(test_expiry_goes_on_trying),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

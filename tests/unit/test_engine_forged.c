@@ -125,6 +125,7 @@ static void test_what_is_unknown_is_refused(void **unused) {
         {store_order_cell(0), -1},
         {store_order_cell(1), 0},
         {store_order_cell(1), STORE_STATE_COUNT},
+        {store_order_cell(1), CELLAR_ACCOUNT_HOLD_EXPIRED + 1},
         {store_order_cell(500), CELLAR_ORDER_PLACED},
         {coupon_grant_cell(0), 1},
         {coupon_grant_cell(500), 1},

@@ -157,6 +157,41 @@ static void test_a_quote_too_large(void **unused) {
     shop_finish(&shop);
 }
 
+/* Of several places one has nothing. */
+static void test_a_place_without_goods(void **state) {
+    struct shop *shop = *state;
+    static const uint32_t locations[] = {1, 2, 3};
+    const cellar_line line = shop_line("a", 0, 5, 10);
+    const cellar_line all = shop_line("a", 1, 4, 0);
+    cellar_order_request order = shop_order_request(1, &line, 1);
+    shop_product(shop, "a");
+    for (uint32_t location = 1; location <= 3; location++) {
+        (void)shop_receive(shop, "a", location, 4);
+    }
+    assert_int_equal(cellar_stock_take(shop->store, NULL, &all, NULL, NULL), CELLAR_OK);
+    order.locations = locations;
+    order.location_count = 3;
+    order.split = true;
+    assert_int_equal(try_place(shop, &order, NULL), CELLAR_OK);
+    assert_int_equal(shop_available(shop, "a", 1), 0);
+    assert_int_equal(shop_available(shop, "a", 2), 0);
+    assert_int_equal(shop_available(shop, "a", 3), 3);
+}
+
+static void test_a_code_too_long(void **state) {
+    struct shop *shop = *state;
+    static char code[CELLAR_CODE_BYTES_MAX + 2];
+    const cellar_line line = shop_line("a", 0, 1, 10);
+    cellar_order_request order = shop_order_request(1, &line, 1);
+    cellar_refusal refusal;
+    shop_goods(shop, "a", 5);
+    memset(code, 'x', CELLAR_CODE_BYTES_MAX + 1);
+    order.code = code;
+    shop_check_invalid(&refusal, try_place(shop, &order, &refusal), CELLAR_NO_LINE, "code");
+    code[CELLAR_CODE_BYTES_MAX] = '\0';
+    assert_int_equal(try_place(shop, &order, &refusal), CELLAR_NOT_FOUND);
+}
+
 static void test_places_of_a_return(void **state) {
     struct shop *shop = *state;
     static const uint32_t locations[] = {1};
@@ -242,6 +277,8 @@ int main(void) {
         SHOP_TEST(test_a_kit_is_not_its_own_component),
         cmocka_unit_test(test_too_many_allocations),
         cmocka_unit_test(test_a_quote_too_large),
+        SHOP_TEST(test_a_place_without_goods),
+        SHOP_TEST(test_a_code_too_long),
         SHOP_TEST(test_places_of_a_return),
         cmocka_unit_test(test_more_holds_than_places),
         SHOP_TEST(test_more_holds_than_are_looked_at),

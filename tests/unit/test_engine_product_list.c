@@ -62,6 +62,22 @@ static void test_newest_first_by_status(void **state) {
     }
 }
 
+/* More than are taken from a list at once. */
+static void test_long_pages(void **state) {
+    struct shop *shop = *state;
+    uint64_t ids[2 * PRODUCTS];
+    const size_t capacities[] = {256, 257, 512, 513, 1000};
+    for (int i = 0; i < 2 * PRODUCTS; i++) {
+        char sku[SHOP_NAME_BYTES];
+        put(shop, shop_name(sku, "p%d", i), "tea", CELLAR_PRODUCT_ACTIVE);
+        ids[i] = 2 * PRODUCTS - (uint64_t)i;
+    }
+    for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
+        check_list(shop, (cellar_product_query){.category = "tea"}, capacities[i], ids,
+                   2 * PRODUCTS);
+    }
+}
+
 static void test_summary(void **state) {
     struct shop *shop = *state;
     cellar_product_summary page[2];
@@ -252,6 +268,7 @@ static void test_pages_show_no_other_list(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SHOP_TEST(test_newest_first_by_status),
+        SHOP_TEST(test_long_pages),
         SHOP_TEST(test_summary),
         SHOP_TEST(test_moving_between_lists),
         SHOP_TEST(test_unknown_categories_are_empty),

@@ -208,6 +208,27 @@ static void test_paid_from_outside_beside_a_credit(void **state) {
     assert_int_equal(shop_order_get(shop, 1).state, CELLAR_ORDER_PAID);
 }
 
+/* An order that the account will be paid for one day moves no money of it now. */
+static void test_placed_beside_a_credit(void **state) {
+    struct shop *shop = *state;
+    const cellar_line line = shop_line("a", 0, 1, 50);
+    cellar_order_request order = shop_order_request(1, &line, 1);
+    const cellar_account_entry entry = {.account = 2, .amount = 5};
+    const cellar_operation steps[] = {
+        {.kind = CELLAR_OPERATION_ORDER_PLACE, .order = &order},
+        {.kind = CELLAR_OPERATION_ACCOUNT_CREDIT, .entry = &entry},
+    };
+    cellar_entry last;
+    size_t count;
+    shop_goods(shop, "a", 5);
+    shop_account(shop, 2, 0, 0);
+    order.payee = 2;
+    assert_int_equal(transact(shop, steps, 2, NULL, NULL), CELLAR_OK);
+    assert_int_equal(cellar_account_journal(shop->store, 2, 0, &last, 1, &count), CELLAR_OK);
+    assert_int_equal(last.kind, CELLAR_ENTRY_CREDITED);
+    assert_int_equal(last.amount, 5);
+}
+
 /* The stock of a kit stands in the commit, though no unit of it moves. */
 static void test_the_history_of_a_kit(void **state) {
     struct shop *shop = *state;
@@ -280,6 +301,7 @@ int main(void) {
         SHOP_TEST(test_a_lease_twice),
         SHOP_TEST(test_received_and_fulfilled),
         SHOP_TEST(test_paid_from_outside_beside_a_credit),
+        SHOP_TEST(test_placed_beside_a_credit),
         SHOP_TEST(test_the_history_of_a_kit),
         SHOP_TEST(test_an_actor_without_a_reference),
         SHOP_TEST(test_no_descriptor_left),

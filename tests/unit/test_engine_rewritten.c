@@ -330,22 +330,47 @@ static void test_what_says_nothing(void **state) {
     assert_int_equal(journal_entry(shop), CELLAR_OK);
     assert_int_equal(entry_out.kind, CELLAR_ENTRY_OTHER);
     assert_int_equal(entry_out.amount, 1000);
-    rewrite.record->kind |= STORE_KIND_NOTED;
-    rewrite_put(&rewrite);
-    assert_int_equal(journal_entry(shop), CELLAR_OK);
-    assert_int_equal(entry_out.kind, CELLAR_ENTRY_OTHER);
+    /* Malformed: as one with a note, and as several in one commit. */
+    const uint16_t kinds[] = {rewrite.record->kind | STORE_KIND_NOTED, STORE_COMPOSED};
+    for (size_t i = 0; i < 2; i++) {
+        rewrite.record->kind = kinds[i];
+        rewrite_put(&rewrite);
+        assert_int_equal(journal_entry(shop), CELLAR_OK);
+        assert_int_equal(entry_out.kind, CELLAR_ENTRY_OTHER);
+    }
     rewrite_end(&rewrite);
     assert_int_equal(history(shop), CELLAR_OK);
     size_t movements = count_out;
     rewrite_begin(&rewrite, shop, at.received);
-    rewrite.record->kind |= STORE_KIND_NOTED;
-    rewrite_put(&rewrite);
-    assert_int_equal(history(shop), CELLAR_OK);
-    assert_int_equal(count_out, movements - 1);
+    for (size_t i = 0; i < 2; i++) {
+        rewrite.record->kind = kinds[i];
+        rewrite_put(&rewrite);
+        assert_int_equal(history(shop), CELLAR_OK);
+        assert_int_equal(count_out, movements - 1);
+    }
     rewrite_end(&rewrite);
 }
 
 /* A cursor names the record that retired an order of the customer, and nothing else. */
+/* Neither a part of several nor one is to be seen: the payment is not counted. */
+static void test_what_pays_nothing(void **state) {
+    struct shop *shop = *state;
+    struct rewrite rewrite;
+    assert_int_equal(payments(shop), CELLAR_OK);
+    assert_int_equal(entry_out.lsn, at.transferred);
+    assert_int_equal(entry_out.balance, 60);
+    rewrite_begin(&rewrite, shop, at.transferred);
+    rewrite.record->kind |= STORE_KIND_NOTED;
+    rewrite_put(&rewrite);
+    assert_int_equal(payments(shop), CELLAR_OK);
+    assert_int_equal(entry_out.balance, 50);
+    rewrite.record->kind = STORE_COMPOSED;
+    rewrite_put(&rewrite);
+    assert_int_equal(payments(shop), CELLAR_OK);
+    assert_int_equal(entry_out.balance, 50);
+    rewrite_end(&rewrite);
+}
+
 static void test_cursors(void **state) {
     struct shop *shop = *state;
     assert_int_equal(list_behind_last(shop), CELLAR_OK);
@@ -398,9 +423,8 @@ static void test_each_read_may_fail(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_each_record_is_checked),
-        TEST(test_what_says_nothing),
-        TEST(test_cursors),
+        TEST(test_each_record_is_checked), TEST(test_what_says_nothing),
+        TEST(test_what_pays_nothing),      TEST(test_cursors),
         TEST(test_each_read_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

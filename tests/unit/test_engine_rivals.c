@@ -177,6 +177,10 @@ static void test_locations(void **state) {
     assert_int_equal(count, 2);
     assert_int_equal(places[1].location, 3);
     assert_int_equal(places[1].stock.available, 6);
+    /* A change of the product's status passes it by. */
+    shop_status(shop, "a", CELLAR_PRODUCT_DISCONTINUED);
+    shop_status(shop, "a", CELLAR_PRODUCT_ACTIVE);
+    (void)shop_order(shop, 1, "a", 5, CELLAR_ORDER_PAID);
 }
 
 /* ---- The same id for two things ---- */
@@ -257,6 +261,49 @@ static void test_a_hold_that_is_forgotten(void **unused) {
     check_ended_by(rival_cancels_and_forgets);
 }
 
+/* ---- An order that changes while it is read ---- */
+
+static void rival_returns(struct shop *shop) {
+    orders_part(shop, CELLAR_EVENT_RETURN, 1, 90, 0, 1);
+    shop_settle(shop);
+}
+
+static void rival_cancels_one(struct shop *shop) {
+    orders_part(shop, CELLAR_EVENT_CANCEL, 1, 91, 0, 1);
+    shop_settle(shop);
+}
+
+static cellar_order_line read_beside(struct shop *shop, const char *point,
+                                     void (*act)(struct shop *shop), cellar_order *order) {
+    struct rival rival;
+    cellar_order_line line;
+    rival_await(&rival, shop, point, act);
+    assert_int_equal(cellar_order_get(shop->store, shop_id(1), order, &line, 1), CELLAR_OK);
+    rival_has_come(&rival);
+    assert_int_equal(order->version, shop_order_get(shop, 1).version);
+    return line;
+}
+
+static void test_a_closed_order_that_changes(void **state) {
+    struct shop *shop = *state;
+    cellar_order order;
+    shop_goods(shop, "a", 5);
+    (void)shop_order(shop, 1, "a", 3, CELLAR_ORDER_FULFILLED);
+    shop_settle(shop);
+    assert_int_equal(read_beside(shop, "order-ledger", rival_returns, &order).returned, 1);
+    assert_int_equal(order.returned_value, 100);
+}
+
+static void test_an_open_order_that_changes(void **state) {
+    struct shop *shop = *state;
+    cellar_order order;
+    shop_goods(shop, "a", 5);
+    (void)shop_order(shop, 1, "a", 3, CELLAR_ORDER_PLACED);
+    shop_settle(shop);
+    assert_int_equal(read_beside(shop, "order-look", rival_cancels_one, &order).cancelled, 1);
+    assert_int_equal(order.cancelled_value, 100);
+}
+
 /* ---- Reads and wide changes among many others ---- */
 
 static void rival_safety(struct shop *shop) {
@@ -320,6 +367,8 @@ int main(void) {
         SHOP_TEST(test_a_refusal_beside_a_linked_id),
         cmocka_unit_test(test_a_hold_that_is_cancelled),
         cmocka_unit_test(test_a_hold_that_is_forgotten),
+        SHOP_TEST(test_a_closed_order_that_changes),
+        SHOP_TEST(test_an_open_order_that_changes),
         SHOP_TEST(test_a_stock_that_keeps_changing),
         SHOP_TEST(test_a_wide_order),
     };

@@ -31,6 +31,7 @@
 static const cellar_id none = {0, 0};
 static const uint32_t locations[] = {2, 3};
 static cellar_line kit_lines[KIT_LINES];
+static cellar_line pair_lines[KIT_LINES]; /* of a kit with one component */
 static cellar_line goods_lines[KIT_LINES];
 static cellar_lease_request free_job = {.name = "free", .holder = 1, .ttl_ms = 1000};
 static cellar_lease_request job = {.name = "job", .ttl_ms = 1000};
@@ -44,6 +45,19 @@ static void put_kit(struct shop *shop) {
     shop_goods(shop, "bottle", 500);
     shop_goods(shop, "glass", 500);
     assert_int_equal(cellar_product_put(shop->store, NULL, &kit, 0, NULL, NULL), CELLAR_OK);
+    const cellar_product pair = {.sku = "pair", .components = box + 1, .component_count = 1};
+    assert_int_equal(cellar_product_put(shop->store, NULL, &pair, 0, NULL, NULL), CELLAR_OK);
+}
+
+/* Campaign 2 has no claims yet, in campaign 3 customer 2 waits. */
+static void put_more_campaigns(struct shop *shop, cellar_campaign campaign) {
+    campaign.id = 2;
+    shop_campaign_put(shop, &campaign);
+    campaign = shop_campaign(3, 1);
+    campaign.waitlist_max = 5;
+    shop_campaign_put(shop, &campaign);
+    (void)shop_claim(shop, 3, 1);
+    (void)shop_claim(shop, 3, 2);
 }
 
 static void put_campaign(struct shop *shop) {
@@ -58,6 +72,7 @@ static void put_campaign(struct shop *shop) {
     campaign.customer_period_count = 5;
     campaign.discount = (cellar_discount){.kind = CELLAR_DISCOUNT_AMOUNT, .value = 5};
     shop_campaign_put(shop, &campaign);
+    put_more_campaigns(shop, campaign);
     for (uint64_t customer = 1; customer <= 5; customer++) {
         (void)shop_claim(shop, 1, customer);
     }
@@ -72,12 +87,17 @@ static void put_campaign(struct shop *shop) {
     }
 }
 
-/* Orders 1 to 6: a kit held, paid with a coupon, fulfilled, placed, paid but not there, split. */
+/* Orders 1 to 8: a kit held, paid with a coupon, fulfilled, placed, paid but not there, split, paid
+ * and there, and one behind it for which there is nothing. */
 static void put_orders(struct shop *shop) {
     cellar_line late = shop_line("late", 0, 3, 10);
     cellar_line split = shop_line("a", 0, 8, 10);
     shop_product(shop, "late");
     orders_safety(shop, "late", -20);
+    shop_goods(shop, "scarce", 3);
+    orders_safety(shop, "scarce", -20);
+    (void)shop_order(shop, 7, "scarce", 3, CELLAR_ORDER_PAID);
+    (void)shop_order(shop, 8, "scarce", 3, CELLAR_ORDER_PAID);
     for (uint64_t id = 1; id <= 6; id++) {
         cellar_order_request order = shop_order_request(id, goods_lines, 2);
         if (id == 1) {
@@ -116,6 +136,7 @@ static void fill(struct shop *shop) {
         shop_goods(shop, shop_name(skus[i], "goods %d", i), 100);
         goods_lines[i] = shop_line(skus[i], 0, 2, 10);
         kit_lines[i] = shop_line("box", 0, 1, 10);
+        pair_lines[i] = shop_line("pair", 0, 1, 10);
     }
     shop_account(shop, 1, -10, 10000);
     shop_account(shop, 2, -100, 500);
@@ -199,6 +220,7 @@ static const cellar_operation operations[] = {
            .code = "code 0")},
     {.kind = CELLAR_OPERATION_ORDER_PLACE, ORDER(LINES(kit_lines, 1), .payee = 2)},
     {.kind = CELLAR_OPERATION_ORDER_PLACE, ORDER(LINES(kit_lines, KIT_LINES))},
+    {.kind = CELLAR_OPERATION_ORDER_PLACE, ORDER(LINES(pair_lines, KIT_LINES))},
     {.kind = CELLAR_OPERATION_ORDER_PLACE,
      ORDER(LINES(&many, 1), .locations = locations, .location_count = 2, .split = true)},
     {.kind = CELLAR_OPERATION_ORDER_PLACE,
@@ -222,6 +244,7 @@ static const cellar_operation operations[] = {
     {STEP(WHOLE(5, CANCEL))},
     {STEP(WHOLE(5, PAY), .account = 1)},
     {STEP(WHOLE(6, CANCEL))},
+    {STEP(WHOLE(7, FULFIL))},
     {.kind = CELLAR_OPERATION_STOCK_RECEIVE, STOCK(&one)},
     {.kind = CELLAR_OPERATION_STOCK_RECEIVE, STOCK(&far)},
     {.kind = CELLAR_OPERATION_STOCK_RECEIVE, MANY},
@@ -253,7 +276,11 @@ static const cellar_operation operations[] = {
     {.kind = CELLAR_OPERATION_LEASE_RENEW, .lease = &job},
     {.kind = CELLAR_OPERATION_LEASE_RELEASE, .lease = &job},
     {.kind = CELLAR_OPERATION_COUPON_CLAIM, CLAIM(.id = {SHOP_ID_HIGH, 306}, .customer = 9)},
+    {.kind = CELLAR_OPERATION_COUPON_CLAIM,
+     .claim = &(const cellar_claim){.campaign = 2, .customer = 9}},
     {.kind = CELLAR_OPERATION_COUPON_REVOKE, CLAIM(.customer = 2)},
+    {.kind = CELLAR_OPERATION_COUPON_REVOKE,
+     .claim = &(const cellar_claim){.campaign = 3, .customer = 2}},
     {.kind = CELLAR_OPERATION_COUPON_REDEEM, REDEEM(.campaign = 1, .customer = 2, BOUGHT)},
     {.kind = CELLAR_OPERATION_COUPON_REDEEM, REDEEM(.code = "code 0", BOUGHT)},
     {.kind = CELLAR_OPERATION_COUPON_RESTORE, REDEEM(.campaign = 1, .customer = 4)},

@@ -32,6 +32,7 @@ static void test_products(void **unused) {
         {1, STORE_APPLIED},       {2, STORE_APPLIED}, /* somebody else's, but there */
         {-1, STORE_APPLY_BROKEN}, {999, STORE_APPLY_BROKEN},
         {3, STORE_APPLY_BROKEN}, /* not there */
+        {5, STORE_APPLY_BROKEN}, /* the one that is put */
     };
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -65,6 +66,14 @@ static void test_stocks(void **unused) {
         recovery_change(store_stock_cell(rows[i].opened.stock, STORE_STOCK_SELLABLE), 0);
         assert_int_equal(redo(STORE_STOCK_OPEN, &rows[i].opened, sizeof rows[i].opened),
                          rows[i].result);
+    }
+    /* A change with an id, whose document is in another's slot. */
+    struct payload_document change = {.id = {0, 1}, .slot = 1};
+    for (int i = 0; i < 2; i++) {
+        recovery_change(store_order_cell(1), STORE_STATE_OTHER);
+        change.id.low += (uint64_t)i;
+        assert_int_equal(redo(STORE_STOCK_CHANGE, &change, sizeof change),
+                         i == 0 ? STORE_APPLIED : STORE_APPLY_BROKEN);
     }
     /* The safety stock is set, and its cell is not changed. */
     recovery_change(store_stock_cell(1, STORE_STOCK_SELLABLE), 5);

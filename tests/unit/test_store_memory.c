@@ -156,6 +156,88 @@ static void test_parts(void **unused) {
     assert_true(apply_short_of_memory(make_transaction, check_transaction) >= 5);
 }
 
+/* ---- The id of a transaction alone ---- */
+
+static const struct record_header *make_named(void) {
+    static const struct {
+        struct payload_composed header;
+        struct payload_part part_header;
+        struct payload_document change;
+    } bytes = {
+        .header = {.id = {0, 9}, .slot = 9, .part_count = 1},
+        .part_header = {.kind = STORE_STOCK_CHANGE, .bytes = sizeof(struct payload_document)}};
+    recovery_change(store_order_cell(9), STORE_STATE_OTHER);
+    return recovery_record(STORE_COMPOSED, &bytes, sizeof bytes);
+}
+
+static void check_named(void) {
+    assert_int_equal(recovery.store->totals.orders[0], 1);
+    assert_int_equal(index_count(recovery.store->orders_by_state[STORE_STATE_OTHER]), 1);
+}
+
+static void test_a_name(void **unused) {
+    (void)unused;
+    assert_true(apply_short_of_memory(make_named, check_named) >= 2);
+}
+
+/* ---- A step while as many deadlines are kept as there is room for ---- */
+
+static const struct record_header *make_extended(void) {
+    const struct payload_step extend = {.id = {0, 1},
+                                        .order = 1,
+                                        .until_ms = 99,
+                                        .event = CELLAR_EVENT_EXTEND,
+                                        .from = CELLAR_ORDER_PLACED,
+                                        .to = CELLAR_ORDER_PLACED};
+    const struct placed_bytes order = placed_of(1);
+    put_goods();
+    recovery_change(store_order_cell(1), CELLAR_ORDER_PLACED);
+    assert_int_equal(recovery_redo(recovery_record(STORE_ORDER_PLACE, &order, sizeof order)),
+                     STORE_APPLIED);
+    struct deadlines *deadlines = &recovery.store->deadlines;
+    while (deadlines->count < deadlines->capacity) {
+        deadlines_add(deadlines, 50, 1);
+    }
+    recovery_change(store_order_cell(1), CELLAR_ORDER_PLACED);
+    return recovery_record(STORE_ORDER_STEP, &extend, sizeof extend);
+}
+
+static void check_extended(void) {
+    const struct deadlines *deadlines = &recovery.store->deadlines;
+    assert_int_equal(deadlines->capacity, 2 * (deadlines->count - 1));
+}
+
+static void test_deadlines(void **unused) {
+    (void)unused;
+    assert_int_equal(apply_short_of_memory(make_extended, check_extended), 1);
+}
+
+/* ---- A list whose first entries have all gone ---- */
+
+#define KEYS (4 * INDEX_CHUNK_MAX)
+
+/* Without memory they leave places that have nothing, into which a key comes. */
+static void test_an_emptied_list(void **unused) {
+    struct index *index = index_create(recovery.commit, recovery.memory);
+    (void)unused;
+    assert_non_null(index);
+    for (uint64_t key = 1; key <= KEYS; key++) {
+        assert_true(index_insert(index, key, (uint32_t)key));
+    }
+    memory_fail_after(recovery.memory, 0, 1);
+    for (uint64_t key = 1; key < KEYS; key++) {
+        assert_true(index_remove(index, key));
+    }
+    assert_false(index_insert(index, 7, 7));
+    memory_fail_after(recovery.memory, -1, 0);
+    assert_int_equal(index_count(index), 1);
+    assert_true(index_insert(index, 7, 7));
+    assert_true(index_contains(index, 7));
+    assert_int_equal(index_count(index), 2);
+    index_validate(index);
+    index_destroy(index);
+}
+
 /* ---- A payment to an account that collects ---- */
 
 static const struct record_header *make_payment(void) {
@@ -183,9 +265,8 @@ static void test_payments(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_categories),
-        TEST(test_parts),
-        TEST(test_payments),
+        TEST(test_categories), TEST(test_parts),     TEST(test_payments),
+        TEST(test_a_name),     TEST(test_deadlines), TEST(test_an_emptied_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

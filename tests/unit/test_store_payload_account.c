@@ -188,6 +188,10 @@ static void test_hold_steps(void **unused) {
         assert_int_equal(begin_hold(good_hold, 3, store_document_value(16, 9), sizeof good_hold),
                          STORE_APPLIED);
         recovery_change(store_order_cell(rows[i].cell), store_document_value(rows[i].state, 9));
+        assert_false(store_record_check(recovery.store,
+                                        recovery_record(STORE_ACCOUNT_HOLD_STEP, &rows[i].payload,
+                                                        sizeof rows[i].payload - 1)));
+        recovery_change(store_order_cell(rows[i].cell), store_document_value(rows[i].state, 9));
         int result = redo(STORE_ACCOUNT_HOLD_STEP, &rows[i].payload, sizeof rows[i].payload);
         if (result != rows[i].result) {
             fail_msg("row %zu: %d", i, result);
