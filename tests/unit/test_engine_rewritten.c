@@ -419,13 +419,57 @@ static void test_each_read_may_fail(void **state) {
     assert_int_equal(account_out.unsettled, 30);
 }
 
+/* Of an account that was paid in so many stretches of the log: the search for the right one reads
+ * several records, and each of the reads may fail. */
+static void test_each_read_of_a_search_may_fail(void **unused) {
+    enum {
+        STRETCHES = 7
+    };
+    static char blob[CELLAR_ATTRIBUTES_BYTES_MAX];
+    const cellar_account_request collecting = {.id = 3, .collecting = true};
+    const cellar_product product = {
+        .sku = "large", .attributes = blob, .attributes_bytes = sizeof blob};
+    struct shop shop;
+    cellar_status status = CELLAR_IO_ERROR;
+    int64_t failed = 0;
+    (void)unused;
+    shop_prepare(&shop);
+    ATOMIC_STORE(&shop.tick_ns, 0, relaxed);
+    shop_open(&shop);
+    shop_account(&shop, 1, 0, 1000);
+    assert_int_equal(cellar_account_create(shop.store, NULL, &collecting, NULL, NULL), CELLAR_OK);
+    for (int i = 0; i < STRETCHES; i++) {
+        cellar_ticket ticket;
+        assert_int_equal(cellar_account_transfer(shop.store, NULL, none, 1, 3, 10, &ticket, NULL),
+                         CELLAR_OK);
+        collected_ns = i == STRETCHES / 2 ? ticket.time_ns : collected_ns;
+        orders_pass(&shop, 2);
+        for (size_t bytes = 0; bytes < COLLECTED_STRETCH_BYTES; bytes += sizeof blob) {
+            assert_int_equal(
+                cellar_product_put(shop.store, NULL, &product, CELLAR_VERSION_ANY, NULL, NULL),
+                CELLAR_OK);
+        }
+    }
+    shop_reopen(&shop);
+    for (; status != CELLAR_OK && failed < READS_MAX; failed++) {
+        memory_disk_fail_after(shop.disk, MEMORY_PREAD, failed, EIO, false);
+        status = account_collected(&shop);
+        memory_disk_fail_after(shop.disk, MEMORY_PREAD, -1, 0, false);
+        assert_true(status == CELLAR_OK || status == CELLAR_IO_ERROR);
+    }
+    assert_int_equal(status, CELLAR_OK);
+    assert_true(failed > 4);
+    assert_int_equal(account_out.unsettled, 10 * (STRETCHES / 2 + 1));
+    shop_finish(&shop);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_each_record_is_checked), TEST(test_what_says_nothing),
         TEST(test_what_pays_nothing),      TEST(test_cursors),
-        TEST(test_each_read_may_fail),
+        TEST(test_each_read_may_fail),     cmocka_unit_test(test_each_read_of_a_search_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
