@@ -106,10 +106,14 @@ static cellar_status list_behind(struct shop *shop) {
     return cellar_order_list(shop->store, &query, &order_out, 1, &count_out, NULL, 0);
 }
 
-static cellar_status give_back(struct shop *shop) {
+static cellar_status give_back_within(struct shop *shop, const cellar_call *call) {
     const cellar_order_part part = {0, 1};
     const cellar_order_change change = orders_change(CELLAR_EVENT_RETURN, 3, 99, &part, 1);
-    return cellar_order_step(shop->store, NULL, &change, &ticket_out, NULL);
+    return cellar_order_step(shop->store, call, &change, &ticket_out, NULL);
+}
+
+static cellar_status give_back(struct shop *shop) {
+    return give_back_within(shop, NULL);
 }
 
 static cellar_status void_hold(struct shop *shop) {
@@ -180,8 +184,11 @@ static void test_a_list_goes_on_behind_a_new_order(void **state) {
 
 static void test_units_of_a_new_order_come_back(void **state) {
     struct shop *shop = *state;
+    const cellar_call at_once = {.wait_ms = -1};
     commit_behind(shop);
+    cellar_status status = give_back_within(shop, &at_once);
     assert_int_equal(held_writer_end_during(shop, give_back), CELLAR_OK);
+    assert_int_equal(status, CELLAR_BUSY);
     assert_int_equal(shop_order_get(shop, 3).returned_value, 100);
 }
 
