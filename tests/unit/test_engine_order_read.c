@@ -310,6 +310,10 @@ static void test_lines_that_cannot_be_read(void **state) {
     assert_int_equal(cellar_order_list(shop->store, &query, page, 4, &count, lines, 5),
                      CELLAR_IO_ERROR);
     assert_int_equal(count, 0);
+    query = (cellar_order_query){.customer = 2};
+    assert_int_equal(cellar_order_list(shop->store, &query, page, 4, &count, lines, 5),
+                     CELLAR_IO_ERROR);
+    assert_int_equal(count, 0);
     assert_int_equal(cellar_order_get(shop->store, shop_id(1), &order, lines, 5), CELLAR_OK);
     memory_disk_fail_after(shop->disk, MEMORY_PREAD, -1, 0, false);
     assert_int_equal(cellar_order_get(shop->store, shop_id(2), &order, lines, 5), CELLAR_OK);

@@ -302,6 +302,9 @@ static void test_retirements(void **unused) {
     assert_int_equal(retire(9, NULL), STORE_APPLY_BROKEN);
     recovery_force(store_order_cell(2), CELLAR_ORDER_FULFILLED);
     assert_int_equal(retire(2, NULL), STORE_APPLY_BROKEN);
+    /* In a state that there is not. */
+    recovery_force(store_order_cell(3), CELLAR_ACCOUNT_HOLD_EXPIRED + 1);
+    assert_int_equal(retire(3, NULL), STORE_APPLY_BROKEN);
     /* Linked, and never placed. */
     struct store_order *order;
     recovery_change(store_order_cell(5), 0);
