@@ -72,10 +72,10 @@ static void test_campaigns(void **unused) {
         int64_t rules; /* that the campaign's cell held before */
         int result;
     } rows[] = {
-        {1, 1, STORE_APPLIED},        {1, -1, STORE_APPLY_BROKEN},
-        {1, 999, STORE_APPLY_BROKEN}, {1, 0, STORE_APPLY_BROKEN}, /* it is there already */
-        {1, 2, STORE_APPLY_BROKEN},                               /* rules that are not */
-        {2, 0, STORE_APPLIED},        {2, 1, STORE_APPLY_BROKEN},
+        {1, 1, STORE_APPLIED},      {1, -1, STORE_APPLY_BROKEN}, {1, 999, STORE_APPLY_BROKEN},
+        {1, 0, STORE_APPLY_BROKEN}, /* it is there already */
+        {1, 2, STORE_APPLY_BROKEN}, /* rules that are not */
+        {2, 0, STORE_APPLIED},      {2, 1, STORE_APPLY_BROKEN},  {2, -1, STORE_APPLY_BROKEN},
     };
     (void)unused;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
