@@ -176,12 +176,12 @@ static enum plan_result stock_plan_identity(struct plan *plan,
 /* What one merged line of a change does to its cells. */
 static enum plan_result stock_plan_line(struct plan *plan, cellar_movement_kind kind,
                                         const struct plan_line *line) {
-    if (kind == CELLAR_MOVEMENT_TAKEN) {
-        return plan_sell_line(plan, line);
-    }
     struct stock_view view = stock_view(plan, line->stock);
     enum plan_result result = PLAN_COMMIT;
     switch (kind) {
+    case CELLAR_MOVEMENT_TAKEN:
+        plan->ticket.remaining = view.available - line->quantity;
+        return plan_sell_line(plan, line);
     case CELLAR_MOVEMENT_SET_ASIDE:
         result = stock_change_available(plan, &view, line->line, -line->quantity);
         return result == PLAN_COMMIT ? stock_change_other(plan, line->stock, STORE_STOCK_UNSELLABLE,

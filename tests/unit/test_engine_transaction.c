@@ -254,6 +254,28 @@ static void test_bulk(void **state) {
     (void)shop_audit(shop);
 }
 
+/* Of a change of one line a ticket tells what is available then; of more it tells nothing. */
+static void test_bulk_tells_what_is_left(void **state) {
+    struct shop *shop = *state;
+    cellar_ticket tickets[3];
+    fill(shop);
+    cellar_line safety = shop_line("a", 0, 2, 0);
+    assert_int_equal(cellar_stock_set_safety(shop->store, NULL, &safety, 0, NULL, NULL), CELLAR_OK);
+    const cellar_line lines[] = {shop_line("a", 0, 3, 0), shop_line("b", 0, 1, 0)};
+    const cellar_stock_change one = {.lines = lines, .line_count = 1};
+    const cellar_stock_change two = {.lines = lines, .line_count = 2};
+    const cellar_operation operations[] = {
+        {.kind = CELLAR_OPERATION_STOCK_TAKE, .stock = &one},
+        {.kind = CELLAR_OPERATION_STOCK_TAKE, .stock = &two},
+        {.kind = CELLAR_OPERATION_STOCK_RECEIVE, .stock = &one},
+    };
+    int64_t before = shop_available(shop, "a", 0);
+    assert_int_equal(cellar_bulk(shop->store, NULL, operations, 3, NULL, tickets, NULL), CELLAR_OK);
+    assert_int_equal(tickets[0].remaining, before - 3);
+    assert_int_equal(tickets[1].remaining, 0);
+    assert_int_equal(tickets[2].remaining, before - 3);
+}
+
 static void test_note(void **state) {
     struct shop *shop = *state;
     const cellar_call call = {.actor = 77, .reference = "till 3"};
@@ -287,7 +309,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         SHOP_TEST(test_all_or_none),  SHOP_TEST_ORACLE(test_all_or_none),
         SHOP_TEST(test_steps_in_one), SHOP_TEST(test_bad_arguments),
-        SHOP_TEST(test_bulk),         SHOP_TEST(test_note),
+        SHOP_TEST(test_bulk),         SHOP_TEST(test_bulk_tells_what_is_left),
+        SHOP_TEST(test_note),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
