@@ -293,9 +293,9 @@ typedef struct cellar_refusal {
     uint32_t state;    /* ILLEGAL_STEP: the cellar_order_state it is in */
     uint32_t step;     /* of a transaction: the step that refused, from 0; else 0 */
     /* When the answer may be another. OUT_OF_STOCK, INSUFFICIENT_FUNDS: when the next hold on that
-     * SKU and location, or of money of that account, runs out (best effort); LEASE_HELD: when the
-     * lease does; PERIOD_CAP, CUSTOMER_PERIOD_CAP: when the next period begins; NOT_STARTED:
-     * valid_from_ns. 0: unknown */
+     * SKU and location (of an order that names several: on any of them), or of money of that
+     * account, runs out (best effort); LEASE_HELD: when the lease does; PERIOD_CAP,
+     * CUSTOMER_PERIOD_CAP: when the next period begins; NOT_STARTED: valid_from_ns. 0: unknown */
     int64_t retry_ns;
     const char *reason; /* INVALID_ARGUMENT: the member at fault, a static sentence; else NULL */
     uint64_t rank;      /* ALREADY_CLAIMED, CUSTOMER_PERIOD_CAP, NOT_GRANTED: the number of the

@@ -88,14 +88,15 @@ static bool expiry_is_forbidden(cellar_status status) {
 }
 
 bool expiry_run_overdue(cellar *engine, struct plan *plan, struct engine_wait *wait) {
-    if (plan->short_stock == 0 && plan->short_account == 0) {
+    if (plan->short_stock_count == 0 && plan->short_account == 0) {
         return false;
     }
     struct overdue overdue = {.now_ms = expiry_now_ms(engine)};
     commit_enter();
-    if (plan->short_stock != 0) {
-        queue_overdue(engine->store, plan->short_stock, &overdue);
-    } else {
+    for (uint32_t i = 0; i < plan->short_stock_count && overdue.count < OVERDUE_MAX; i++) {
+        queue_overdue(engine->store, plan->short_stocks[i], &overdue);
+    }
+    if (plan->short_stock_count == 0) {
         holds_overdue(engine->store, plan->short_account, &overdue);
     }
     commit_leave();

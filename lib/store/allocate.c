@@ -56,7 +56,8 @@ static enum plan_result allocate_places(struct allocate *made, const struct stor
                                         uint32_t component, uint32_t per_unit, int64_t quantity) {
     const cellar_order_request *order = made->order;
     uint32_t stock;
-    uint32_t first_stock = 0;
+    uint32_t stocks[CELLAR_LOCATIONS_MAX];
+    uint32_t stock_count = 0;
     int64_t most = 0;
     int64_t all = 0;
     for (size_t i = 0; i < order->location_count; i++) {
@@ -65,17 +66,21 @@ static enum plan_result allocate_places(struct allocate *made, const struct stor
             return allocate_add(made, component, per_unit, stock, quantity) ? PLAN_COMMIT
                                                                             : PLAN_NO_MEMORY;
         }
-        first_stock = first_stock == 0 ? stock : first_stock;
+        if (stock != 0) {
+            stocks[stock_count++] = stock;
+        }
         most = free > most ? free : most;
         all += free;
     }
-    if (first_stock == 0) {
+    if (stock_count == 0) {
         return plan_refuse(made->plan, CELLAR_NOT_FOUND, made->line);
     }
     if (!order->split || all < quantity) {
         made->plan->refusal.available = order->split ? all : most;
         made->plan->refusal.needed = quantity;
-        made->plan->short_stock = first_stock;
+        for (uint32_t i = 0; i < stock_count; i++) {
+            plan_short_of(made->plan, stocks[i]);
+        }
         return plan_refuse(made->plan, CELLAR_OUT_OF_STOCK, made->line);
     }
     for (size_t i = 0; quantity > 0 && i < order->location_count; i++) {

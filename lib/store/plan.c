@@ -50,7 +50,7 @@ void plan_reset(struct plan *plan, int64_t now_ns) {
     plan->line_count = 0;
     plan->found = NULL;
     plan->open_product = 0;
-    plan->short_stock = 0;
+    plan->short_stock_count = 0;
     plan->short_account = 0;
     plan->maybe_kits = false;
     plan->step_first = 0;
@@ -207,6 +207,11 @@ enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t l
 enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t line) {
     plan->refusal.reason = reason;
     return plan_refuse(plan, CELLAR_INVALID_ARGUMENT, line);
+}
+
+void plan_short_of(struct plan *plan, uint32_t stock) {
+    ASSERT(plan->short_stock_count < CELLAR_LOCATIONS_MAX);
+    plan->short_stocks[plan->short_stock_count++] = stock;
 }
 
 size_t plan_text_bytes(const char *text, size_t limit) {

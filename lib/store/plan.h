@@ -54,8 +54,10 @@ struct plan {
     cellar_ticket ticket;
     uint64_t wait_lsn;
     bool maybe_kits; /* one of plan_lines() may be a kit */
-    /* Of a refusal: the slot of the stock or of the account that has too little; 0: none. */
-    uint32_t short_stock;
+    /* Of a refusal: the slots of the stocks that have too little, of a line all that it may come
+     * from, and that of the account; 0: none. */
+    uint32_t short_stocks[CELLAR_LOCATIONS_MAX];
+    uint32_t short_stock_count;
     uint32_t short_account;
     uint32_t open_product; /* 0: none is to be opened */
     uint32_t open_location;
@@ -130,6 +132,8 @@ bool plan_changes_stand(const struct plan *plan, uint32_t class_first, uint32_t 
 /* Shorthands that fill in the refusal. */
 enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t line);
 enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t line);
+/* The stock has too little: what is overdue of it is expired before the answer is no. */
+void plan_short_of(struct plan *plan, uint32_t stock);
 
 /* Looks up every line and adds up those of the same stock, in rising order of stock, into
  * plan->lines; fills `out` (line_count payload lines) as passed. PLAN_COMMIT, PLAN_REFUSED

@@ -271,6 +271,47 @@ static void test_who_is_short_of_units(void **state) {
     }
 }
 
+/* Of an order that may come from several places, those of each of them: it is told when the next
+ * hold ends in any, and gets the units wherever they were held. */
+static void test_who_is_short_at_several_places(void **state) {
+    struct shop *shop = *state;
+    static const uint32_t places[] = {2, 0, 5};
+    fill(shop);
+    shop_receive(shop, "a", 2, 1);
+    shop_receive(shop, "a", 5, 4);
+    orders_stop_expiry(shop);
+    for (uint64_t split = 0; split < 2; split++) {
+        cellar_line held = shop_line("a", 5, 4, 100);
+        cellar_order_request request = shop_order_request(10 * split + 1, &held, 1);
+        int64_t until = orders_hold(shop, 10 * split + 2, "a", 10, 60);
+        request.hold_until_ns = orders_deadline(shop, 30);
+        assert_int_equal(cellar_order_place(shop->store, NULL, &request, NULL, NULL), CELLAR_OK);
+        shop_settle(shop);
+        cellar_line wanted = shop_line("a", 0, split == 0 ? 4 : 5, 100);
+        cellar_order_request order = shop_order_request(10 * split + 3, &wanted, 1);
+        order.locations = places;
+        order.location_count = 3;
+        order.split = split != 0;
+        cellar_refusal refusal;
+        assert_int_equal(cellar_order_place(shop->store, NULL, &order, NULL, &refusal),
+                         CELLAR_OUT_OF_STOCK);
+        assert_int_equal(refusal.retry_ns, request.hold_until_ns);
+        orders_pass(shop, 30);
+        wanted.quantity++;
+        assert_int_equal(cellar_order_place(shop->store, NULL, &order, NULL, &refusal),
+                         CELLAR_OUT_OF_STOCK);
+        assert_int_equal(refusal.retry_ns, until);
+        assert_int_equal(shop_order_get(shop, 10 * split + 1).state, CELLAR_ORDER_EXPIRED);
+        assert_int_equal(shop_order_get(shop, 10 * split + 2).state, CELLAR_ORDER_PLACED);
+        orders_pass(shop, 30);
+        assert_int_equal(cellar_order_place(shop->store, NULL, &order, NULL, NULL), CELLAR_OK);
+        assert_int_equal(shop_order_get(shop, 10 * split + 2).state, CELLAR_ORDER_EXPIRED);
+        orders_whole(shop, CELLAR_EVENT_CANCEL, 10 * split + 3);
+        shop_settle(shop);
+    }
+    orders_start_expiry(shop);
+}
+
 /* More of them than are run at once. */
 static void test_many_overdue(void **state) {
     struct shop *shop = *state;
@@ -398,6 +439,7 @@ int main(void) {
         SHOP_TEST(test_extend),
         SHOP_TEST(test_who_is_short_of_units),
         SHOP_TEST_ORACLE(test_who_is_short_of_units),
+        SHOP_TEST(test_who_is_short_at_several_places),
         SHOP_TEST(test_many_overdue),
         SHOP_TEST(test_after_reopening),
         SHOP_TEST(test_what_cannot_come_back_holds_up_nobody),
