@@ -41,7 +41,7 @@ static int64_t allocate_taken(const struct plan *plan, uint32_t stock) {
 static int64_t allocate_free(const struct allocate *made, const struct store_product *product,
                              uint32_t location, uint32_t *stock_out) {
     struct plan *plan = made->plan;
-    *stock_out = store_find_stock(plan->store, product, location);
+    *stock_out = plan_find_stock(plan, product, location);
     if (*stock_out == 0) {
         return 0;
     }
@@ -117,7 +117,7 @@ static enum plan_result allocate_component(struct allocate *made,
     if (made->order->location_count != 0) {
         return allocate_places(made, product, component, per_unit, quantity);
     }
-    uint32_t stock = store_find_stock(made->plan->store, product, line->location);
+    uint32_t stock = plan_find_stock(made->plan, product, line->location);
     if (stock == 0) {
         return plan_refuse(made->plan, CELLAR_NOT_FOUND, made->line);
     }

@@ -45,16 +45,26 @@ struct store_product *store_find_sku(struct store *store, const char *sku, uint6
     return slot == 0 ? NULL : &store->products[slot];
 }
 
+static inline uint32_t find_linked(struct store *store, const struct store_product *product,
+                                   uint32_t location) {
+    if (location == 0) {
+        return product->stock;
+    }
+    const struct store_place_key key = {product->slot, location};
+    uint64_t hash = store_hash_place(store, product->slot, location);
+    return table_find(&store->stock_table, hash, &key);
+}
+
+uint32_t store_find_linked_stock(struct store *store, const struct store_product *product,
+                                 uint32_t location) {
+    return find_linked(store, product, location);
+}
+
 uint32_t store_find_stock(struct store *store, const struct store_product *product,
                           uint32_t location) {
-    uint32_t slot = product->stock;
-    if (location != 0) {
-        const struct store_place_key key = {product->slot, location};
-        uint64_t hash = store_hash_place(store, product->slot, location);
-        slot = table_find(&store->stock_table, hash, &key);
-        if (slot == 0) {
-            return 0;
-        }
+    uint32_t slot = find_linked(store, product, location);
+    if (slot == 0) {
+        return 0;
     }
     /* Opened by the commit that creates the product, or by one of its own. */
     uint32_t cell = store_stock_cell(slot, STORE_STOCK_SELLABLE);

@@ -135,6 +135,16 @@ enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t li
 /* The stock has too little: what is overdue of it is expired before the answer is no. */
 void plan_short_of(struct plan *plan, uint32_t stock);
 
+/* A stock that a step before this one needs, and that is going to be opened. 0: there is none. */
+uint32_t plan_find_new_stock(struct plan *plan, const struct store_product *product,
+                             uint32_t location);
+/* The stock that a step names, open or going to be. 0: there is none. */
+static inline uint32_t plan_find_stock(struct plan *plan, const struct store_product *product,
+                                       uint32_t location) {
+    uint32_t slot = store_find_stock(plan->store, product, location);
+    return slot != 0 || plan->open_product == 0 ? slot
+                                                : plan_find_new_stock(plan, product, location);
+}
 /* Looks up every line and adds up those of the same stock, in rising order of stock, into
  * plan->lines; fills `out` (line_count payload lines) as passed. PLAN_COMMIT, PLAN_REFUSED
  * (NOT_FOUND, OVERFLOW), PLAN_NO_MEMORY. When `open`, a location that is not there yet is no

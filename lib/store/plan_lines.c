@@ -230,9 +230,20 @@ struct store_account *plan_find_account(struct plan *plan, uint64_t account) {
     return &store->accounts[slot];
 }
 
+uint32_t plan_find_new_stock(struct plan *plan, const struct store_product *product,
+                             uint32_t location) {
+    /* What is not sold at location 0 will not be sold there either, once it is open: such a
+     * product's stock is not found, so that a refusal opens nothing. */
+    uint32_t own = store_stock_cell(product->stock, STORE_STOCK_SELLABLE);
+    uint32_t slot = store_find_linked_stock(plan->store, product, location);
+    return slot != 0 && store_stock_flags(plan_read(plan, own).value) == 0 &&
+                   plan_is_pending(plan, store_stock_cell(slot, STORE_STOCK_SELLABLE))
+               ? slot
+               : 0;
+}
+
 enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
                             bool open, struct payload_line *out) {
-    struct store *store = plan->store;
     if (!plan_reserve_lines(plan, line_count)) {
         return PLAN_NO_MEMORY;
     }
@@ -242,7 +253,7 @@ enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_
             plan_find_products(plan, lines + i, line_count - i);
         }
         struct store_product *product = plan->products[i % PLAN_LINES_AHEAD];
-        uint32_t stock = product == NULL ? 0 : store_find_stock(store, product, lines[i].location);
+        uint32_t stock = product == NULL ? 0 : plan_find_stock(plan, product, lines[i].location);
         if (stock == 0) {
             if (!open || product == NULL || lines[i].location == 0 ||
                 !plan_product_exists(plan, product)) {

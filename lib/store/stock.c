@@ -76,7 +76,7 @@ static enum plan_result stock_plan_one(struct plan *plan, const cellar_line *lin
                                        struct stock_view *view_out) {
     struct store *store = plan->store;
     struct store_product *product = store_find_product(store, line->sku, line->product);
-    uint32_t slot = product == NULL ? 0 : store_find_stock(store, product, line->location);
+    uint32_t slot = product == NULL ? 0 : plan_find_stock(plan, product, line->location);
     if (slot == 0) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, 0);
     }

@@ -355,6 +355,9 @@ static inline uint32_t store_lease_holder_cell(uint32_t slot) {
 struct store_product *store_find_product(struct store *store, const char *sku, uint64_t id);
 /* The same by SKU, its hash known. */
 struct store_product *store_find_sku(struct store *store, const char *sku, uint64_t hash);
+/* The slot that is linked for the product at that location, open or not; 0: none is. */
+uint32_t store_find_linked_stock(struct store *store, const struct store_product *product,
+                                 uint32_t location);
 /* Slot, 0 when the product is not at that location. */
 uint32_t store_find_stock(struct store *store, const struct store_product *product,
                           uint32_t location);

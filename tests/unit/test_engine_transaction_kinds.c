@@ -183,6 +183,53 @@ static void test_levels_refused(void **state) {
     shop_check_frozen(shop, "after refusals");
 }
 
+/* A step finds what one before it brings to a location that is not there yet, and no more; what is
+ * refused opens nothing. */
+static void test_sold_at_a_new_location(void **state) {
+    struct shop *shop = *state;
+    static const uint32_t places[] = {6, 5};
+    fill(shop);
+    const cellar_line moved = shop_line("a", 0, 5, 0);
+    const cellar_stock_level move = {.line = &moved, .to_location = 5};
+    cellar_line safety = shop_line("a", 5, 1, 0);
+    const cellar_stock_level level = {.line = &safety};
+    cellar_line here = shop_line("a", 5, 2, 100);
+    cellar_line wanted = shop_line("a", 0, 3, 100);
+    const cellar_stock_change take = {.lines = &here, .line_count = 1};
+    cellar_order_request order = shop_order_request(1, &wanted, 1);
+    order.locations = places;
+    order.location_count = 2;
+    const cellar_operation operations[] = {
+        {.kind = CELLAR_OPERATION_STOCK_MOVE, .level = &move},
+        {.kind = CELLAR_OPERATION_STOCK_SET_SAFETY, .level = &level},
+        {.kind = CELLAR_OPERATION_STOCK_TAKE, .stock = &take},
+        {.kind = CELLAR_OPERATION_ORDER_PLACE, .order = &order},
+    };
+    cellar_refusal refusal;
+    shop_freeze(shop);
+    assert_int_equal(transact(shop, operations, 4, NULL, &refusal), CELLAR_OUT_OF_STOCK);
+    assert_int_equal(refusal.step, 3);
+    assert_int_equal(refusal.available, 2);
+    /* Not behind it: nothing is there before. */
+    assert_int_equal(transact(shop, operations + 1, 3, NULL, &refusal), CELLAR_NOT_FOUND);
+    assert_int_equal(refusal.step, 0);
+    shop_check_frozen(shop, "after refusals");
+    shop_status(shop, "a", CELLAR_PRODUCT_DISCONTINUED);
+    shop_freeze(shop);
+    assert_int_equal(transact(shop, operations, 4, NULL, &refusal), CELLAR_NOT_FOUND);
+    assert_int_equal(refusal.step, 1);
+    shop_check_frozen(shop, "after a refusal of what is discontinued");
+    shop_status(shop, "a", CELLAR_PRODUCT_ACTIVE);
+    wanted.quantity = 2;
+    assert_int_equal(transact(shop, operations, 4, NULL, NULL), CELLAR_OK);
+    shop_settle(shop);
+    cellar_stock stock = shop_stock(shop, "a", 5);
+    assert_int_equal(stock.available, 1);
+    assert_int_equal(stock.safety, 1);
+    assert_int_equal(stock.reserved, 2);
+    assert_int_equal(shop_available(shop, "a", 0), 5);
+}
+
 /* Coupons and codes: claimed, redeemed and given back beside other things. */
 static void test_coupons(void **state) {
     struct shop *shop = *state;
@@ -379,6 +426,7 @@ int main(void) {
         SHOP_TEST(test_hold_then_capture),
         SHOP_TEST(test_levels),
         SHOP_TEST(test_levels_refused),
+        SHOP_TEST(test_sold_at_a_new_location),
         SHOP_TEST(test_coupons),
         SHOP_TEST(test_leases),
         SHOP_TEST(test_refusals_name_the_step),
