@@ -8,6 +8,7 @@
 #include "support/orders.h"
 
 #include "base/clock.h"
+#include "support/expiry.h"
 
 #define AWAIT_MS 20000
 
@@ -102,12 +103,11 @@ void orders_await_none_overdue(struct shop *shop) {
 }
 
 void orders_stop_expiry(struct shop *shop) {
-    expiry_stop(shop->store);
+    expiry_rest(shop->store);
 }
 
 void orders_start_expiry(struct shop *shop) {
-    ATOMIC_STORE(&shop->store->expiry.stopping, 0, release);
-    assert_int_equal(expiry_start(shop->store), CELLAR_OK);
+    assert_int_equal(expiry_resume(shop->store), CELLAR_OK);
 }
 
 void orders_safety(struct shop *shop, const char *sku, int64_t safety) {
