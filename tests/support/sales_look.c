@@ -1,42 +1,55 @@
 /* Reading all that can be asked of a store on a day of sales, and comparing. */
 #include "support/sales_state.h"
 
+#include "engine/engine.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 struct look {
     cellar *store;
-    const uint64_t *lsns;
+    const struct sales_lsns *lsns;
     uint32_t call_count;
     struct sales_state *state;
 };
 
-/* The call that made this commit, from 1; 0: none, -1: no call of the day. */
-static int64_t call_of(const struct look *look, uint64_t lsn) {
+/* What made this commit; 0: none, -1: nothing of the day. */
+static int64_t made_by(const struct look *look, uint64_t lsn) {
     if (lsn == 0) {
         return 0;
     }
     for (uint32_t i = look->call_count; i-- > 0;) {
-        if (look->lsns[i] == lsn) {
+        if (look->lsns->calls[i] == lsn) {
             return i + 1;
+        }
+    }
+    for (uint32_t i = 0; i < SALES_ASIDES; i++) {
+        if (look->lsns->asides[i] == lsn) {
+            return SALES_CALLS + 1 + i;
         }
     }
     return -1;
 }
 
+static cellar_status stock_get(cellar *store, uint32_t number, cellar_stock *stock_out) {
+    const cellar_line line = {.sku = sales_sku(number / SALES_LOCATIONS),
+                              .location = number % SALES_LOCATIONS};
+    *stock_out = (cellar_stock){0};
+    return cellar_stock_get(store, &line, stock_out);
+}
+
 static void look_at_goods(const struct look *look) {
-    for (uint32_t sku = 0; sku < SALES_SKUS; sku++) {
-        const cellar_line line = {.sku = sales_sku(sku)};
-        cellar_stock stock = {0};
-        int64_t status = cellar_stock_get(look->store, &line, &stock);
-        look->state->stocks[sku] = (struct sales_stock_state){.status = status,
-                                                              .available = stock.available,
-                                                              .reserved = stock.reserved,
-                                                              .unsellable = stock.unsellable,
-                                                              .incoming = stock.incoming,
-                                                              .safety = stock.safety,
-                                                              .on_hand = stock.on_hand};
+    for (uint32_t i = 0; i < SALES_STOCKS; i++) {
+        cellar_stock stock;
+        int64_t status = stock_get(look->store, i, &stock);
+        look->state->stocks[i] = (struct sales_stock_state){.status = status,
+                                                            .available = stock.available,
+                                                            .reserved = stock.reserved,
+                                                            .unsellable = stock.unsellable,
+                                                            .incoming = stock.incoming,
+                                                            .safety = stock.safety,
+                                                            .on_hand = stock.on_hand};
     }
 }
 
@@ -60,8 +73,9 @@ static void look_at_money(const struct look *look) {
                                                           .state = hold.state,
                                                           .posted = hold.posted,
                                                           .to = (int64_t)hold.to,
-                                                          .placed = call_of(look, hold.placed_lsn),
-                                                          .version = call_of(look, hold.version)};
+                                                          .deadline_ns = hold.deadline_ns,
+                                                          .placed = made_by(look, hold.placed_lsn),
+                                                          .version = made_by(look, hold.version)};
     }
 }
 
@@ -72,47 +86,59 @@ static void look_at_leases(const struct look *look) {
         look->state->leases[i] =
             (struct sales_lease_state){.status = status,
                                        .holder = (int64_t)lease.holder,
-                                       .token = call_of(look, lease.token),
+                                       .token = made_by(look, lease.token),
                                        .held = lease.held,
-                                       .version = call_of(look, lease.version)};
+                                       .version = made_by(look, lease.version)};
     }
 }
 
-static void look_at_coupons(const struct look *look) {
-    cellar_campaign campaign = {0};
-    int64_t status = cellar_campaign_get(look->store, SALES_CAMPAIGN, &campaign);
-    look->state->campaign =
-        (struct sales_campaign_state){.status = status,
-                                      .quota = campaign.quota,
-                                      .claimed = campaign.claimed,
-                                      .admitted = campaign.admitted,
-                                      .waiting = campaign.waiting,
-                                      .spent = campaign.spent,
-                                      .version = call_of(look, campaign.version)};
-    for (uint32_t i = 0; i < SALES_CODES; i++) {
-        cellar_code code = {0};
-        status = cellar_code_get(look->store, sales_code(i), &code);
-        look->state->codes[i] = (struct sales_code_state){.status = status,
-                                                          .uses = code.uses,
-                                                          .left = code.left,
-                                                          .version = call_of(look, code.version)};
-    }
-    for (uint32_t i = 0; i < SALES_CUSTOMERS; i++) {
+static void look_at_customers(const struct look *look, uint32_t campaign) {
+    for (uint32_t i = 0; i < SALES_CUSTOMERS * SALES_COUPONS; i++) {
+        uint32_t customer = i / SALES_COUPONS;
+        uint32_t ordinal = i % SALES_COUPONS;
         cellar_coupon coupon = {0};
-        status = cellar_coupon_get(look->store, SALES_CAMPAIGN, i + 1, 0, &coupon);
-        look->state->coupons[i] =
+        int64_t status = cellar_coupon_get(look->store, sales_campaign(campaign), customer + 1,
+                                           ordinal, &coupon);
+        look->state->coupons[campaign][customer][ordinal] =
             (struct sales_coupon_state){.status = status,
                                         .state = coupon.state,
                                         .rank = (int64_t)coupon.rank,
                                         .ahead = coupon.ahead,
                                         .discount = coupon.discount,
-                                        .version = call_of(look, coupon.version)};
+                                        .version = made_by(look, coupon.version)};
+    }
+}
+
+static void look_at_coupons(const struct look *look) {
+    for (uint32_t i = 0; i < SALES_CAMPAIGNS; i++) {
+        cellar_campaign campaign = {0};
+        int64_t status = cellar_campaign_get(look->store, sales_campaign(i), &campaign);
+        look->state->campaigns[i] =
+            (struct sales_campaign_state){.status = status,
+                                          .quota = campaign.quota,
+                                          .claimed = campaign.claimed,
+                                          .admitted = campaign.admitted,
+                                          .waiting = campaign.waiting,
+                                          .spent = campaign.spent,
+                                          .period_claimed = campaign.period_claimed,
+                                          .version = made_by(look, campaign.version)};
+        look_at_customers(look, i);
+    }
+    for (uint32_t i = 0; i < SALES_CODES; i++) {
+        cellar_code code = {0};
+        int64_t status = cellar_code_get(look->store, sales_code(i), &code);
+        look->state->codes[i] = (struct sales_code_state){.status = status,
+                                                          .uses = code.uses,
+                                                          .left = code.left,
+                                                          .version = made_by(look, code.version)};
     }
 }
 
 /* Numeric ids are given from 1 on, in the order in which the products were put first. */
 static struct sales_line_state line_state(const cellar_order_line *line) {
+    bool kit = line->product - 1 == SALES_KIT;
     return (struct sales_line_state){.sku = (int64_t)line->product - 1,
+                                     .location = kit ? 0 : line->location,
                                      .quantity = line->quantity,
                                      .unit_price = line->unit_price,
                                      .discount = line->discount,
@@ -136,9 +162,10 @@ static void look_at_orders(const struct look *look) {
                                             .total = order.total,
                                             .cancelled_value = order.cancelled_value,
                                             .returned_value = order.returned_value,
+                                            .hold_until_ns = order.hold_until_ns,
                                             .line_count = order.line_count,
-                                            .placed = call_of(look, order.placed_lsn),
-                                            .version = call_of(look, order.version)};
+                                            .placed = made_by(look, order.placed_lsn),
+                                            .version = made_by(look, order.version)};
         for (uint32_t k = 0; k < order.line_count && k < SALES_LINES; k++) {
             state->lines[k] = line_state(&lines[k]);
         }
@@ -185,7 +212,7 @@ static void look_at_totals(const struct look *look, const cellar_totals *totals)
     }
 }
 
-bool sales_look(cellar *store, const uint64_t *lsns, uint32_t call_count,
+bool sales_look(cellar *store, const struct sales_lsns *lsns, uint32_t call_count,
                 struct sales_state *state_out, char wrong[300]) {
     const struct look look = {store, lsns, call_count, state_out};
     cellar_audit audit;
@@ -206,6 +233,49 @@ bool sales_look(cellar *store, const uint64_t *lsns, uint32_t call_count,
     return true;
 }
 
+/* ---- What the store does of its own ---- */
+
+/* The state of an order or hold, and the commit that led to it, as its cell has it: neither waits
+ * for anything nor reads from the log. */
+static uint32_t document_state(cellar *store, uint32_t aside, uint64_t *lsn_out) {
+    cellar_id id = aside < SALES_ORDERS ? sales_order(aside) : sales_hold(aside - SALES_ORDERS);
+    struct cell_content content = {0};
+    commit_enter();
+    const struct store_order *entry = store_find_order(store->store, id);
+    if (entry != NULL) {
+        content = commit_read(store->commit, store_order_cell(entry->slot));
+    }
+    commit_leave();
+    *lsn_out = content.version;
+    return store_document_state(content.value);
+}
+
+uint64_t sales_look_expired(cellar *store, uint64_t asides, struct sales_lsns *lsns) {
+    uint64_t expired = 0;
+    for (uint32_t i = 0; i < SALES_ASIDE_STOCK; i++) {
+        uint64_t lsn;
+        if ((asides >> i & 1) == 0) {
+            continue;
+        }
+        uint32_t state = document_state(store, i, &lsn);
+        if (state == CELLAR_ORDER_EXPIRED || state == CELLAR_ACCOUNT_HOLD_EXPIRED) {
+            expired |= UINT64_C(1) << i;
+            lsns->asides[i] = lsn;
+        }
+    }
+    return expired;
+}
+
+uint64_t sales_look_opened(cellar *store) {
+    uint64_t opened = 0;
+    for (uint32_t i = 0; i < SALES_STOCKS; i++) {
+        cellar_stock stock;
+        bool open = stock_get(store, i, &stock) == CELLAR_OK;
+        opened |= (uint64_t)open << (SALES_ASIDE_STOCK + i);
+    }
+    return opened;
+}
+
 /* ---- Comparing ---- */
 
 #define PART(member, each)                                                                         \
@@ -215,10 +285,10 @@ static const struct {
     size_t offset;
     size_t bytes; /* of one of them */
 } parts[] = {
-    PART(stocks, sales_stock_state),      PART(accounts, sales_account_state),
-    PART(holds, sales_hold_state),        PART(leases, sales_lease_state),
-    PART(campaign, sales_campaign_state), PART(codes, sales_code_state),
-    PART(coupons, sales_coupon_state),    PART(orders, sales_order_state),
+    PART(stocks, sales_stock_state),       PART(accounts, sales_account_state),
+    PART(holds, sales_hold_state),         PART(leases, sales_lease_state),
+    PART(campaigns, sales_campaign_state), PART(codes, sales_code_state),
+    PART(coupons, sales_coupon_state),     PART(orders, sales_order_state),
     PART(totals, sales_totals_state),
 };
 

@@ -1,4 +1,4 @@
-/* One call after the other: goods, money, leases, transactions. */
+/* One call after the other: leases, transactions, what the store does of its own. */
 #include "support/sales_model_parts.h"
 
 void sales_model_refuse(struct sales_answer *answer, cellar_status reason) {
@@ -7,14 +7,26 @@ void sales_model_refuse(struct sales_answer *answer, cellar_status reason) {
     }
 }
 
-void sales_model_repeat(struct sales_answer *answer, uint32_t first) {
+bool sales_answer_has(const struct sales_answer *answer, cellar_status reason) {
+    bool has = false;
+    for (uint32_t i = 0; i < answer->reason_count; i++) {
+        has = has || answer->reasons[i] == reason;
+    }
+    return has;
+}
+
+void sales_model_repeat(struct sales_answer *answer, int64_t first) {
     answer->repeated = true;
-    answer->first = first;
+    answer->first = (uint32_t)first;
+}
+
+static bool has_id(cellar_id id) {
+    return id.high != 0 || id.low != 0;
 }
 
 bool sales_model_is_new(const struct sales_model *model, cellar_id id,
                         struct sales_answer *answer) {
-    uint32_t made = model->others[sales_other_number(id)];
+    uint32_t made = has_id(id) ? model->others[sales_other_number(id)] : 0;
     if (made != 0) {
         sales_model_repeat(answer, made);
     }
@@ -22,129 +34,24 @@ bool sales_model_is_new(const struct sales_model *model, cellar_id id,
 }
 
 void sales_model_make_document(struct sales_model *model, cellar_id id) {
-    model->others[sales_other_number(id)] = model->call;
-    model->state.totals.documents++;
-}
-
-/* ---- Goods ---- */
-
-static void sales_model_product(struct sales_model *model, const cellar_product *product) {
-    uint32_t sku = sales_sku_number(product->sku);
-    model->state.totals.products += model->state.stocks[sku].status != CELLAR_OK;
-    model->state.stocks[sku].status = CELLAR_OK;
-    for (uint32_t i = 0; i < product->component_count; i++) {
-        const cellar_component *component = &product->components[i];
-        model->components[sales_sku_number(component->sku)] = component->quantity;
+    if (has_id(id)) {
+        model->others[sales_other_number(id)] = (uint16_t)model->call;
+        model->state.totals.documents++;
     }
 }
 
-static void sales_model_receive(struct sales_model *model, const cellar_stock_change *change,
-                                struct sales_answer *answer) {
-    if (!sales_model_is_new(model, change->id, answer)) {
-        return;
-    }
-    for (size_t i = 0; i < change->line_count; i++) {
-        const cellar_line *line = &change->lines[i];
-        struct sales_stock_state *stock = &model->state.stocks[sales_sku_number(line->sku)];
-        stock->available += line->quantity;
-        model->state.totals.units_received += line->quantity;
-        answer->remaining = change->line_count == 1 ? stock->available : 0;
-    }
-    sales_model_make_document(model, change->id);
+/* ---- Times ---- */
+
+int64_t sales_model_now_ns(const struct sales_model *model) {
+    return model->now_ms * NANOSECONDS_PER_MILLISECOND;
 }
 
-/* ---- Money ---- */
-
-static void sales_model_account(struct sales_model *model, const cellar_account_request *request,
-                                struct sales_answer *answer) {
-    struct sales_account_state *account = &model->state.accounts[request->id - 1];
-    if (account->status == CELLAR_OK) {
-        sales_model_repeat(answer, 0);
-    } else {
-        account->status = CELLAR_OK;
-        model->state.totals.accounts++;
-    }
+int64_t sales_model_deadline_ns(int64_t given_ns) {
+    return given_ns - given_ns % NANOSECONDS_PER_MILLISECOND;
 }
 
-static void sales_model_credit(struct sales_model *model, const cellar_account_entry *entry,
-                               struct sales_answer *answer) {
-    struct sales_account_state *account = &model->state.accounts[entry->account - 1];
-    if (sales_model_is_new(model, entry->id, answer)) {
-        account->balance += entry->amount;
-        model->state.totals.credited += entry->amount;
-        answer->remaining = account->balance;
-        sales_model_make_document(model, entry->id);
-    }
-}
-
-static void sales_model_hold(struct sales_model *model, const cellar_account_entry *entry,
-                             struct sales_answer *answer) {
-    struct sales_hold_state *hold = &model->state.holds[sales_document_number(entry->id)];
-    struct sales_account_state *account = &model->state.accounts[entry->account - 1];
-    int64_t from = (int64_t)entry->account;
-    if (hold->status == CELLAR_OK) {
-        if (hold->account == from && hold->amount == entry->amount) {
-            sales_model_repeat(answer, (uint32_t)hold->placed);
-        } else {
-            sales_model_refuse(answer, CELLAR_ID_REUSED);
-        }
-    } else if (entry->amount > account->available) {
-        sales_model_refuse(answer, CELLAR_INSUFFICIENT_FUNDS);
-    } else {
-        *hold = (struct sales_hold_state){.status = CELLAR_OK,
-                                          .account = from,
-                                          .amount = entry->amount,
-                                          .state = CELLAR_ACCOUNT_HOLD_HELD,
-                                          .placed = model->call,
-                                          .version = model->call};
-        account->held += entry->amount;
-        answer->remaining = account->available - entry->amount;
-    }
-}
-
-static void hold_end(struct sales_model *model, struct sales_hold_state *hold,
-                     cellar_account_hold_state state) {
-    model->state.accounts[hold->account - 1].held -= hold->amount;
-    hold->state = state;
-    hold->version = model->call;
-}
-
-static void sales_model_post(struct sales_model *model, const cellar_account_entry *entry,
-                             struct sales_answer *answer) {
-    struct sales_hold_state *hold = &model->state.holds[sales_document_number(entry->id)];
-    if (hold->status != CELLAR_OK) {
-        sales_model_refuse(answer, CELLAR_NOT_FOUND);
-    } else if (hold->state == CELLAR_ACCOUNT_HOLD_POSTED && hold->posted == entry->amount &&
-               hold->to == (int64_t)entry->to) {
-        sales_model_repeat(answer, (uint32_t)hold->version);
-    } else if (hold->state != CELLAR_ACCOUNT_HOLD_HELD) {
-        sales_model_refuse(answer, CELLAR_ILLEGAL_STEP);
-    } else if (entry->amount > hold->amount) {
-        sales_model_refuse(answer, CELLAR_INSUFFICIENT_FUNDS);
-    } else {
-        struct sales_account_state *account = &model->state.accounts[hold->account - 1];
-        hold_end(model, hold, CELLAR_ACCOUNT_HOLD_POSTED);
-        hold->posted = entry->amount;
-        hold->to = (int64_t)entry->to;
-        account->balance -= entry->amount;
-        model->state.accounts[entry->to - 1].balance += entry->amount;
-        answer->remaining = account->balance;
-    }
-}
-
-static void sales_model_void(struct sales_model *model, const cellar_account_entry *entry,
-                             struct sales_answer *answer) {
-    struct sales_hold_state *hold = &model->state.holds[sales_document_number(entry->id)];
-    if (hold->status != CELLAR_OK) {
-        sales_model_refuse(answer, CELLAR_NOT_FOUND);
-    } else if (hold->state == CELLAR_ACCOUNT_HOLD_VOIDED) {
-        sales_model_repeat(answer, (uint32_t)hold->version);
-    } else if (hold->state == CELLAR_ACCOUNT_HOLD_POSTED) {
-        sales_model_refuse(answer, CELLAR_ILLEGAL_STEP);
-    } else {
-        hold_end(model, hold, CELLAR_ACCOUNT_HOLD_VOIDED);
-        answer->remaining = model->state.accounts[hold->account - 1].balance;
-    }
+bool sales_model_is_over(const struct sales_model *model, int64_t deadline_ns) {
+    return deadline_ns != 0 && deadline_ns <= sales_model_now_ns(model);
 }
 
 /* ---- Leases ---- */
@@ -214,7 +121,19 @@ static void sales_model_operation(struct sales_model *model, const struct sales_
                                   struct sales_answer *answer) {
     switch (step->operation.kind) {
     case CELLAR_OPERATION_STOCK_RECEIVE:
-        sales_model_receive(model, &step->stock, answer);
+    case CELLAR_OPERATION_STOCK_ADJUST:
+    case CELLAR_OPERATION_STOCK_SET_ASIDE:
+    case CELLAR_OPERATION_STOCK_TAKE:
+        sales_model_change(model, step, answer);
+        break;
+    case CELLAR_OPERATION_STOCK_MOVE:
+        sales_model_move(model, &step->level, answer);
+        break;
+    case CELLAR_OPERATION_STOCK_COUNT:
+        sales_model_count(model, step->level.line, answer);
+        break;
+    case CELLAR_OPERATION_STOCK_SET_SAFETY:
+        sales_model_safety(model, step->level.line, answer);
         break;
     case CELLAR_OPERATION_ACCOUNT_CREATE:
         sales_model_account(model, &step->account, answer);
@@ -268,10 +187,11 @@ static void sales_model_operation(struct sales_model *model, const struct sales_
 static void sales_model_sum_up(struct sales_model *model) {
     struct sales_state *state = &model->state;
     struct sales_totals_state *totals = &state->totals;
-    totals->stocks = totals->products;
+    totals->stocks = 0;
     totals->units_available = totals->units_reserved = totals->units_unsellable = 0;
-    for (uint32_t sku = 0; sku < SALES_SKUS; sku++) {
-        struct sales_stock_state *stock = &state->stocks[sku];
+    for (uint32_t i = 0; i < SALES_STOCKS; i++) {
+        struct sales_stock_state *stock = &state->stocks[i];
+        totals->stocks += stock->status == CELLAR_OK;
         stock->on_hand = stock->available + stock->reserved + stock->unsellable;
         totals->units_available += stock->available;
         totals->units_reserved += stock->reserved;
@@ -330,9 +250,22 @@ static void sales_model_transaction(struct sales_model *model, const struct sale
     }
 }
 
+static void sales_model_begin_coupons(struct sales_model *model) {
+    for (uint32_t i = 0; i < SALES_CAMPAIGNS; i++) {
+        model->state.campaigns[i].status = CELLAR_NOT_FOUND;
+        for (uint32_t k = 0; k < SALES_CUSTOMERS * SALES_COUPONS; k++) {
+            sales_model_coupon(model, i, 1 + k / SALES_COUPONS, k % SALES_COUPONS)->status =
+                CELLAR_NOT_FOUND;
+        }
+    }
+    for (uint32_t i = 0; i < SALES_CODES; i++) {
+        model->state.codes[i].status = CELLAR_NOT_FOUND;
+    }
+}
+
 void sales_model_begin(struct sales_model *model) {
     *model = (struct sales_model){.call = 0};
-    for (uint32_t i = 0; i < SALES_SKUS; i++) {
+    for (uint32_t i = 0; i < SALES_STOCKS; i++) {
         model->state.stocks[i].status = CELLAR_NOT_FOUND;
     }
     for (uint32_t i = 0; i < SALES_ACCOUNTS; i++) {
@@ -344,16 +277,10 @@ void sales_model_begin(struct sales_model *model) {
     for (uint32_t i = 0; i < SALES_LEASES; i++) {
         model->state.leases[i].status = CELLAR_NOT_FOUND;
     }
-    model->state.campaign.status = CELLAR_NOT_FOUND;
-    for (uint32_t i = 0; i < SALES_CODES; i++) {
-        model->state.codes[i].status = CELLAR_NOT_FOUND;
-    }
-    for (uint32_t i = 0; i < SALES_CUSTOMERS; i++) {
-        model->state.coupons[i].status = CELLAR_NOT_FOUND;
-    }
     for (uint32_t i = 0; i < SALES_ORDERS; i++) {
         model->state.orders[i].status = CELLAR_NOT_FOUND;
     }
+    sales_model_begin_coupons(model);
 }
 
 void sales_model_clock(struct sales_model *model, int64_t now_ms) {
@@ -377,9 +304,42 @@ void sales_model_call(struct sales_model *model, const struct sales_request *req
     case SALES_TRANSACT:
         sales_model_transaction(model, request, answer_out);
         break;
+    case SALES_SWEEP:
+        break;
     default:
         sales_model_operation(model, &request->steps[0], answer_out);
         break;
+    }
+    sales_model_sum_up(model);
+}
+
+/* ---- What the store does of its own ---- */
+
+uint64_t sales_model_due(const struct sales_model *model) {
+    uint64_t due = 0;
+    for (uint32_t i = 0; i < SALES_ORDERS; i++) {
+        const struct sales_order_state *order = &model->state.orders[i];
+        bool held = order->status == CELLAR_OK && order->state == CELLAR_ORDER_PLACED;
+        bool over = held && sales_model_is_over(model, order->hold_until_ns);
+        due |= (uint64_t)over << i;
+    }
+    for (uint32_t i = 0; i < SALES_HOLDS; i++) {
+        const struct sales_hold_state *hold = &model->state.holds[i];
+        bool held = hold->status == CELLAR_OK && hold->state == CELLAR_ACCOUNT_HOLD_HELD;
+        bool over = held && sales_model_is_over(model, hold->deadline_ns);
+        due |= (uint64_t)over << (SALES_ORDERS + i);
+    }
+    return due;
+}
+
+void sales_model_aside(struct sales_model *model, uint32_t aside) {
+    model->call = SALES_CALLS + 1 + aside;
+    if (aside < SALES_ORDERS) {
+        sales_model_expire_order(model, aside);
+    } else if (aside < SALES_ASIDE_STOCK) {
+        sales_model_expire_hold(model, aside - SALES_ORDERS);
+    } else {
+        sales_model_open(model, aside - SALES_ASIDE_STOCK);
     }
     sales_model_sum_up(model);
 }

@@ -19,80 +19,75 @@ static void pay(struct sales_model *model, const struct sales_order_state *order
 
 /* ---- Placing ---- */
 
-static void content_of(const cellar_order_request *request, int64_t content[6 + 3 * SALES_LINES]) {
-    int64_t all[6 + 3 * SALES_LINES] = {
-        (int64_t)request->customer,
-        request->state,
-        (int64_t)request->account,
-        (int64_t)request->coupon_campaign,
-        request->code == NULL ? 0 : 1 + sales_code_number(request->code),
-        (int64_t)request->line_count};
+static void content_of(const cellar_order_request *request, int64_t content[SALES_CONTENT]) {
+    int64_t all[SALES_CONTENT] = {(int64_t)request->customer,
+                                  request->state,
+                                  (int64_t)request->account,
+                                  (int64_t)request->coupon_campaign,
+                                  request->code == NULL ? 0 : 1 + sales_code_number(request->code),
+                                  request->hold_until_ns,
+                                  request->split,
+                                  (int64_t)request->location_count,
+                                  (int64_t)request->line_count};
+    int64_t *next = all + SALES_CONTENT - SALES_LOCATIONS - 4 * SALES_LINES;
+    for (size_t i = 0; i < request->location_count; i++) {
+        *next++ = request->locations[i];
+    }
     for (size_t i = 0; i < request->line_count; i++) {
-        all[6 + 3 * i] = sales_sku_number(request->lines[i].sku);
-        all[7 + 3 * i] = request->lines[i].quantity;
-        all[8 + 3 * i] = request->lines[i].unit_price;
+        *next++ = sales_sku_number(request->lines[i].sku);
+        *next++ = request->lines[i].location;
+        *next++ = request->lines[i].quantity;
+        *next++ = request->lines[i].unit_price;
     }
     memcpy(content, all, sizeof all);
 }
 
-/* The pieces of each SKU in a unit of each line. */
-static void pieces_of(const struct sales_model *model, const cellar_order_request *request,
-                      int64_t pieces[SALES_LINES][SALES_SKUS]) {
-    memset(pieces, 0, SALES_LINES * sizeof *pieces);
-    for (size_t i = 0; i < request->line_count; i++) {
-        uint32_t sku = sales_sku_number(request->lines[i].sku);
-        if (sku == SALES_KIT) {
-            memcpy(pieces[i], model->components, sizeof pieces[i]);
-        } else {
-            pieces[i][sku] = 1;
-        }
-    }
-}
-
-static void refuse_goods(const struct sales_model *model, const cellar_order_request *request,
-                         int64_t pieces[SALES_LINES][SALES_SKUS], struct sales_answer *answer) {
-    for (uint32_t sku = 0; sku < SALES_SKUS; sku++) {
-        int64_t needed = 0;
-        for (size_t i = 0; i < request->line_count; i++) {
-            needed += request->lines[i].quantity * pieces[i][sku];
-        }
-        if (needed > model->state.stocks[sku].available) {
-            sales_model_refuse(answer, CELLAR_OUT_OF_STOCK);
-        }
-    }
-}
-
-/* Less than zero: given back. What is sold of a kit counts as its pieces. */
+/* Units of a line, from number `from` up to `to`, are held, or not any more (`sign` -1). What is
+ * sold of a kit counts as its pieces. */
 static void reserve(struct sales_model *model, const struct sales_model_order *placed,
-                    uint32_t line, int64_t units) {
-    for (uint32_t sku = 0; sku < SALES_SKUS; sku++) {
-        int64_t pieces = units * placed->pieces[line][sku];
-        model->state.stocks[sku].available -= pieces;
-        model->state.stocks[sku].reserved += pieces;
-        model->state.totals.units_ordered += pieces;
+                    uint32_t line, int64_t from, int64_t to, int64_t sign) {
+    int64_t pieces[SALES_STOCKS] = {0};
+    sales_model_pieces(placed, line, from, to, pieces);
+    for (uint32_t i = 0; i < SALES_STOCKS; i++) {
+        model->state.stocks[i].available -= sign * pieces[i];
+        model->state.stocks[i].reserved += sign * pieces[i];
+        model->state.totals.units_ordered += sign * pieces[i];
     }
+}
+
+/* Of what was taken from several the first; of a kit none. */
+static uint32_t place_of(const struct sales_model_order *placed, uint32_t line, uint32_t sku) {
+    uint32_t place = 0;
+    while (sku != SALES_KIT && placed->taken[line][sku][place] == 0) {
+        place++;
+    }
+    return sku == SALES_KIT ? 0 : placed->places[line][place];
 }
 
 /* The order as it will stand. */
 static struct sales_order_state order_made(const struct sales_model *model,
                                            const cellar_order_request *request,
-                                           const int64_t discounts[SALES_LINES]) {
-    struct sales_order_state order = {.status = CELLAR_OK,
-                                      .state = request->state == 0 ? CELLAR_ORDER_PLACED
-                                                                   : (int64_t)request->state,
-                                      .customer = (int64_t)request->customer,
-                                      .account = (int64_t)request->account,
-                                      .payee = (int64_t)request->payee,
-                                      .line_count = (int64_t)request->line_count,
-                                      .placed = model->call,
-                                      .version = model->call};
-    for (size_t i = 0; i < request->line_count; i++) {
+                                           const struct sales_model_order *placed,
+                                           const int64_t discounts[SALES_LINES], int64_t total) {
+    struct sales_order_state order = {
+        .status = CELLAR_OK,
+        .state = request->state == 0 ? CELLAR_ORDER_PLACED : (int64_t)request->state,
+        .customer = (int64_t)request->customer,
+        .account = (int64_t)request->account,
+        .payee = (int64_t)request->payee,
+        .total = total,
+        .hold_until_ns = sales_model_deadline_ns(request->hold_until_ns),
+        .line_count = (int64_t)request->line_count,
+        .placed = model->call,
+        .version = model->call};
+    for (uint32_t i = 0; i < request->line_count; i++) {
         const cellar_line *line = &request->lines[i];
-        order.lines[i] = (struct sales_line_state){.sku = sales_sku_number(line->sku),
+        uint32_t sku = sales_sku_number(line->sku);
+        order.lines[i] = (struct sales_line_state){.sku = sku,
+                                                   .location = place_of(placed, i, sku),
                                                    .quantity = line->quantity,
                                                    .unit_price = line->unit_price,
                                                    .discount = discounts[i]};
-        order.total += line->quantity * line->unit_price - discounts[i];
     }
     return order;
 }
@@ -115,25 +110,28 @@ void sales_model_place(struct sales_model *model, const cellar_order_request *re
     if (state->status == CELLAR_OK) {
         /* The id comes first. */
         if (memcmp(made.content, model->orders[number].content, sizeof made.content) == 0) {
-            sales_model_repeat(answer, (uint32_t)state->placed);
+            sales_model_repeat(answer, state->placed);
         } else {
             sales_model_refuse(answer, CELLAR_ID_REUSED);
         }
         return;
     }
-    pieces_of(model, request, made.pieces);
-    refuse_goods(model, request, made.pieces, answer);
-    made.discount = sales_model_discount(model, request, discounts, answer);
-    struct sales_order_state order = order_made(model, request, discounts);
-    if (order.account != 0 && order.total > account(model, order.account)->available) {
+    sales_model_allocate(model, request, &made, answer);
+    made.discount = sales_model_discount(model, request, &made, discounts, answer);
+    if (sales_model_is_over(model, sales_model_deadline_ns(request->hold_until_ns))) {
+        sales_model_refuse(answer, CELLAR_HOLD_EXPIRED);
+    }
+    int64_t total = sales_model_value(request->lines, request->line_count) - made.discount;
+    if (request->account != 0 && total > account(model, (int64_t)request->account)->available) {
         sales_model_refuse(answer, CELLAR_INSUFFICIENT_FUNDS);
     }
     if (answer->reason_count != 0) {
         return;
     }
+    struct sales_order_state order = order_made(model, request, &made, discounts, total);
     sales_model_discount_take(model, request, &made);
     for (uint32_t i = 0; i < order.line_count; i++) {
-        reserve(model, &made, i, order.lines[i].quantity);
+        reserve(model, &made, i, 0, order.lines[i].quantity, 1);
     }
     pay(model, &order, order.total);
     order_count(model, &order);
@@ -191,6 +189,7 @@ static bool step_units(const struct sales_order_state *order, const cellar_order
 static bool step_is_legal(int64_t state, cellar_order_event event) {
     switch (event) {
     case CELLAR_EVENT_PAY:
+    case CELLAR_EVENT_EXTEND:
         return state == CELLAR_ORDER_PLACED;
     case CELLAR_EVENT_FULFIL:
         return state == CELLAR_ORDER_PAID;
@@ -229,20 +228,23 @@ static void cancel(struct sales_model *model, struct sales_order_state *order,
     order->cancelled_value += value;
     model->state.totals.revenue -= value;
     for (uint32_t i = 0; i < order->line_count; i++) {
-        reserve(model, placed, i, -units[i]);
+        int64_t end = order->lines[i].quantity - order->lines[i].cancelled;
+        reserve(model, placed, i, end - units[i], end, -1);
         order->lines[i].cancelled += units[i];
     }
 }
 
 static void fulfil(struct sales_model *model, struct sales_order_state *order,
                    const struct sales_model_order *placed, const int64_t units[SALES_LINES]) {
+    int64_t pieces[SALES_STOCKS] = {0};
     for (uint32_t i = 0; i < order->line_count; i++) {
+        int64_t from = order->lines[i].fulfilled;
+        sales_model_pieces(placed, i, from, from + units[i], pieces);
         order->lines[i].fulfilled += units[i];
-        for (uint32_t sku = 0; sku < SALES_SKUS; sku++) {
-            int64_t pieces = units[i] * placed->pieces[i][sku];
-            model->state.stocks[sku].reserved -= pieces;
-            model->state.totals.units_fulfilled += pieces;
-        }
+    }
+    for (uint32_t i = 0; i < SALES_STOCKS; i++) {
+        model->state.stocks[i].reserved -= pieces[i];
+        model->state.totals.units_fulfilled += pieces[i];
     }
 }
 
@@ -250,16 +252,18 @@ static void come_back(struct sales_model *model, struct sales_order_state *order
                       const struct sales_model_order *placed, const int64_t units[SALES_LINES],
                       bool damaged) {
     int64_t value = return_value(order, units);
+    int64_t pieces[SALES_STOCKS] = {0};
     order->returned_value += value;
     model->state.totals.returned_value += value;
     for (uint32_t i = 0; i < order->line_count; i++) {
+        int64_t from = order->lines[i].returned;
+        sales_model_pieces(placed, i, from, from + units[i], pieces);
         order->lines[i].returned += units[i];
-        for (uint32_t sku = 0; sku < SALES_SKUS; sku++) {
-            struct sales_stock_state *stock = &model->state.stocks[sku];
-            int64_t pieces = units[i] * placed->pieces[i][sku];
-            *(damaged ? &stock->unsellable : &stock->available) += pieces;
-            model->state.totals.units_returned += pieces;
-        }
+    }
+    for (uint32_t i = 0; i < SALES_STOCKS; i++) {
+        struct sales_stock_state *stock = &model->state.stocks[i];
+        *(damaged ? &stock->unsellable : &stock->available) += pieces[i];
+        model->state.totals.units_returned += pieces[i];
     }
 }
 
@@ -276,6 +280,7 @@ static void order_end(struct sales_model *model, struct sales_order_state *order
         return;
     }
     order->state = left_the_shop != 0 ? CELLAR_ORDER_FULFILLED : CELLAR_ORDER_CANCELLED;
+    order->hold_until_ns = 0;
     if (left_the_shop == 0) {
         sales_model_discount_give_back(model, order, placed);
     }
@@ -316,22 +321,38 @@ static void step_refuse_money(struct sales_model *model, const struct sales_orde
     }
 }
 
-void sales_model_step(struct sales_model *model, const cellar_order_change *change,
-                      struct sales_answer *answer) {
-    uint32_t number = sales_document_number(change->order);
-    struct sales_order_state *order = &model->state.orders[number];
-    struct sales_model_order *placed = &model->orders[number];
+/* Another end of the hold, by its id or by what it leads to. */
+static void extend(struct sales_model *model, struct sales_order_state *order,
+                   const cellar_order_change *change, struct sales_answer *answer) {
+    int64_t until_ns = sales_model_deadline_ns(change->hold_until_ns);
+    bool placed = order->state == CELLAR_ORDER_PLACED;
+    if (change->id.high == 0 && placed && order->hold_until_ns == until_ns) {
+        sales_model_repeat(answer, order->version);
+        return;
+    }
+    if (!placed || order->hold_until_ns == 0) {
+        sales_model_refuse(answer, CELLAR_ILLEGAL_STEP);
+    }
+    if (sales_model_is_over(model, order->hold_until_ns) || sales_model_is_over(model, until_ns)) {
+        sales_model_refuse(answer, CELLAR_HOLD_EXPIRED);
+    }
+    if (answer->reason_count == 0) {
+        order->hold_until_ns = until_ns;
+        order->version = model->call;
+        sales_model_make_document(model, change->id);
+    }
+}
+
+static void step_units_of(struct sales_model *model, struct sales_order_state *order,
+                          struct sales_model_order *placed, const cellar_order_change *change,
+                          struct sales_answer *answer) {
     int64_t units[SALES_LINES];
     int64_t dropped[SALES_LINES];
-    if (!sales_model_is_new(model, change->id, answer)) {
-        return;
-    }
-    if (order->status != CELLAR_OK) {
-        sales_model_refuse(answer, CELLAR_NOT_FOUND);
-        return;
-    }
     if (!step_is_legal(order->state, change->event)) {
         sales_model_refuse(answer, CELLAR_ILLEGAL_STEP);
+    }
+    if (change->event == CELLAR_EVENT_PAY && sales_model_is_over(model, order->hold_until_ns)) {
+        sales_model_refuse(answer, CELLAR_HOLD_EXPIRED);
     }
     if (!step_units(order, change, units, answer)) {
         return;
@@ -346,6 +367,7 @@ void sales_model_step(struct sales_model *model, const cellar_order_change *chan
         cancel(model, order, placed, dropped);
         order->state = CELLAR_ORDER_PAID;
         order->account = (int64_t)change->account;
+        order->hold_until_ns = 0;
         break;
     case CELLAR_EVENT_FULFIL:
         fulfil(model, order, placed, units);
@@ -361,4 +383,34 @@ void sales_model_step(struct sales_model *model, const cellar_order_change *chan
     order_end(model, order, placed);
     order->version = model->call;
     sales_model_make_document(model, change->id);
+}
+
+void sales_model_step(struct sales_model *model, const cellar_order_change *change,
+                      struct sales_answer *answer) {
+    uint32_t number = sales_document_number(change->order);
+    struct sales_order_state *order = &model->state.orders[number];
+    if (!sales_model_is_new(model, change->id, answer)) {
+        return;
+    }
+    if (order->status != CELLAR_OK) {
+        sales_model_refuse(answer, CELLAR_NOT_FOUND);
+    } else if (change->event == CELLAR_EVENT_EXTEND) {
+        extend(model, order, change, answer);
+    } else {
+        step_units_of(model, order, &model->orders[number], change, answer);
+    }
+}
+
+void sales_model_expire_order(struct sales_model *model, uint32_t number) {
+    struct sales_order_state *order = &model->state.orders[number];
+    struct sales_model_order *placed = &model->orders[number];
+    int64_t units[SALES_LINES] = {0};
+    for (uint32_t i = 0; i < order->line_count; i++) {
+        units[i] = units_kept(&order->lines[i]);
+    }
+    cancel(model, order, placed, units);
+    order->state = CELLAR_ORDER_EXPIRED;
+    order->hold_until_ns = 0;
+    order->version = model->call;
+    sales_model_discount_give_back(model, order, placed);
 }

@@ -24,6 +24,7 @@ static struct {
     bool asleep_ok; /* it may sleep: it has stood once since the opening */
     bool standing;
     bool released;                    /* for one round */
+    bool opened;                      /* from here on what is due is handed over in sweeps */
     struct commit_deferred *deferred; /* given back between two calls */
     bool swept;                       /* what was refused has been swept since this was false */
     atomic_bool stopped;              /* the log has failed */
@@ -105,6 +106,7 @@ void pace_hold(void) {
     pace.asleep_ok = false;
     pace.standing = false;
     pace.released = false;
+    pace.opened = false;
     pace.swept = true;
     pthread_mutex_unlock(&pace.lock);
 }
@@ -144,6 +146,9 @@ void pace_opened(cellar *store, bool (*disk_is_dead)(void *context), void *conte
     }
     pace_wait_standing();
     pace_wait_listed();
+    pthread_mutex_lock(&pace.lock);
+    pace.opened = true;
+    pthread_mutex_unlock(&pace.lock);
 }
 
 void pace_round(void) {
@@ -216,6 +221,8 @@ cellar_status __real_log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns
 cellar_status __wrap_log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns);
 void __real_store_sweep(struct store *store, int64_t now_ns);
 void __wrap_store_sweep(struct store *store, int64_t now_ns);
+void __real_expiry_feed(cellar *engine);
+void __wrap_expiry_feed(cellar *engine);
 uint64_t __wrap_hash_random_seed(void);
 int64_t __wrap_clock_wall_ns(void);
 
@@ -290,6 +297,19 @@ void __wrap_store_sweep(struct store *store, int64_t now_ns) {
         pthread_mutex_lock(&pace.lock);
         pace.swept = true;
         pthread_mutex_unlock(&pace.lock);
+    }
+}
+
+/* Nothing is due while the thread that gives it back rests (support/expiry.h), nor before it has
+ * been told to. */
+void __wrap_expiry_feed(cellar *engine) {
+    pthread_mutex_lock(&pace.lock);
+    /* Acquire: pairs with the release in expiry_resume(). */
+    bool sweeps = pace.opened && ATOMIC_LOAD(&engine->expiry.stopping, acquire) == 0;
+    bool feeds = !pace.held || sweeps;
+    pthread_mutex_unlock(&pace.lock);
+    if (feeds) {
+        __real_expiry_feed(engine);
     }
 }
 

@@ -14,7 +14,7 @@ bool fault_sales_prepare(struct fault *fault) {
     if (!sales_make(&sales, fault->seed)) {
         return fault_wrong(fault, "a day of sales: %s", sales.wrong);
     }
-    *run = (struct sales_run){.sales = &sales};
+    sales_begin(run, &sales);
     bool right = sales_open(&run->store, memory_disk_io(disk), &problem) == CELLAR_OK;
     while (right && run->next < SALES_CALLS / 2) {
         const cellar_call options = {.durability = CELLAR_DURABLE};
@@ -31,6 +31,7 @@ bool fault_sales_work(struct fault *fault) {
     bool again = false;
 
     run->store = fault->store;
+    sales_reopened(run);
     while (run->next < SALES_CALLS) {
         const cellar_call options = fault_options(fault);
         uint32_t call = run->next;
@@ -38,7 +39,7 @@ bool fault_sales_work(struct fault *fault) {
         if (!sales_step(run, &options, &status)) {
             return fault_wrong(fault, "%s", run->wrong);
         }
-        bool change = status == CELLAR_OK && run->lsns[call] != 0;
+        bool change = status == CELLAR_OK && run->lsns.calls[call] != 0;
         if (!fault_note(fault, status, change, "a call of the day")) {
             return false;
         }
@@ -62,7 +63,7 @@ bool fault_sales_verify(struct fault *fault, struct memory_disk *disk, const cha
     if (status != CELLAR_OK) {
         return fault_wrong(fault, "%s: the next opening: %s", what, problem.text);
     }
-    bool right = sales_restore(&run, &gone);
+    bool right = sales_restore(&run, true, &gone);
     *lost += gone;
     status = cellar_close(run.store);
     if (!right) {
