@@ -29,7 +29,7 @@
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define DAYS 10
 #else
-#define DAYS 50
+#define DAYS 55
 #endif
 #define DAYS_REPEATED 3
 /* Calls to the disk of a life, about. */
