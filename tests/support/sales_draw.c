@@ -15,7 +15,7 @@
  * live are: a lease never runs out in the millisecond of a call. Deadlines do. */
 #define MORNING_MS INT64_C(1700000000000)
 #define CALL_MS 30207
-/* Not multiples of one another, nor of the clock's steps. */
+/* Periods: not multiples of one another, nor of the clock's steps. */
 #define PERIOD_MS INT64_C(1200000)
 #define CUSTOMER_PERIOD_MS INT64_C(900000)
 #define OFFSET_MS INT64_C(420000)
@@ -240,7 +240,8 @@ void sales_draw(uint64_t seed, uint32_t call, struct sales_request *request) {
 }
 
 cellar_status sales_call(const struct sales_request *request, cellar *store,
-                         const cellar_call *options, cellar_ticket *ticket_out) {
+                         const cellar_call *options, cellar_ticket *ticket_out,
+                         cellar_refusal *refusal_out) {
     cellar_operation operations[SALES_STEPS_MAX];
     for (uint32_t i = 0; i < request->count; i++) {
         operations[i] = request->steps[i].operation;
@@ -248,14 +249,14 @@ cellar_status sales_call(const struct sales_request *request, cellar *store,
     switch (request->deed) {
     case SALES_PUT:
         return cellar_product_put(store, options, &request->product, CELLAR_VERSION_ANY, ticket_out,
-                                  NULL);
+                                  refusal_out);
     case SALES_CAMPAIGN_PUT:
         return cellar_campaign_put(store, options, &request->campaign, CELLAR_VERSION_ANY,
-                                   ticket_out, NULL);
+                                   ticket_out, refusal_out);
     case SALES_TRANSACT:
         return cellar_transact(store, options, (cellar_id){0, 0}, operations, request->count,
-                               ticket_out, NULL);
+                               ticket_out, refusal_out);
     default:
-        return cellar_bulk(store, options, operations, 1, NULL, ticket_out, NULL);
+        return cellar_bulk(store, options, operations, 1, NULL, ticket_out, refusal_out);
     }
 }

@@ -108,6 +108,7 @@ int64_t sales_time_ms(uint32_t call);
 uint32_t sales_origin(uint64_t seed, uint32_t call);
 void sales_draw(uint64_t seed, uint32_t call, struct sales_request *request);
 cellar_status sales_call(const struct sales_request *request, cellar *store,
-                         const cellar_call *options, cellar_ticket *ticket_out);
+                         const cellar_call *options, cellar_ticket *ticket_out,
+                         cellar_refusal *refusal_out);
 
 #endif

@@ -1,10 +1,15 @@
 /* One call after the other: leases, transactions, what the store does of its own. */
 #include "support/sales_model_parts.h"
 
-void sales_model_refuse(struct sales_answer *answer, cellar_status reason) {
+void sales_model_refuse_until(struct sales_answer *answer, cellar_status reason, int64_t retry_ns) {
     if (answer->reason_count < SALES_REASONS_MAX) {
+        answer->retries_ns[answer->reason_count] = retry_ns;
         answer->reasons[answer->reason_count++] = reason;
     }
+}
+
+void sales_model_refuse(struct sales_answer *answer, cellar_status reason) {
+    sales_model_refuse_until(answer, reason, 0);
 }
 
 bool sales_answer_has(const struct sales_answer *answer, cellar_status reason) {
@@ -229,7 +234,7 @@ static void sales_model_transaction(struct sales_model *model, const struct sale
         sales_model_operation(&trial, &request->steps[i], &one);
         sales_model_sum_up(&trial);
         for (uint32_t k = 0; k < one.reason_count; k++) {
-            sales_model_refuse(answer, one.reasons[k]);
+            sales_model_refuse_until(answer, one.reasons[k], one.retries_ns[k]);
         }
         if (one.repeated && repeated++ == 0) {
             repeat = one;

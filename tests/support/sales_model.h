@@ -20,6 +20,7 @@
 /* What a call must answer. */
 struct sales_answer {
     cellar_status reasons[SALES_REASONS_MAX]; /* refusals; one of them it must be */
+    int64_t retries_ns[SALES_REASONS_MAX];    /* when to ask again; 0: not said */
     uint32_t reason_count;                    /* 0: OK */
     bool repeated;
     uint32_t first; /* repeated: what was the first time, as in sales_state; 0: not said */
@@ -47,6 +48,7 @@ struct sales_model {
         uint32_t redemption; /* of a coupon, 0: none */
         uint32_t code;       /* from 1; 0: none */
     } orders[SALES_ORDERS];
+    int64_t deadlines_ns[SALES_HOLDS]; /* as they were asked for */
     struct {
         int64_t until_ms; /* 0: released */
         uint32_t acquired;

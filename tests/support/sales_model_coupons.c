@@ -102,6 +102,10 @@ static int64_t period_now(const struct sales_model *model, int64_t period_ns, in
     return period_ns == 0 ? 0 : (sales_model_now_ns(model) + offset_ns) / period_ns;
 }
 
+static int64_t period_begin_ns(int64_t period, int64_t period_ns, int64_t offset_ns) {
+    return period * period_ns - offset_ns;
+}
+
 static int64_t campaign_period(const struct sales_model *model, uint32_t campaign) {
     const cellar_campaign *put = &model->campaigns[campaign].put;
     return period_now(model, put->period_ns, put->period_offset_ns);
@@ -134,7 +138,7 @@ void sales_model_refuse_time(const struct sales_model *model, uint32_t campaign,
     const cellar_campaign *put = &model->campaigns[campaign].put;
     int64_t now_ns = sales_model_now_ns(model);
     if (put->valid_from_ns != 0 && now_ns < put->valid_from_ns) {
-        sales_model_refuse(answer, CELLAR_NOT_STARTED);
+        sales_model_refuse_until(answer, CELLAR_NOT_STARTED, put->valid_from_ns);
     }
     if (put->valid_until_ns != 0 && now_ns >= put->valid_until_ns) {
         sales_model_refuse(answer, CELLAR_EXPIRED);
@@ -149,7 +153,9 @@ static void refuse_claim(const struct sales_model *model, uint32_t campaign, boo
         sales_model_refuse(answer, put->waitlist_max == 0 ? CELLAR_SOLD_OUT : CELLAR_WAITLIST_FULL);
     }
     if (put->period_ns != 0 && claimed_now(model, campaign) >= put->period_count) {
-        sales_model_refuse(answer, CELLAR_PERIOD_CAP);
+        sales_model_refuse_until(answer, CELLAR_PERIOD_CAP,
+                                 period_begin_ns(campaign_period(model, campaign) + 1,
+                                                 put->period_ns, put->period_offset_ns));
     }
 }
 
@@ -192,7 +198,11 @@ void sales_model_claim(struct sales_model *model, const cellar_claim *claim,
     } else if (ordinal == limit) {
         sales_model_refuse(answer, CELLAR_ALREADY_CLAIMED);
     } else if (has_his_share(model, number, claim->customer, ordinal)) {
-        sales_model_refuse(answer, CELLAR_CUSTOMER_PERIOD_CAP);
+        const cellar_campaign *put = &model->campaigns[number].put;
+        sales_model_refuse_until(answer, CELLAR_CUSTOMER_PERIOD_CAP,
+                                 period_begin_ns(customer_period(model, number) + 1,
+                                                 put->customer_period_ns,
+                                                 put->customer_period_offset_ns));
     } else {
         refuse_claim(model, number, waiting, answer);
     }

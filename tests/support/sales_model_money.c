@@ -25,13 +25,14 @@ void sales_model_credit(struct sales_model *model, const cellar_account_entry *e
 
 void sales_model_hold(struct sales_model *model, const cellar_account_entry *entry,
                       struct sales_answer *answer) {
-    struct sales_hold_state *hold = &model->state.holds[sales_document_number(entry->id)];
+    uint32_t number = sales_document_number(entry->id);
+    struct sales_hold_state *hold = &model->state.holds[number];
     struct sales_account_state *account = &model->state.accounts[entry->account - 1];
     int64_t from = (int64_t)entry->account;
     int64_t deadline_ns = sales_model_deadline_ns(entry->deadline_ns);
     if (hold->status == CELLAR_OK) {
         if (hold->account == from && hold->amount == entry->amount &&
-            hold->deadline_ns == deadline_ns) {
+            model->deadlines_ns[number] == entry->deadline_ns) {
             sales_model_repeat(answer, hold->placed);
         } else {
             sales_model_refuse(answer, CELLAR_ID_REUSED);
@@ -48,6 +49,7 @@ void sales_model_hold(struct sales_model *model, const cellar_account_entry *ent
                                           .deadline_ns = deadline_ns,
                                           .placed = model->call,
                                           .version = model->call};
+        model->deadlines_ns[number] = entry->deadline_ns;
         account->held += entry->amount;
         answer->remaining = account->available - entry->amount;
     }

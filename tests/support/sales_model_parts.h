@@ -6,8 +6,9 @@
 
 #include "base/clock.h"
 
-/* Another reason against the call. */
+/* Another reason against the call; until some time. */
 void sales_model_refuse(struct sales_answer *answer, cellar_status reason);
+void sales_model_refuse_until(struct sales_answer *answer, cellar_status reason, int64_t retry_ns);
 /* It was done before, by this. */
 void sales_model_repeat(struct sales_answer *answer, int64_t first);
 /* A document with an id of its own, or none: false when it was made before, which is then the

@@ -166,12 +166,21 @@ static struct sales_answer sales_imagine_answer(const struct sales_run *run, uin
     return answer;
 }
 
-/* Is the status one of those that the model allows? */
+/* Is the status one of those that the model allows, and does it tell when to ask again? */
 static bool sales_judge_status(struct sales_run *run, const struct sales_answer *answer,
-                               cellar_status status) {
+                               cellar_status status, const cellar_refusal *refusal) {
     bool right = answer->reason_count == 0 ? status == CELLAR_OK : sales_answer_has(answer, status);
-    return right || sales_wrong(run, "status", status,
-                                answer->reason_count == 0 ? CELLAR_OK : answer->reasons[0]);
+    if (!right) {
+        return sales_wrong(run, "status", status,
+                           answer->reason_count == 0 ? CELLAR_OK : answer->reasons[0]);
+    }
+    for (uint32_t i = 0; i < answer->reason_count; i++) {
+        int64_t retry_ns = answer->retries_ns[i];
+        if (answer->reasons[i] == status && retry_ns != 0 && refusal->retry_ns != retry_ns) {
+            return sales_wrong(run, "time to ask again", refusal->retry_ns, retry_ns);
+        }
+    }
+    return true;
 }
 
 /* Nobody is short of what is held by nobody any more, and nothing is given back but for who is
@@ -240,9 +249,15 @@ static void sales_acknowledge(struct sales_run *run, uint64_t lsn) {
     run->acknowledged = lsn > run->acknowledged ? lsn : run->acknowledged;
 }
 
+/* What it has said beside the status. */
+struct sales_result {
+    cellar_ticket ticket;
+    cellar_refusal refusal;
+};
+
 /* The store has done it, or says why not. */
 static cellar_status sales_do(struct sales_run *run, const struct sales_answer *before,
-                              const cellar_call *options, cellar_ticket *ticket) {
+                              const cellar_call *options, struct sales_result *result) {
     const struct sales_request *request = sales_request_of(run);
     int64_t wait_ms = options == NULL || options->wait_ms == 0 ? -1 : options->wait_ms;
     if (request->deed == SALES_SWEEP) {
@@ -252,17 +267,21 @@ static cellar_status sales_do(struct sales_run *run, const struct sales_answer *
     if (sales_is_short(before) && sales_model_due(&run->model) != 0) {
         status = sales_await_lists(run, wait_ms);
     }
-    return status == CELLAR_OK ? sales_call(request, run->store, options, ticket) : status;
+    return status == CELLAR_OK
+               ? sales_call(request, run->store, options, &result->ticket, &result->refusal)
+               : status;
 }
 
 /* Answered: the model goes on, too. */
 static bool sales_answered(struct sales_run *run, const struct sales_answer *before,
-                           uint64_t expired, cellar_status status, const cellar_ticket *ticket) {
+                           uint64_t expired, cellar_status status,
+                           const struct sales_result *result) {
+    const cellar_ticket *ticket = &result->ticket;
     uint32_t call = run->next;
     bool sweep = run->sales->requests[call].deed == SALES_SWEEP;
     struct sales_answer answer = sales_imagine_answer(run, 0);
     bool right =
-        sales_judge_status(run, &answer, status) &&
+        sales_judge_status(run, &answer, status, &result->refusal) &&
         (sweep ? sales_judge_sweep(run) : sales_judge_expired(run, before, expired, status)) &&
         (status != CELLAR_OK || sales_judge_ticket(run, &answer, ticket));
     bool changed = answer.reason_count == 0 && !answer.repeated && !sweep;
@@ -282,22 +301,23 @@ static bool sales_answered(struct sales_run *run, const struct sales_answer *bef
 }
 
 bool sales_step(struct sales_run *run, const cellar_call *options, cellar_status *status_out) {
-    cellar_ticket ticket = {0};
+    struct sales_result result = {0};
+    const cellar_ticket *ticket = &result.ticket;
     sales_set_clock(run);
     struct sales_answer before = sales_imagine_answer(run, 0);
-    cellar_status status = sales_do(run, &before, options, &ticket);
+    cellar_status status = sales_do(run, &before, options, &result);
     bool durable = status == CELLAR_OK && options != NULL && options->durability == CELLAR_DURABLE;
     sales_acknowledge(run, cellar_durable_lsn(run->store));
-    sales_acknowledge(run, durable && ticket.lsn != 0 ? ticket.lsn + 1 : 0);
+    sales_acknowledge(run, durable && ticket->lsn != 0 ? ticket->lsn + 1 : 0);
     *status_out = status;
     uint64_t expired = sales_follow_expired(run);
     /* Committed, and not known to be durable: the next opening tells. */
     bool unknown =
-        (status == CELLAR_OUTCOME_UNKNOWN || status == CELLAR_TIMEOUT) && ticket.lsn != 0;
+        (status == CELLAR_OUTCOME_UNKNOWN || status == CELLAR_TIMEOUT) && ticket->lsn != 0;
     if (!unknown && !sales_is_answer(status)) {
         return true;
     }
-    return sales_answered(run, &before, expired, unknown ? CELLAR_OK : status, &ticket);
+    return sales_answered(run, &before, expired, unknown ? CELLAR_OK : status, &result);
 }
 
 /* ---- The whole store ---- */
