@@ -18,7 +18,7 @@
 #define LOG_BYTES_MAX (UINT64_C(1) << 30)
 #define ORDERS_MAX 3000000
 /* What a case takes, its log in the page cache included. */
-#define TOUCHED_BYTES ((size_t)2 << 30)
+#define TOUCHED_BYTES ((size_t)1 << 30)
 #define FILL_SECONDS_MAX 60.0
 
 /* ---- Ordering ---- */
