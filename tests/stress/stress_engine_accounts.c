@@ -220,7 +220,7 @@ static cellar_status hold_expire(struct run *run, cellar_id id) {
     uint32_t slot = entry == NULL ? 0 : entry->slot;
     commit_leave();
     /* Like the store's own thread, which may be first. */
-    return engine_account_expire(run->store, NULL, slot, &ticket);
+    return slot == 0 ? CELLAR_NOT_FOUND : engine_account_expire(run->store, NULL, slot, &ticket);
 }
 
 /* One in three runs out while its owner naps, or just before, or just after. */

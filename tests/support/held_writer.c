@@ -33,7 +33,7 @@ void held_writer_begin(struct shop *shop) {
     shop_settle(shop);
     holding = true;
     held = false;
-    probe_installed = hold_writer;
+    atomic_store(&probe_installed, hold_writer);
     assert_int_equal(cellar_lease_acquire(shop->store, NULL, "held writer", 1, 1, NULL, NULL),
                      CELLAR_OK);
     while (!held) {
@@ -43,7 +43,7 @@ void held_writer_begin(struct shop *shop) {
 
 void held_writer_end(void) {
     holding = false;
-    probe_installed = NULL;
+    atomic_store(&probe_installed, NULL);
 }
 
 struct waiting {
