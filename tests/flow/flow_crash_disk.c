@@ -65,6 +65,8 @@ static cellar_status run_open(struct run *run) {
                                   .stocks_max = 1U << 12,
                                   .accounts_max = 1U << 10,
                                   .orders_max = 1U << 13,
+                                  .grants_max = 1U << 13,
+                                  .customers_max = 1U << 13,
                                   .durability = CELLAR_RELAXED};
     const struct engine_options options = {.io = memory_disk_io(run->disk)};
     cellar_problem problem;

@@ -87,6 +87,8 @@ cellar *model_files_open(const char *path, uint64_t ring_bytes, bool durable, bo
                                   .stocks_max = 1U << 17,
                                   .accounts_max = 1U << 16,
                                   .orders_max = 1U << 20,
+                                  .grants_max = 1U << 16,
+                                  .customers_max = 1U << 20,
                                   .durability = durable ? CELLAR_DURABLE : CELLAR_RELAXED};
     const struct engine_options options = {.oracle = oracle};
     cellar_problem problem;

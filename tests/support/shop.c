@@ -44,6 +44,7 @@ void shop_prepare(struct shop *shop) {
                                    .campaigns_max = 64,
                                    .grants_max = 16384,
                                    .codes_max = 1024,
+                                   .customers_max = 1U << 17,
                                    .durability = CELLAR_RELAXED,
                                    .clock = shop_clock,
                                    .clock_context = shop,

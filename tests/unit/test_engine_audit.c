@@ -304,7 +304,8 @@ static void test_no_memory(void **state) {
     fill(shop);
     for (int64_t at = 0; at < 2; at++) {
         cellar_audit audit;
-        memory_fail_after(NULL, at, 0);
+        shop_settle(shop);
+        memory_fail_after(NULL, at, 1);
         assert_int_equal(cellar_audit_run(shop->store, &audit), CELLAR_OK);
         memory_fail_after(NULL, -1, 0);
         assert_int_equal(audit.violations, 1);

@@ -49,7 +49,9 @@ static void put_without_memory(struct shop *shop, uint64_t id) {
         campaign.discount.categories[i] = name;
     }
     for (int64_t at = 0; at < 2; at++) {
-        memory_fail_after(shop->store->memory, at, 0);
+        /* From there on for good: what follows the log may need some, too. */
+        shop_settle(shop);
+        memory_fail_after(shop->store->memory, at, 1);
         cellar_status status = cellar_campaign_put(shop->store, NULL, &campaign, 0, NULL, NULL);
         memory_fail_after(shop->store->memory, -1, 0);
         assert_int_equal(status, CELLAR_OUT_OF_MEMORY);

@@ -30,6 +30,8 @@ cellar_status fault_open(cellar **store_out, const struct io *io, cellar_problem
                                   .stocks_max = 1U << 10,
                                   .accounts_max = 1U << 8,
                                   .orders_max = 1U << 11,
+                                  .grants_max = 1U << 11,
+                                  .customers_max = 1U << 11,
                                   .durability = CELLAR_RELAXED};
     const struct engine_options options = {.io = io};
 
