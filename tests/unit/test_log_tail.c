@@ -194,8 +194,9 @@ static void records_beyond_the_cut_never_come_back(void **state) {
     memory_disk_destroy(disk);
 }
 
-/* A log of several segments whose process was killed when all was quiet. */
-static struct memory_disk *make_killed(uint64_t count) {
+/* A log of several segments whose process was killed when all was quiet, and how often the log
+ * writer did not wait for a record that was reserved. */
+static struct memory_disk *make_killed_with_gaps(uint64_t count, uint64_t *gaps_out) {
     struct memory_disk *disk = memory_disk_create();
     struct log_fixture fixture;
 
@@ -204,10 +205,23 @@ static struct memory_disk *make_killed(uint64_t count) {
     assert_int_equal(log_fixture_open(&fixture), CELLAR_OK);
     assert_int_equal(log_fixture_commit_many(&fixture, count), count);
     log_fixture_quiesce(&fixture);
+    *gaps_out = ATOMIC_LOAD(&fixture.commit->dead_gaps, relaxed);
     struct memory_disk *killed = memory_disk_kill(disk);
     (void)log_fixture_close(&fixture);
     log_fixture_destroy(&fixture);
     memory_disk_destroy(disk);
+    return killed;
+}
+
+/* Without gaps: records are where they are expected to be. */
+static struct memory_disk *make_killed(uint64_t count) {
+    uint64_t gaps;
+    struct memory_disk *killed = make_killed_with_gaps(count, &gaps);
+
+    while (gaps != 0) {
+        memory_disk_destroy(killed);
+        killed = make_killed_with_gaps(count, &gaps);
+    }
     return killed;
 }
 
