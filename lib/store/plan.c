@@ -254,6 +254,7 @@ enum plan_result plan_document(struct plan *plan, cellar_id id, uint64_t fingerp
     if (order == NULL) {
         return plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE);
     }
+    PROBE("document-found", order->slot);
     uint32_t cell = store_order_cell(order->slot);
     if (plan_is_pending(plan, cell)) {
         return plan_invalid(plan, "id: given twice in one transaction", CELLAR_NO_LINE);

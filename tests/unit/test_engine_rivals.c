@@ -304,6 +304,35 @@ static void test_an_open_order_that_changes(void **state) {
     assert_int_equal(order.cancelled_value, 100);
 }
 
+/* ---- An entry that is retired between the look-up and the look at its cell ---- */
+
+/* Is refused, and waits until the sweep has taken the entry out. */
+static void rival_refused_and_swept(struct shop *shop) {
+    const cellar_line line = shop_line("a", 0, 1000, 10);
+    const cellar_order_request order = shop_order_request(1, &line, 1);
+    bool linked = true;
+    assert_int_equal(cellar_order_place(shop->store, NULL, &order, NULL, NULL),
+                     CELLAR_OUT_OF_STOCK);
+    while (linked) {
+        commit_enter();
+        linked = store_find_order(shop->store->store, shop_id(1)) != NULL;
+        commit_leave();
+    }
+}
+
+static void test_an_entry_that_is_retired(void **state) {
+    struct shop *shop = *state;
+    struct rival rival;
+    cellar_order order;
+    shop_goods(shop, "a", 10);
+    rival_await(&rival, shop, "document-found", rival_refused_and_swept);
+    (void)shop_order(shop, 1, "a", 3, CELLAR_ORDER_PLACED);
+    rival_has_come(&rival);
+    assert_int_equal(cellar_order_get(shop->store, shop_id(1), &order, NULL, 0), CELLAR_OK);
+    assert_int_equal(order.state, CELLAR_ORDER_PLACED);
+    assert_int_equal(shop_available(shop, "a", 0), 7);
+}
+
 /* ---- Reads and wide changes among many others ---- */
 
 static void rival_safety(struct shop *shop) {
@@ -369,6 +398,7 @@ int main(void) {
         cmocka_unit_test(test_a_hold_that_is_forgotten),
         SHOP_TEST(test_a_closed_order_that_changes),
         SHOP_TEST(test_an_open_order_that_changes),
+        SHOP_TEST(test_an_entry_that_is_retired),
         SHOP_TEST(test_a_stock_that_keeps_changing),
         SHOP_TEST(test_a_wide_order),
     };
