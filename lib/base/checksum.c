@@ -115,8 +115,10 @@ TARGET_X86 static uint32_t crc32c_x86(uint32_t crc, const void *data, size_t byt
     uint64_t state = ~crc;
 
     while (bytes >= 3 * STREAM_BYTES_MIN) {
-        size_t third_bytes = bytes / (3 * 8) * 8;
-        size_t stream_bytes = third_bytes < STREAM_BYTES_MAX ? third_bytes : STREAM_BYTES_MAX;
+        size_t stream_bytes = bytes / (3 * 8) * 8;
+        if (stream_bytes > STREAM_BYTES_MAX) {
+            stream_bytes = STREAM_BYTES_MAX;
+        }
         uint64_t second = 0;
         uint64_t third = 0;
         for (size_t i = 0; i < stream_bytes; i += 8) {

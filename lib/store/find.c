@@ -45,8 +45,8 @@ struct store_product *store_find_sku(struct store *store, const char *sku, uint6
     return slot == 0 ? NULL : &store->products[slot];
 }
 
-static inline uint32_t find_linked(struct store *store, const struct store_product *product,
-                                   uint32_t location) {
+uint32_t store_find_linked_stock(struct store *store, const struct store_product *product,
+                                 uint32_t location) {
     if (location == 0) {
         return product->stock;
     }
@@ -55,14 +55,9 @@ static inline uint32_t find_linked(struct store *store, const struct store_produ
     return table_find(&store->stock_table, hash, &key);
 }
 
-uint32_t store_find_linked_stock(struct store *store, const struct store_product *product,
-                                 uint32_t location) {
-    return find_linked(store, product, location);
-}
-
 uint32_t store_find_stock(struct store *store, const struct store_product *product,
                           uint32_t location) {
-    uint32_t slot = find_linked(store, product, location);
+    uint32_t slot = store_find_linked_stock(store, product, location);
     if (slot == 0) {
         return 0;
     }

@@ -296,16 +296,21 @@ static enum plan_result order_check_customer(struct plan *plan, uint64_t custome
     return refused ? plan_refuse(plan, CELLAR_STORE_FULL, CELLAR_NO_LINE) : PLAN_COMMIT;
 }
 
-enum plan_result plan_order_place(struct plan *plan, void *argument) {
-    const struct plan_order_request *request = argument;
-    const cellar_order_request *order = request->order;
-    cellar_order_state state = order_placed_state(order);
-    bool quote = order->id.high == 0 && order->id.low == 0;
+/* What the plan is going to read of memory is on its way while the document is linked. */
+static void order_look_ahead(struct plan *plan, const cellar_order_request *order) {
     plan_fetch_document(plan, order->id);
     plan_find_products(plan, order->lines, order->line_count);
     if (order->account != 0) {
         (void)plan_find_account(plan, order->account);
     }
+}
+
+enum plan_result plan_order_place(struct plan *plan, void *argument) {
+    const struct plan_order_request *request = argument;
+    const cellar_order_request *order = request->order;
+    cellar_order_state state = order_placed_state(order);
+    bool quote = order->id.high == 0 && order->id.low == 0;
+    order_look_ahead(plan, order);
     uint32_t slot = 0;
     uint32_t start = plan->payload_bytes;
     int64_t until_ms = order->hold_until_ns / NANOSECONDS_PER_MILLISECOND;
@@ -355,11 +360,7 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
 enum plan_result plan_order_return(struct plan *plan, void *argument) {
     const struct plan_order_request *request = argument;
     const cellar_order_request *order = request->order;
-    plan_fetch_document(plan, order->id);
-    plan_find_products(plan, order->lines, order->line_count);
-    if (order->account != 0) {
-        (void)plan_find_account(plan, order->account);
-    }
+    order_look_ahead(plan, order);
     uint32_t slot = 0;
     uint32_t start = plan->payload_bytes;
     enum plan_result result =
