@@ -183,6 +183,16 @@ static void test_received_and_fulfilled(void **state) {
     assert_int_equal(stock.reserved, 0);
 }
 
+/* The latest entry of account 2, which is the credit of 5. */
+static cellar_entry credited_last(struct shop *shop) {
+    cellar_entry last;
+    size_t count;
+    assert_int_equal(cellar_account_journal(shop->store, 2, 0, &last, 1, &count), CELLAR_OK);
+    assert_int_equal(last.kind, CELLAR_ENTRY_CREDITED);
+    assert_int_equal(last.amount, 5);
+    return last;
+}
+
 /* What a commit did to an account is told by the part that did it. */
 static void test_paid_from_outside_beside_a_credit(void **state) {
     struct shop *shop = *state;
@@ -194,16 +204,12 @@ static void test_paid_from_outside_beside_a_credit(void **state) {
         {.kind = CELLAR_OPERATION_ORDER_STEP, .step = &pay},
         {.kind = CELLAR_OPERATION_ACCOUNT_CREDIT, .entry = &entry},
     };
-    cellar_entry last;
-    size_t count;
     shop_goods(shop, "a", 5);
     shop_account(shop, 2, 0, 0);
     order.payee = 2;
     assert_int_equal(cellar_order_place(shop->store, NULL, &order, NULL, NULL), CELLAR_OK);
     assert_int_equal(transact(shop, steps, 2, NULL, NULL), CELLAR_OK);
-    assert_int_equal(cellar_account_journal(shop->store, 2, 0, &last, 1, &count), CELLAR_OK);
-    assert_int_equal(last.kind, CELLAR_ENTRY_CREDITED);
-    assert_int_equal(last.amount, 5);
+    cellar_entry last = credited_last(shop);
     assert_int_equal(last.counterpart, 0);
     assert_int_equal(shop_order_get(shop, 1).state, CELLAR_ORDER_PAID);
 }
@@ -218,15 +224,11 @@ static void test_placed_beside_a_credit(void **state) {
         {.kind = CELLAR_OPERATION_ORDER_PLACE, .order = &order},
         {.kind = CELLAR_OPERATION_ACCOUNT_CREDIT, .entry = &entry},
     };
-    cellar_entry last;
-    size_t count;
     shop_goods(shop, "a", 5);
     shop_account(shop, 2, 0, 0);
     order.payee = 2;
     assert_int_equal(transact(shop, steps, 2, NULL, NULL), CELLAR_OK);
-    assert_int_equal(cellar_account_journal(shop->store, 2, 0, &last, 1, &count), CELLAR_OK);
-    assert_int_equal(last.kind, CELLAR_ENTRY_CREDITED);
-    assert_int_equal(last.amount, 5);
+    (void)credited_last(shop);
 }
 
 /* The stock of a kit stands in the commit, though no unit of it moves. */
