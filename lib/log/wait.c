@@ -8,6 +8,7 @@
 #include "log/state.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -20,8 +21,11 @@ void wait_create(struct wait *wait) {
         ATOMIC_STORE(&wait->words[i].waiters, 0, relaxed);
     }
     ATOMIC_STORE(&wait->event, -1, relaxed);
+    ATOMIC_STORE(&wait->waiting, 0, relaxed);
     ATOMIC_STORE(&wait->hurried, 0, relaxed);
     ATOMIC_STORE(&wait->rests, 0, relaxed);
+    ATOMIC_STORE(&wait->turns_from_ns, 0, relaxed);
+    ATOMIC_STORE(&wait->slowness, 0, relaxed);
 }
 
 void wait_destroy(struct wait *wait) {
@@ -86,16 +90,20 @@ void wait_fail(struct log *log) {
     wait_signal_event(&log->wait);
 }
 
-void log_hurry(struct log *log) {
-    struct wait *wait = &log->wait;
-
+/* Counts the caller, and ends the writer's rest. Returns how many there were before. */
+static uint32_t wait_count(struct wait *wait, _Atomic uint32_t *count) {
     /* Sequentially consistent: wait_rest() says that it rests and then looks for us, we count
      * ourselves and then look whether it rests; one of the two sees the other. */
-    ATOMIC_ADD(&wait->hurried, 1, seq_cst);
+    uint32_t before = ATOMIC_ADD(count, 1, seq_cst);
     if (ATOMIC_LOAD(&wait->rests, seq_cst) != 0) {
         ATOMIC_STORE(&wait->rests, 0, seq_cst);
         futex_wake(&wait->rests, 1);
     }
+    return before;
+}
+
+void log_hurry(struct log *log) {
+    (void)wait_count(&log->wait, &log->wait.hurried);
 }
 
 void log_hurry_end(struct log *log) {
@@ -108,7 +116,7 @@ bool wait_rest(struct log *log) {
 
     ATOMIC_STORE(&wait->rests, 1, seq_cst);
     /* Whoever waits for ring space waits for us, too; who has the event descriptor always does. */
-    if (ATOMIC_LOAD(&wait->hurried, seq_cst) == 0 &&
+    if (wait_crowd(wait) == 0 && !wait_is_hurried(wait) &&
         ATOMIC_LOAD(&log->commit->space_waiters, seq_cst) == 0 && !wait_has_event(wait)) {
         futex_wait(&wait->rests, 1, WAIT_REST_NS);
         rested = true;
@@ -144,6 +152,48 @@ static cellar_status wait_sleep(struct log *log, struct wait_word *word, uint64_
     }
 }
 
+/* Relaxed, without read-modify-write: an estimate, in which one turn more or less is nothing. */
+static void wait_note_turn(struct wait *wait, uint32_t crowd, bool slow, int64_t now_ns) {
+    uint32_t slowness = ATOMIC_LOAD(&wait->slowness, relaxed);
+
+    if (!slow) {
+        if (slowness > 0) {
+            ATOMIC_STORE(&wait->slowness, slowness - 1, relaxed);
+        }
+    } else if (slowness < WAIT_SLOW_EACH_MAX * crowd) {
+        ATOMIC_STORE(&wait->slowness, slowness + WAIT_SLOW_WEIGHT, relaxed);
+    } else {
+        ATOMIC_STORE(&wait->slowness, 0, relaxed);
+        ATOMIC_STORE(&wait->turns_from_ns, now_ns + WAIT_NO_TURNS_NS, relaxed);
+    }
+}
+
+/* To sleep and be woken costs several times what a commit does. In a crowd of waiters it is cheaper
+ * to let the others have the processor: when the turn comes back, the record is mostly durable.
+ * True when it is. But the kernel takes a turn for a thread's whole slice: threads that are busy
+ * with something else would get all the time. Their slices show in how long a turn takes; then the
+ * crowd sleeps, as fewer waiters do. */
+static bool wait_turns(struct log *log, uint64_t lsn, int64_t deadline_ns, uint32_t crowd) {
+    struct wait *wait = &log->wait;
+    int64_t slow_ns = WAIT_TURN_NS + (int64_t)crowd * WAIT_TURN_EACH_NS;
+    int64_t before_ns = clock_monotonic_ns();
+
+    for (int turn = 0; turn < WAIT_TURNS_MAX; turn++) {
+        if (before_ns >= deadline_ns || before_ns < ATOMIC_LOAD(&wait->turns_from_ns, relaxed)) {
+            return false;
+        }
+        sched_yield();
+        int64_t now_ns = clock_monotonic_ns();
+        wait_note_turn(wait, crowd, now_ns - before_ns > slow_ns, now_ns);
+        /* Acquire: pairs with the store in wait_publish(). */
+        if (ATOMIC_LOAD(&log->commit->durable.lsn, acquire) > lsn) {
+            return true;
+        }
+        before_ns = now_ns;
+    }
+    return false;
+}
+
 cellar_status log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns) {
     struct wait_word *word = wait_word_of(&log->wait, lsn >> WAIT_RANGE_SHIFT);
 
@@ -151,17 +201,20 @@ cellar_status log_wait(struct log *log, uint64_t lsn, int64_t deadline_ns) {
     if (ATOMIC_LOAD(&log->commit->durable.lsn, acquire) > lsn) {
         return CELLAR_OK;
     }
-    log_hurry(log);
-    /* Sequentially consistent: see wait_publish(). */
-    ATOMIC_ADD(&word->waiters, 1, seq_cst);
+    uint32_t before = wait_count(&log->wait, &log->wait.waiting);
     /* The record may have been finished by a helper, and its owner stopped before it woke the
      * writer. */
     if (ATOMIC_LOAD(&log->commit->decided.lsn, acquire) <= lsn) {
         commit_writer_wake(log->commit, lsn);
     }
-    cellar_status status = wait_sleep(log, word, lsn, deadline_ns);
-    ATOMIC_SUB(&word->waiters, 1, relaxed);
-    log_hurry_end(log);
+    cellar_status status = CELLAR_OK;
+    if (before < WAIT_CROWD_MIN || !wait_turns(log, lsn, deadline_ns, before)) {
+        /* Sequentially consistent: see wait_publish(). */
+        ATOMIC_ADD(&word->waiters, 1, seq_cst);
+        status = wait_sleep(log, word, lsn, deadline_ns);
+        ATOMIC_SUB(&word->waiters, 1, relaxed);
+    }
+    ATOMIC_SUB(&log->wait.waiting, 1, relaxed);
     return status;
 }
 

@@ -197,6 +197,7 @@ static bool writer_flush(struct log *log) {
     if (batch->commit_end_lsn != 0) {
         writer->commit_end_lsn = batch->commit_end_lsn;
     }
+    writer->crowd = wait_crowd(&log->wait);
     wait_publish(log, batch->lsn, end);
     PROBE("log-durable", end);
     batch_begin(batch, end);
@@ -305,16 +306,23 @@ static bool writer_rest(struct log *log) {
 
 /* ---- Between two batches ---- */
 
-/* A host that has the event descriptor waits for many commits at once. Whom the last sync answered
- * soon comes back with the next; so does the next sync serve most of them, if it is begun when
- * nearly as many records are reserved as the last batch held. One sync for each handful would take
- * the processors from those who commit (docs/ARCHITECTURE.md). */
-static void writer_await_crowd(struct log *log, uint64_t records, uint64_t bytes) {
-    if (records < 2) {
-        return;
+/* How many records the next batch should begin with, as most of those whom the last sync answered
+ * soon come back with one, and a sync for each handful would take the processors from those who
+ * commit (docs/ARCHITECTURE.md). A host that has the event descriptor waits for many commits at
+ * once: nearly as many as the last batch held. Of threads that wait each by itself half: the other
+ * half works meanwhile, and where they do not come back at once, half of those who wait is less
+ * each time. */
+static uint64_t writer_crowd(const struct log *log, uint64_t records) {
+    if (wait_has_event(&log->wait)) {
+        return records < 2 ? 0 : records - 1 - records / WRITER_CROWD_SHARE;
     }
-    uint64_t before_last = records - 2 - records / WRITER_CROWD_SHARE;
-    uint64_t crowd_bytes = before_last * (bytes / records);
+    uint32_t crowd = log->writer.crowd;
+    return crowd < WAIT_CROWD_MIN || wait_is_hurried(&log->wait) ? 0 : crowd / 2;
+}
+
+/* Waits until so many records are reserved, for a moment at most. */
+static void writer_await(struct log *log, uint64_t records, uint64_t bytes_each) {
+    uint64_t crowd_bytes = (records - 1) * bytes_each;
     uint64_t ring_share = log->commit->ring_bytes / WRITER_CROWD_RING_SHARE;
     uint64_t wakes_at =
         log->writer.decided_lsn + (crowd_bytes < ring_share ? crowd_bytes : ring_share);
@@ -332,9 +340,12 @@ static void writer_await_crowd(struct log *log, uint64_t records, uint64_t bytes
 
 /* A large batch needs no rest to grow. */
 static void writer_pause(struct log *log, uint64_t records, uint64_t bytes) {
-    if (bytes < WRITER_SMALL_BYTES && !writer_is_stopping(log) && !wait_rest(log) &&
-        wait_has_event(&log->wait)) {
-        writer_await_crowd(log, records, bytes);
+    if (bytes >= WRITER_SMALL_BYTES || writer_is_stopping(log) || wait_rest(log)) {
+        return;
+    }
+    uint64_t crowd = records == 0 ? 0 : writer_crowd(log, records);
+    if (crowd != 0) {
+        writer_await(log, crowd, bytes / records);
     }
 }
 

@@ -24,8 +24,8 @@ struct log;
 #define WRITER_BATCH_BYTES (UINT64_C(4) << 20)
 /* How long an owner may take to publish what it reserved (rule 4). */
 #define WRITER_PATIENCE_NS INT64_C(100000)
-/* See writer_await_crowd(): the longest wait, the share of the last batch that may be missing
- * beside one, and the share of the ring that is waited for at most. */
+/* See writer_crowd() and writer_await(): the longest wait, the share of the last batch that may be
+ * missing beside one, and the share of the ring that is waited for at most. */
 #define WRITER_CROWD_NS NANOSECONDS_PER_MILLISECOND
 #define WRITER_CROWD_SHARE 8
 #define WRITER_CROWD_RING_SHARE 4
@@ -52,6 +52,7 @@ struct writer {
     uint64_t stuck_lsn;      /* reserved and not published; 0: none */
     int64_t stuck_since_ns;
     int64_t taken_ns; /* when the batch began */
+    uint32_t crowd;   /* threads that waited when the last one became durable */
 
     _Alignas(CACHE_LINE_BYTES) _Atomic uint32_t stopping;
 

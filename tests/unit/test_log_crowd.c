@@ -1,5 +1,5 @@
 /* Of those whom one sync served, does the next one wait for most, and for nobody in vain? (The host
- * has the event descriptor; see writer_await_crowd().) */
+ * has the event descriptor; see writer_crowd().) */
 #include "log/log.h"
 
 #include "base/clock.h"
