@@ -234,7 +234,7 @@ bool limit_swap_run(const struct bench_options *options, struct bench_result *re
 
 bool limit_copy_run(const struct bench_options *options, struct bench_result *result) {
     result->unit = "records";
-    return run_commit_limit(options, result, 0, 320);
+    return run_commit_limit(options, result, 0, 256);
 }
 
 static bool run_disk_limit(const struct bench_options *options, struct bench_result *result,

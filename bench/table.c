@@ -8,7 +8,7 @@
 
 static const struct bench_case cases[] = {
     {"cas16", "two uncontended 16-byte compare-and-swaps on memory of one's own", limit_swap_run},
-    {"memcpy", "copying a record of 320 bytes to memory of one's own", limit_copy_run},
+    {"memcpy", "copying a record of 256 bytes to memory of one's own", limit_copy_run},
     {"disk-sync", "write and fdatasync of 4 KiB, one after the other", limit_sync_run},
     {"disk-write", "writes of 256 KiB, an fdatasync every 8 MiB", limit_write_run},
     {"hash-lookup", "a SKU in a plain hash table that is only read", limit_lookup_run},

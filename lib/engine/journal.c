@@ -9,19 +9,22 @@
 
 /* ---- What a record says of the account ---- */
 
-static bool journal_describe_entry(const struct payload_document *document, uint64_t account,
+static bool journal_describe_entry(const struct store_part *part, uint64_t account,
                                    cellar_entry *entry) {
+    const struct payload_document *document = part->payload;
+    struct content content;
+    content_of(&content, document, part->bytes);
     entry->id = document->id;
     if (document->type == PAYLOAD_TRANSFER && document->customer == account) {
         entry->kind = CELLAR_ENTRY_RECEIVED;
-        entry->counterpart = document->account;
+        entry->counterpart = content.account;
         return true;
     }
     entry->counterpart = document->customer;
     entry->kind = document->type == PAYLOAD_CREDIT  ? CELLAR_ENTRY_CREDITED
                   : document->type == PAYLOAD_DEBIT ? CELLAR_ENTRY_DEBITED
                                                     : CELLAR_ENTRY_SENT;
-    return document->account == account;
+    return content.account == account;
 }
 
 static bool journal_describe_hold_step(const struct payload_hold_step *step, uint64_t account,
@@ -64,7 +67,7 @@ static bool journal_describe_order(const struct store_part *part, cellar_entry_k
     entry->id = document->id;
     memcpy(entry->reference, content.reference, content.reference_bytes);
     entry->reference[content.reference_bytes] = '\0';
-    return journal_describe_sides(document->account, content.payee, account, entry);
+    return journal_describe_sides(content.account, content.payee, account, entry);
 }
 
 static bool journal_describe_step(const struct payload_step *step, uint64_t account,
@@ -91,7 +94,7 @@ static bool journal_describe_part(const struct store_part *part, uint64_t accoun
     case STORE_ACCOUNT_FLOOR:
         return journal_describe_account(part->payload, CELLAR_ENTRY_FLOOR, account, entry);
     case STORE_ACCOUNT_ENTRY:
-        return journal_describe_entry(part->payload, account, entry);
+        return journal_describe_entry(part, account, entry);
     case STORE_ACCOUNT_SETTLE:
         entry->kind = CELLAR_ENTRY_SETTLED;
         return ((const struct payload_settle *)part->payload)->account == account;

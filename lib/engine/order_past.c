@@ -95,9 +95,9 @@ static cellar_status past_begin(struct past *past) {
     order->id = document->id;
     order->placed_lsn = past->placed->lsn;
     order->placed_ns = document->time_ns;
-    order->business_time_ns = document->business_time_ns;
+    order->business_time_ns = past->content.business_time_ns;
     order->customer = document->customer;
-    order->account = placed_as == CELLAR_ORDER_PLACED ? 0 : document->account;
+    order->account = placed_as == CELLAR_ORDER_PLACED ? 0 : past->content.account;
     order->total = is_return ? -document->total : document->total;
     order->payee = past->content.payee;
     order->cursor = past->placed->lsn + parts.next.ordinal;
@@ -105,7 +105,8 @@ static cellar_status past_begin(struct past *past) {
     order_copy_reference(order, past->content.reference, past->content.reference_bytes);
     for (uint32_t i = 0; i < document->line_count; i++) {
         /* Of an order that was fulfilled at once all has left. */
-        past->progress->lines[i] = progress_of(NULL, placed_as, i, past->content.lines[i].quantity);
+        past->progress->lines[i] =
+            progress_of(NULL, placed_as, i, content_line(&past->content, i).quantity);
     }
     return CELLAR_OK;
 }

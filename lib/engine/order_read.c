@@ -15,14 +15,14 @@ void order_copy_lines(const cellar *engine, const struct content *content, uint3
                       const struct store_progress *progress, cellar_order_line *into,
                       size_t capacity) {
     for (uint32_t i = 0; i < content->line_count && i < capacity; i++) {
-        const struct payload_line *from = &content->lines[i];
-        const struct store_stock *stock = &engine->store->stocks[from->stock];
-        struct content_progress done = progress_of(progress, state, i, from->quantity);
+        struct content_line from = content_line(content, i);
+        const struct store_stock *stock = &engine->store->stocks[from.stock];
+        struct content_progress done = progress_of(progress, state, i, from.quantity);
         into[i] =
             (cellar_order_line){.product = stock->product,
                                 .location = stock->location,
-                                .quantity = from->quantity,
-                                .unit_price = from->unit_price,
+                                .quantity = from.quantity,
+                                .unit_price = from.unit_price,
                                 .discount = content->discounts == NULL ? 0 : content->discounts[i],
                                 .cancelled = done.cancelled,
                                 .fulfilled = done.fulfilled,
@@ -97,7 +97,7 @@ struct order_view order_look(const cellar *engine, const struct store_order *ent
         bool good = detail_read(&content, detail);
         ASSERT(good);
         view.detailed = true;
-        view.order.business_time_ns = detail->business_time_ns;
+        view.order.business_time_ns = content.business_time_ns;
         view.order.payee = content.payee;
         order_copy_reference(&view.order, content.reference, content.reference_bytes);
         order_copy_lines(engine, &content, state, progress, lines_out, capacity);
@@ -124,7 +124,7 @@ static cellar_status order_read_ledger(cellar *engine, struct order_view *view, 
     if (document != NULL) {
         struct content content;
         content_of(&content, document, parts.next.bytes);
-        order->business_time_ns = document->business_time_ns;
+        order->business_time_ns = content.business_time_ns;
         order->payee = content.payee;
         order_copy_reference(order, content.reference, content.reference_bytes);
         PROBE("order-ledger", view->slot);

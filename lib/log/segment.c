@@ -2,7 +2,7 @@
  *
  *   offset  bytes  field
  *   0       8      magic             "CELLARLG"
- *   8       4      format            1
+ *   8       4      format            2
  *   12      4      header_bytes      4096: the records begin here
  *   16      8      database_high     id of the database, random, the same in all its segments
  *   24      8      database_low

@@ -359,18 +359,21 @@ enum plan_result plan_account_entry(struct plan *plan, void *argument) {
             return result;
         }
     }
+    uint32_t start = plan->payload_bytes;
     struct payload_document *document = plan_append(plan, sizeof *document);
     if (document == NULL) {
         return PLAN_NO_MEMORY;
     }
     *document = (struct payload_document){.id = request->id,
                                           .fingerprint = request->fingerprint,
-                                          .account = request->account,
                                           .customer = request->to,
                                           .total = request->amount,
                                           .time_ns = plan->now_ns,
                                           .slot = slot,
                                           .type = (uint8_t)request->kind};
+    if (plan_number(plan, start, PAYLOAD_ACCOUNT, request->account) != PLAN_COMMIT) {
+        return PLAN_NO_MEMORY;
+    }
     bool credit = request->kind == PAYLOAD_CREDIT;
     struct plan_payment payment = {.from = credit ? 0 : request->account,
                                    .to = credit ? request->account : request->to,

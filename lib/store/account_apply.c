@@ -75,12 +75,15 @@ static void account_note_brim(struct store_account *account,
     }
 }
 
-static void account_payment_of_entry(const struct payload_document *document,
+static void account_payment_of_entry(const struct store_part *part,
                                      struct store_payment *payment_out) {
+    const struct payload_document *document = part->payload;
+    struct content content;
+    content_of(&content, document, part->bytes);
     bool credit = document->type == PAYLOAD_CREDIT;
     *payment_out =
-        (struct store_payment){.from = credit ? 0 : document->account,
-                               .to = credit                               ? document->account
+        (struct store_payment){.from = credit ? 0 : content.account,
+                               .to = credit                               ? content.account
                                      : document->type == PAYLOAD_TRANSFER ? document->customer
                                                                           : 0,
                                .amount = document->total};
@@ -94,16 +97,10 @@ static void account_payment_of_order(uint64_t account, uint64_t payee, int64_t d
                        : (struct store_payment){.from = payee, .to = account, .amount = -debit};
 }
 
-static uint64_t account_payee_of_document(const struct store_part *part) {
-    struct content content;
-    content_of(&content, part->payload, part->bytes);
-    return content.payee;
-}
-
 bool account_payment_of(const struct store_part *part, struct store_payment *payment_out) {
     switch (part->kind) {
     case STORE_ACCOUNT_ENTRY:
-        account_payment_of_entry(part->payload, payment_out);
+        account_payment_of_entry(part, payment_out);
         break;
     case STORE_ACCOUNT_HOLD_STEP: {
         const struct payload_hold_step *step = part->payload;
@@ -115,10 +112,13 @@ bool account_payment_of(const struct store_part *part, struct store_payment *pay
     case STORE_ORDER_RETURN: {
         const struct payload_document *document = part->payload;
         bool placed = part->kind == STORE_ORDER_PLACE;
-        if (document->account == 0 || (placed && document->type == CELLAR_ORDER_PLACED)) {
+        if ((document->flags & PAYLOAD_ACCOUNT) == 0 ||
+            (placed && document->type == CELLAR_ORDER_PLACED)) {
             return false;
         }
-        account_payment_of_order(document->account, account_payee_of_document(part),
+        struct content content;
+        content_of(&content, document, part->bytes);
+        account_payment_of_order(content.account, content.payee,
                                  placed ? document->total : -document->total, payment_out);
         break;
     }
@@ -230,7 +230,7 @@ static enum store_apply_result account_apply_entry(struct store *store,
     if (document->type < PAYLOAD_CREDIT || document->type > PAYLOAD_TRANSFER) {
         return STORE_APPLY_BROKEN;
     }
-    return order_apply_document(store, part, document, STORE_STATE_OTHER);
+    return order_apply_document(store, part, document, STORE_STATE_OTHER, 0);
 }
 
 enum store_apply_result account_apply(struct store *store, const struct store_part *part) {

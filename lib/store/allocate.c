@@ -129,23 +129,22 @@ static enum plan_result allocate_line(struct allocate *made) {
     struct plan *plan = made->plan;
     struct store *store = plan->store;
     const cellar_line *line = &made->order->lines[made->line];
-    struct payload_line *out =
-        (struct payload_line *)(plan_document_at(plan, made->start) + 1) + made->line;
+    struct content_line out = {.quantity = line->quantity, .unit_price = line->unit_price};
     const struct store_product *product = store_find_product(store, line->sku, line->product);
     uint32_t own = product == NULL ? 0 : store_find_stock(store, product, 0);
     if (own == 0) {
         return plan_refuse(plan, CELLAR_NOT_FOUND, made->line);
     }
-    *out = (struct payload_line){
-        .stock = own, .quantity = line->quantity, .unit_price = line->unit_price};
+    out.stock = own;
+    content_put_line(plan_document_at(plan, made->start), made->line, out);
     /* The cell first: a put that changes what the product is writes it, and our commit fails. */
     int64_t sellable = plan_read(plan, store_stock_cell(own, STORE_STOCK_SELLABLE)).value;
     if ((store_stock_flags(sellable) & STORE_STOCK_KIT) == 0) {
         uint32_t first = plan->line_count;
         enum plan_result result = allocate_component(made, product, 0, 1);
         if (result == PLAN_COMMIT) {
-            out = (struct payload_line *)(plan_document_at(plan, made->start) + 1) + made->line;
-            out->stock = plan->lines[first].stock;
+            out.stock = plan->lines[first].stock;
+            content_put_line(plan_document_at(plan, made->start), made->line, out);
         }
         return result;
     }
@@ -196,9 +195,8 @@ enum plan_result plan_allocate(struct plan *plan, const struct plan_order_reques
     const cellar_order_request *order = request->order;
     uint32_t end = plan->payload_bytes;
     if (order->location_count == 0) {
-        enum plan_result result =
-            plan_lines(plan, order->lines, (uint32_t)order->line_count, false,
-                       (struct payload_line *)(plan_document_at(plan, start) + 1));
+        enum plan_result result = plan_lines(plan, order->lines, (uint32_t)order->line_count, false,
+                                             plan_document_at(plan, start));
         if (!plan->maybe_kits) {
             return result;
         }

@@ -73,7 +73,7 @@ static enum store_apply_result apply_composed(struct store *store,
                                               .slot = composed->slot};
     const struct store_part part = {
         .record = record, .kind = STORE_COMPOSED, .ordinal = (uint8_t)composed->part_count};
-    return order_apply_document(store, &part, &document, STORE_STATE_OTHER);
+    return order_apply_document(store, &part, &document, STORE_STATE_OTHER, 0);
 }
 
 enum store_apply_result store_apply(struct store *store, const struct record_header *record) {
@@ -165,6 +165,20 @@ static bool apply_check_stock(const struct store *store, uint32_t stock) {
     return stock != 0 && stock < slots_end(&store->stock_slots);
 }
 
+/* Those that a document of the kind may have. */
+static uint16_t apply_flags(uint16_t kind) {
+    switch (kind) {
+    case STORE_ORDER_PLACE:
+        return PAYLOAD_FLAGS;
+    case STORE_ORDER_RETURN:
+        return PAYLOAD_PAYEE | PAYLOAD_ACCOUNT | PAYLOAD_BUSINESS_TIME | PAYLOAD_WIDE;
+    case STORE_ACCOUNT_ENTRY:
+        return PAYLOAD_ACCOUNT;
+    default:
+        return PAYLOAD_WIDE;
+    }
+}
+
 static bool apply_check_document(const struct store *store, const struct store_part *part) {
     const struct payload_document *document = part->payload;
     struct content content;
@@ -175,15 +189,17 @@ static bool apply_check_document(const struct store *store, const struct store_p
         return false;
     }
     bool placed = part->kind == STORE_ORDER_PLACE;
-    uint16_t flags = placed ? PAYLOAD_FLAGS : part->kind == STORE_ORDER_RETURN ? PAYLOAD_PAYEE : 0;
-    if ((placed && document->slot == 0) || (document->flags & ~flags) != 0 ||
+    if ((placed && document->slot == 0) || (document->flags & ~apply_flags(part->kind)) != 0 ||
         (content.hold_until_ms != 0 && document->type != CELLAR_ORDER_PLACED)) {
         return false;
     }
     bool sold = placed || part->kind == STORE_ORDER_RETURN;
     for (uint32_t i = 0; i < document->line_count; i++) {
-        const struct payload_line *line = &payload_lines(document)[i];
-        if (!apply_check_stock(store, line->stock) || (sold && line->quantity <= 0)) {
+        struct content_line line = content_line(&content, i);
+        int64_t value;
+        if (!apply_check_stock(store, line.stock) ||
+            (sold && (line.quantity <= 0 ||
+                      __builtin_mul_overflow(line.quantity, line.unit_price, &value)))) {
             return false;
         }
     }

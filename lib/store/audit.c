@@ -57,7 +57,7 @@ static void audit_reserved(struct audit *audit, const struct store_order *order,
     struct content_walk walk = {.content = &content};
     uint32_t line;
     while (content_walk_line(&walk, &line)) {
-        int64_t quantity = content.lines[line].quantity;
+        int64_t quantity = content_line(&content, line).quantity;
         struct content_progress done = progress_of(progress, state, line, quantity);
         uint32_t stock;
         int64_t pieces = content_walk_take(

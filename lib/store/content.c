@@ -19,7 +19,7 @@ static bool content_check_allocations(const struct content *content) {
             return false;
         }
         if (!same) {
-            if (wanted != 0 || __builtin_mul_overflow(content->lines[at->line].quantity,
+            if (wanted != 0 || __builtin_mul_overflow(content_line(content, at->line).quantity,
                                                       (int64_t)at->per_unit, &wanted)) {
                 return false;
             }
@@ -39,7 +39,8 @@ static bool content_check_discounts(const struct content *content) {
     int64_t sum = 0;
     for (uint32_t i = 0; i < content->line_count; i++) {
         int64_t discount = content->discounts[i];
-        if (discount < 0 || discount > CELLAR_AMOUNT_MAX || content->lines[i].quantity <= 0) {
+        if (discount < 0 || discount > CELLAR_AMOUNT_MAX ||
+            content_line(content, i).quantity <= 0) {
             return false;
         }
         sum += discount;
@@ -47,17 +48,34 @@ static bool content_check_discounts(const struct content *content) {
     return sum == content->redeem->discount;
 }
 
+/* The number that the flag announces; zero without it. False: it is not there, or is zero. */
+static bool content_number(uint16_t flags, uint16_t flag, const unsigned char **at,
+                           const unsigned char *end, uint64_t *number_out) {
+    *number_out = 0;
+    if ((flags & flag) == 0) {
+        return true;
+    }
+    if ((size_t)(end - *at) < sizeof *number_out) {
+        return false;
+    }
+    *number_out = *(const uint64_t *)(const void *)*at;
+    *at += sizeof *number_out;
+    return *number_out != 0;
+}
+
 bool content_read(struct content *content, const void *bytes, size_t byte_count,
                   uint32_t line_count, uint16_t flags, uint32_t reference_bytes) {
     const unsigned char *at = bytes;
     const unsigned char *end = at + byte_count;
-    *content = (struct content){.line_count = line_count, .reference_bytes = reference_bytes};
+    *content = (struct content){.lines = bytes,
+                                .wide = (flags & PAYLOAD_WIDE) != 0,
+                                .line_count = line_count,
+                                .reference_bytes = reference_bytes};
     if (line_count > CELLAR_LINES_MAX || reference_bytes > CELLAR_REFERENCE_BYTES_MAX ||
-        (flags & ~PAYLOAD_FLAGS) != 0 || byte_count < line_count * sizeof(struct payload_line)) {
+        (flags & ~PAYLOAD_FLAGS) != 0 || byte_count < content_lines_bytes(flags, line_count)) {
         return false;
     }
-    content->lines = (const struct payload_line *)(const void *)at;
-    at += line_count * sizeof(struct payload_line);
+    at += content_lines_bytes(flags, line_count);
     if ((flags & PAYLOAD_ALLOCATED) != 0) {
         const struct payload_count *count = (const struct payload_count *)(const void *)at;
         if ((size_t)(end - at) < sizeof *count || count->count == 0 ||
@@ -68,16 +86,12 @@ bool content_read(struct content *content, const void *bytes, size_t byte_count,
         content->allocations = (const struct payload_allocation *)(const void *)(count + 1);
         at = (const unsigned char *)(content->allocations + count->count);
     }
-    if ((flags & PAYLOAD_HELD) != 0) {
-        if ((size_t)(end - at) < sizeof content->hold_until_ms) {
-            return false;
-        }
-        content->hold_until_ms = *(const int64_t *)(const void *)at;
-        at += sizeof content->hold_until_ms;
-        if (content->hold_until_ms <= 0 || content->hold_until_ms > STORE_DEADLINE_MS_MAX) {
-            return false;
-        }
+    uint64_t hold_until_ms;
+    if (!content_number(flags, PAYLOAD_HELD, &at, end, &hold_until_ms) ||
+        hold_until_ms > STORE_DEADLINE_MS_MAX) {
+        return false;
     }
+    content->hold_until_ms = (int64_t)hold_until_ms;
     if ((flags & PAYLOAD_DISCOUNTED) != 0) {
         size_t discounts_bytes = line_count * sizeof *content->discounts;
         if ((size_t)(end - at) < discounts_bytes + sizeof *content->redeem) {
@@ -90,16 +104,13 @@ bool content_read(struct content *content, const void *bytes, size_t byte_count,
             return false;
         }
     }
-    if ((flags & PAYLOAD_PAYEE) != 0) {
-        if ((size_t)(end - at) < sizeof content->payee) {
-            return false;
-        }
-        content->payee = *(const uint64_t *)(const void *)at;
-        at += sizeof content->payee;
-        if (content->payee == 0) {
-            return false;
-        }
+    uint64_t business_time_ns;
+    if (!content_number(flags, PAYLOAD_PAYEE, &at, end, &content->payee) ||
+        !content_number(flags, PAYLOAD_ACCOUNT, &at, end, &content->account) ||
+        !content_number(flags, PAYLOAD_BUSINESS_TIME, &at, end, &business_time_ns)) {
+        return false;
     }
+    content->business_time_ns = (int64_t)business_time_ns;
     content->reference = (const char *)at;
     return (size_t)(end - at) == reference_bytes && content_check_allocations(content);
 }
@@ -112,11 +123,11 @@ void content_of(struct content *content, const struct payload_document *document
 
 int64_t content_value(const struct content *content, uint32_t line, struct content_range range) {
     /* No overflow: a part of a total that was in range. */
-    const struct payload_line *at = &content->lines[line];
-    int64_t value = at->unit_price * (range.to - range.from);
+    struct content_line at = content_line(content, line);
+    int64_t value = at.unit_price * (range.to - range.from);
     if (content->discounts != NULL) {
-        value -= discount_part(content->discounts[line], at->quantity, range.from,
-                               range.to - range.from);
+        value -=
+            discount_part(content->discounts[line], at.quantity, range.from, range.to - range.from);
     }
     return value;
 }

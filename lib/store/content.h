@@ -15,7 +15,8 @@
 #include <stdint.h>
 
 struct content {
-    const struct payload_line *lines;
+    const void *lines; /* content_line() reads them */
+    bool wide;
     uint32_t line_count;
     uint32_t allocation_count; /* 0: each line comes from the stock it names */
     const struct payload_allocation *allocations;
@@ -23,9 +24,52 @@ struct content {
     const int64_t *discounts;            /* of each line; NULL: none */
     const struct payload_redeem *redeem; /* the coupon they came from; NULL: none */
     uint64_t payee;                      /* 0: none */
+    uint64_t account;                    /* 0: none */
+    int64_t business_time_ns;            /* 0: none */
     const char *reference;               /* without a NUL */
     uint32_t reference_bytes;
 };
+
+struct content_line {
+    uint32_t stock;
+    int64_t quantity;
+    int64_t unit_price;
+};
+
+static inline bool content_is_wide(int64_t quantity) {
+    return quantity != (int32_t)quantity;
+}
+
+/* Of `line_count` lines of a document with these flags. */
+static inline size_t content_lines_bytes(uint16_t flags, uint32_t line_count) {
+    return line_count * ((flags & PAYLOAD_WIDE) != 0 ? sizeof(struct payload_wide_line)
+                                                     : sizeof(struct payload_line));
+}
+
+/* Writes a line of a document that has room for it. */
+static inline void content_put_line(struct payload_document *document, uint32_t index,
+                                    struct content_line line) {
+    if ((document->flags & PAYLOAD_WIDE) != 0) {
+        ((struct payload_wide_line *)(document + 1))[index] = (struct payload_wide_line){
+            .stock = line.stock, .quantity = line.quantity, .unit_price = line.unit_price};
+    } else {
+        ((struct payload_line *)(document + 1))[index] = (struct payload_line){
+            .stock = line.stock, .quantity = (int32_t)line.quantity, .unit_price = line.unit_price};
+    }
+}
+
+static inline struct content_line content_line(const struct content *content, uint32_t index) {
+    if (content->wide) {
+        const struct payload_wide_line *wide = content->lines;
+        return (struct content_line){.stock = wide[index].stock,
+                                     .quantity = wide[index].quantity,
+                                     .unit_price = wide[index].unit_price};
+    }
+    const struct payload_line *line = content->lines;
+    return (struct content_line){.stock = line[index].stock,
+                                 .quantity = line[index].quantity,
+                                 .unit_price = line[index].unit_price};
+}
 
 /* Bytes behind a document's header: lines, sections, reference. False: they are not what the counts
  * and flags say, or lines and allocations do not fit together. */
@@ -44,10 +88,9 @@ static inline struct payload_allocation content_source(const struct content *con
     if (content->allocation_count != 0) {
         return content->allocations[index];
     }
-    return (struct payload_allocation){.line = index,
-                                       .stock = content->lines[index].stock,
-                                       .per_unit = 1,
-                                       .quantity = content->lines[index].quantity};
+    struct content_line line = content_line(content, index);
+    return (struct payload_allocation){
+        .line = index, .stock = line.stock, .per_unit = 1, .quantity = line.quantity};
 }
 
 /* What has become of a line. cancelled + fulfilled <= quantity, returned <= fulfilled. */

@@ -111,7 +111,7 @@ static enum store_apply_result coupon_apply_identity(struct store *store,
                                               .total = kept,
                                               .time_ns = identity.time_ns,
                                               .slot = identity.slot};
-    return order_apply_document(store, part, &document, STORE_STATE_OTHER);
+    return order_apply_document(store, part, &document, STORE_STATE_OTHER, 0);
 }
 
 /* ---- Claims ---- */

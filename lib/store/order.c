@@ -202,53 +202,36 @@ static enum plan_result order_plan_payload(struct plan *plan,
                                            uint32_t slot) {
     const cellar_order_request *order = request->order;
     uint32_t line_count = (uint32_t)order->line_count;
+    uint16_t flags = plan_lines_flags(order->lines, line_count);
     struct payload_document *document =
-        plan_append(plan, (uint32_t)(sizeof *document + line_count * sizeof(struct payload_line)));
+        plan_append(plan, (uint32_t)(sizeof *document + content_lines_bytes(flags, line_count)));
     if (document == NULL) {
         return PLAN_NO_MEMORY;
     }
     *document = (struct payload_document){.id = order->id,
                                           .fingerprint = request->fingerprint,
                                           .customer = order->customer,
-                                          .account = order->account,
                                           .total = request->total,
-                                          .business_time_ns = order->business_time_ns,
                                           .time_ns = plan->now_ns,
                                           .line_count = line_count,
                                           .slot = slot,
                                           .type = type,
+                                          .flags = flags,
                                           .reference_bytes = (uint8_t)request->reference_bytes};
     return PLAN_COMMIT;
 }
 
-/* The deadline, in the payload that began at `start`. */
-static enum plan_result order_plan_hold(struct plan *plan, const struct plan_order_request *request,
-                                        uint32_t start) {
-    if (request->order->hold_until_ns == 0) {
-        return PLAN_COMMIT;
-    }
-    int64_t *until_ms = plan_append(plan, sizeof *until_ms);
-    if (until_ms == NULL) {
-        return PLAN_NO_MEMORY;
-    }
-    *until_ms = request->order->hold_until_ns / NANOSECONDS_PER_MILLISECOND;
-    plan_document_at(plan, start)->flags |= PAYLOAD_HELD;
-    return PLAN_COMMIT;
-}
-
-/* Who is paid, in the payload that began at `start`. */
-static enum plan_result order_plan_payee(struct plan *plan, const cellar_order_request *order,
+/* Who pays whom, and when, in the payload that began at `start`. */
+static enum plan_result order_plan_sides(struct plan *plan, const cellar_order_request *order,
                                          uint32_t start) {
-    if (order->payee == 0) {
-        return PLAN_COMMIT;
+    enum plan_result result = plan_number(plan, start, PAYLOAD_PAYEE, order->payee);
+    if (result == PLAN_COMMIT) {
+        result = plan_number(plan, start, PAYLOAD_ACCOUNT, order->account);
     }
-    uint64_t *payee = plan_append(plan, sizeof *payee);
-    if (payee == NULL) {
-        return PLAN_NO_MEMORY;
+    if (result == PLAN_COMMIT) {
+        result = plan_number(plan, start, PAYLOAD_BUSINESS_TIME, (uint64_t)order->business_time_ns);
     }
-    *payee = order->payee;
-    plan_document_at(plan, start)->flags |= PAYLOAD_PAYEE;
-    return PLAN_COMMIT;
+    return result;
 }
 
 /* Ends the payload. */
@@ -333,13 +316,13 @@ enum plan_result plan_order_place(struct plan *plan, void *argument) {
         result = plan_allocate(plan, request, start);
     }
     if (result == PLAN_COMMIT) {
-        result = order_plan_hold(plan, request, start);
+        result = plan_number(plan, start, PAYLOAD_HELD, (uint64_t)until_ms);
     }
     if (result == PLAN_COMMIT) {
         result = plan_order_coupon(plan, order, start);
     }
     if (result == PLAN_COMMIT) {
-        result = order_plan_payee(plan, order, start);
+        result = order_plan_sides(plan, order, start);
     }
     if (result == PLAN_COMMIT) {
         result = order_plan_money(plan, order, state, plan_document_at(plan, start)->total);
@@ -376,10 +359,10 @@ enum plan_result plan_order_return(struct plan *plan, void *argument) {
     }
     if (result == PLAN_COMMIT) {
         result = plan_lines(plan, order->lines, (uint32_t)order->line_count, false,
-                            (struct payload_line *)(plan_document_at(plan, start) + 1));
+                            plan_document_at(plan, start));
     }
     if (result == PLAN_COMMIT) {
-        result = order_plan_payee(plan, order, start);
+        result = order_plan_sides(plan, order, start);
     }
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
         result = plan_restock_line(plan, &plan->lines[i], request->damaged);

@@ -73,7 +73,6 @@ static struct store_detail *order_detail_create(struct store *store,
     *detail = (struct store_detail){.deferred = {.release = detail_release},
                                     .bytes = (uint32_t)(sizeof *detail + content),
                                     .line_count = document->line_count,
-                                    .business_time_ns = document->business_time_ns,
                                     .flags = document->flags,
                                     .reference_bytes = document->reference_bytes};
     memcpy(detail->content, document + 1, content);
@@ -87,7 +86,7 @@ void detail_release(struct commit_deferred *deferred, struct memory *memory) {
 
 enum store_apply_result order_apply_document(struct store *store, const struct store_part *part,
                                              const struct payload_document *document,
-                                             uint32_t state) {
+                                             uint32_t state, uint64_t account) {
     if (document->id.high == 0 && document->id.low == 0) {
         return STORE_APPLIED;
     }
@@ -126,7 +125,7 @@ enum store_apply_result order_apply_document(struct store *store, const struct s
     order->total = document->total;
     order->line_count = (uint16_t)document->line_count;
     ATOMIC_STORE(&order->changed_ns, document->time_ns, relaxed);
-    ATOMIC_STORE(&order->account, state == CELLAR_ORDER_PLACED ? 0 : document->account, relaxed);
+    ATOMIC_STORE(&order->account, account, relaxed);
     ATOMIC_STORE(&order->detail, detail, release);
     ATOMIC_STORE(&order->progress, NULL, relaxed);
     order_publish(store, order, customer, part->record->lsn);
@@ -166,12 +165,14 @@ static enum store_apply_result order_apply_place(struct store *store,
     if (state < CELLAR_ORDER_PLACED || state > CELLAR_ORDER_FULFILLED) {
         return STORE_APPLY_BROKEN;
     }
-    enum store_apply_result result = order_apply_document(store, part, document, state);
+    struct content content;
+    content_of(&content, document, part->bytes);
+    /* Whoever pays later may pay from another one. */
+    uint64_t account = state == CELLAR_ORDER_PLACED ? 0 : content.account;
+    enum store_apply_result result = order_apply_document(store, part, document, state, account);
     if (result != STORE_APPLIED) {
         return result;
     }
-    struct content content;
-    content_of(&content, document, part->bytes);
     cellar_totals *totals = &store->totals;
     bool queued = content.hold_until_ms != 0;
     for (uint32_t i = 0; i < content_source_count(&content); i++) {
@@ -205,13 +206,13 @@ static enum store_apply_result order_apply_place(struct store *store,
 static enum store_apply_result order_apply_return(struct store *store,
                                                   const struct store_part *part) {
     const struct payload_document *document = part->payload;
+    struct content content;
+    content_of(&content, document, part->bytes);
     enum store_apply_result result =
-        order_apply_document(store, part, document, CELLAR_ORDER_RETURNED);
+        order_apply_document(store, part, document, CELLAR_ORDER_RETURNED, content.account);
     if (result != STORE_APPLIED) {
         return result;
     }
-    struct content content;
-    content_of(&content, document, part->bytes);
     cellar_totals *totals = &store->totals;
     for (uint32_t i = 0; i < content_source_count(&content); i++) {
         struct payload_allocation source = content_source(&content, i);

@@ -27,10 +27,11 @@ bool plan_check_order_coupon(struct plan *plan, const cellar_order_request *orde
 /* The lines as they were allocated: their products and values. */
 static void coupon_fill(struct plan *plan, const struct payload_document *document,
                         struct plan_bought *bought) {
-    const struct payload_line *lines = payload_lines(document);
+    struct content content = {.lines = document + 1, .wide = (document->flags & PAYLOAD_WIDE) != 0};
     for (uint32_t i = 0; i < document->line_count; i++) {
-        bought[i] = (struct plan_bought){.product = plan->store->stocks[lines[i].stock].product,
-                                         .amount = lines[i].quantity * lines[i].unit_price};
+        struct content_line line = content_line(&content, i);
+        bought[i] = (struct plan_bought){.product = plan->store->stocks[line.stock].product,
+                                         .amount = line.quantity * line.unit_price};
     }
 }
 

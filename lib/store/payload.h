@@ -111,15 +111,12 @@ struct payload_stock_open {
 };
 _Static_assert(sizeof(struct payload_stock_open) == 16, "on-disk layout");
 
-/* Then lines[line_count], then what the flags say, then the reference (store/content.h reads it).
- */
+/* Then line_count lines, then what the flags say, then the reference (store/content.h reads it). */
 struct payload_document {
     cellar_id id;
     uint64_t fingerprint;
-    uint64_t customer;
-    uint64_t account; /* debited or credited; of a transfer: from */
-    int64_t total;    /* money */
-    int64_t business_time_ns;
+    uint64_t customer; /* of a transfer: the account it goes to */
+    int64_t total;     /* money */
     int64_t time_ns;
     uint32_t line_count;
     uint32_t reason;
@@ -128,20 +125,23 @@ struct payload_document {
     uint16_t flags; /* enum payload_flag */
     uint32_t slot;  /* of the document's entry and cell; 0 when the id is {0, 0} */
 };
-_Static_assert(sizeof(struct payload_document) == 80, "on-disk layout");
+_Static_assert(sizeof(struct payload_document) == 64, "on-disk layout");
 
 /* Deadlines are whole milliseconds since the epoch, so that one fits beside a state. */
 #define STORE_DEADLINE_MS_MAX ((INT64_C(1) << 54) - 1)
 
-/* What follows the lines of an order, in this order; of a return only the payee. */
+/* How lines are written, and what follows them, in this order. */
 enum payload_flag {
     PAYLOAD_ALLOCATED = 1, /* payload_count, then as many payload_allocation: where the units of
                               each line come from, when it is not the stock the line names */
     PAYLOAD_HELD = 2,      /* int64: milliseconds since the epoch until which its units are held */
     /* int64 for each line: its discount; then a payload_redeem. */
     PAYLOAD_DISCOUNTED = 4,
-    PAYLOAD_PAYEE = 8, /* uint64: the account that is credited with what the account pays */
-    PAYLOAD_FLAGS = 15
+    PAYLOAD_PAYEE = 8,    /* uint64: the account that is credited with what the account pays */
+    PAYLOAD_ACCOUNT = 16, /* uint64: the account that is debited or credited */
+    PAYLOAD_BUSINESS_TIME = 32, /* int64, ns */
+    PAYLOAD_WIDE = 64, /* lines are payload_wide_line, as the quantity of one is beyond 32 bits */
+    PAYLOAD_FLAGS = 127
 };
 
 /* A coupon or code that is redeemed, or given back. */
@@ -156,11 +156,18 @@ _Static_assert(sizeof(struct payload_redeem) == 24, "on-disk layout");
 
 struct payload_line {
     uint32_t stock;
+    int32_t quantity;
+    int64_t unit_price;
+};
+_Static_assert(sizeof(struct payload_line) == 16, "on-disk layout");
+
+struct payload_wide_line {
+    uint32_t stock;
     uint32_t zero;
     int64_t quantity;
     int64_t unit_price;
 };
-_Static_assert(sizeof(struct payload_line) == 24, "on-disk layout");
+_Static_assert(sizeof(struct payload_wide_line) == 24, "on-disk layout");
 
 struct payload_count {
     uint32_t count;
@@ -307,9 +314,5 @@ struct payload_retire {
     uint64_t previous_lsn; /* of the record that retired the one before; 0: it is the first */
 };
 _Static_assert(sizeof(struct payload_retire) == 16, "on-disk layout");
-
-static inline const struct payload_line *payload_lines(const struct payload_document *document) {
-    return (const struct payload_line *)(document + 1);
-}
 
 #endif

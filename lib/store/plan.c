@@ -145,6 +145,21 @@ void *plan_append(struct plan *plan, uint32_t bytes) {
     return place;
 }
 
+enum plan_result plan_number(struct plan *plan, uint32_t start, enum payload_flag flag,
+                             uint64_t number) {
+    if (number == 0) {
+        return PLAN_COMMIT;
+    }
+    uint64_t *place = plan_append(plan, sizeof *place);
+    if (place == NULL) {
+        return PLAN_NO_MEMORY;
+    }
+    *place = number;
+    struct payload_document *document = plan_document_at(plan, start);
+    document->flags = (uint16_t)(document->flags | flag);
+    return PLAN_COMMIT;
+}
+
 bool plan_note(struct plan *plan, uint64_t actor, const char *reference) {
     uint32_t reference_bytes = reference == NULL ? 0 : (uint32_t)strlen(reference);
     if (actor == 0 && reference_bytes == 0) {

@@ -151,7 +151,7 @@ static inline uint32_t plan_find_stock(struct plan *plan, const struct store_pro
  * refusal: its stock reads as empty, and open_product is set. The caller then answers
  * PLAN_OPEN_STOCK, unless it refuses anyway: a refusal opens nothing. */
 enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
-                            bool open, struct payload_line *out);
+                            bool open, struct payload_document *document);
 
 /* Look-ups are mostly waits for memory. So what a step needs is asked for by the step before, for
  * the document, an account and up to PLAN_LINES_AHEAD lines at once, and something else is done
@@ -250,6 +250,8 @@ plan_check plan_check_stock_move;
 plan_check plan_check_stock_level; /* of one line: taking, counting, the safety stock */
 bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count, bool any_sign,
                       bool priced);
+/* The flags of a document that is to hold them. */
+uint16_t plan_lines_flags(const cellar_line *lines, size_t count);
 /* What a call ignores is left out: the product beside a SKU, the price unless `priced`. */
 uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, bool priced);
 uint64_t plan_hash_text(uint64_t hash, const char *text);
@@ -310,6 +312,10 @@ enum plan_result plan_account_exists(struct plan *plan, uint64_t id, uint32_t li
 static inline struct payload_document *plan_document_at(struct plan *plan, uint32_t start) {
     return (struct payload_document *)(void *)(plan->payload + start);
 }
+
+/* Appends the number that the flag announces, unless it is 0. */
+enum plan_result plan_number(struct plan *plan, uint32_t start, enum payload_flag flag,
+                             uint64_t number);
 
 /* Fills plan->lines by hand: begin with room for `count`, add (false: no memory), end with the
  * merged ones in order. */

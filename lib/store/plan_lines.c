@@ -37,6 +37,15 @@ bool plan_check_lines(struct plan *plan, const cellar_line *lines, size_t count,
     return true;
 }
 
+uint16_t plan_lines_flags(const cellar_line *lines, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (content_is_wide(lines[i].quantity)) {
+            return PAYLOAD_WIDE;
+        }
+    }
+    return 0;
+}
+
 uint64_t plan_hash_lines(uint64_t hash, const cellar_line *lines, size_t count, bool priced) {
     for (size_t i = 0; i < count; i++) {
         const int64_t numbers[4] = {lines[i].sku == NULL ? (int64_t)lines[i].product : 0,
@@ -243,7 +252,7 @@ uint32_t plan_find_new_stock(struct plan *plan, const struct store_product *prod
 }
 
 enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_t line_count,
-                            bool open, struct payload_line *out) {
+                            bool open, struct payload_document *document) {
     if (!plan_reserve_lines(plan, line_count)) {
         return PLAN_NO_MEMORY;
     }
@@ -268,9 +277,10 @@ enum plan_result plan_lines(struct plan *plan, const cellar_line *lines, uint32_
         return result;
     }
     for (uint32_t i = 0; i < line_count; i++) {
-        out[i] = (struct payload_line){.stock = plan->lines[i].stock,
-                                       .quantity = lines[i].quantity,
-                                       .unit_price = lines[i].unit_price};
+        content_put_line(document, i,
+                         (struct content_line){.stock = plan->lines[i].stock,
+                                               .quantity = lines[i].quantity,
+                                               .unit_price = lines[i].unit_price});
     }
     plan->line_count = line_count;
     plan_sort_lines(plan->lines, line_count);

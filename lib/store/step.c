@@ -51,7 +51,7 @@ static int64_t step_part(const struct step *step, uint32_t line) {
 }
 
 struct step_line step_line(const struct step *step, uint32_t line) {
-    int64_t quantity = step->content->lines[line].quantity;
+    int64_t quantity = content_line(step->content, line).quantity;
     struct step_line made = {.progress = progress_of(step->progress, step->from, line, quantity)};
     const struct content_progress *before = &made.progress;
     int64_t open_end = quantity - before->cancelled;
@@ -100,7 +100,7 @@ uint32_t step_to(const struct step *step) {
     for (uint32_t i = 0; i < step->content->line_count; i++) {
         struct step_line line = step_line(step, i);
         struct content_progress after = step_after(step, &line);
-        if (after.cancelled + after.fulfilled < step->content->lines[i].quantity) {
+        if (after.cancelled + after.fulfilled < content_line(step->content, i).quantity) {
             return step->event == CELLAR_EVENT_PAY ? CELLAR_ORDER_PAID : step->from;
         }
         fulfilled = fulfilled || after.fulfilled != 0;

@@ -157,7 +157,7 @@ static enum store_apply_result step_apply_identity(struct store *store,
                                               .fingerprint = identity->fingerprint,
                                               .time_ns = payload->time_ns,
                                               .slot = payload->slot};
-    return order_apply_document(store, part, &document, STORE_STATE_OTHER);
+    return order_apply_document(store, part, &document, STORE_STATE_OTHER, 0);
 }
 
 /* Does the step go with what the order is? Recovery finds out. */

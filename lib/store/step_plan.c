@@ -303,7 +303,7 @@ static enum plan_result step_check_leaving(struct step_plan *made) {
         struct content_walk open = walk;
         uint32_t stock;
         struct step_line at = step_line(&made->step, line);
-        int64_t open_end = made->content.lines[line].quantity - at.progress.cancelled;
+        int64_t open_end = content_line(&made->content, line).quantity - at.progress.cancelled;
         int64_t left = content_walk_take(
             &open, (struct content_range){at.progress.fulfilled, open_end}, &stock);
         uint32_t source = walk.next;

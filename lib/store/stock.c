@@ -138,10 +138,11 @@ enum plan_result plan_stock_take(struct plan *plan, void *argument) {
 /* Starts the payload of a document; its lines are to be filled in. */
 static struct payload_document *stock_plan_document(struct plan *plan,
                                                     const struct plan_stock_request *request,
-                                                    uint32_t line_count, uint32_t slot) {
+                                                    uint32_t line_count, uint16_t flags,
+                                                    uint32_t slot) {
+    size_t lines_bytes = content_lines_bytes(flags, line_count);
     struct payload_document *document =
-        plan_append(plan, (uint32_t)(sizeof *document + line_count * sizeof(struct payload_line) +
-                                     request->reference_bytes));
+        plan_append(plan, (uint32_t)(sizeof *document + lines_bytes + request->reference_bytes));
     if (document == NULL) {
         return NULL;
     }
@@ -153,10 +154,10 @@ static struct payload_document *stock_plan_document(struct plan *plan,
                                           .slot = slot,
                                           .reason = change->reason,
                                           .type = (uint8_t)request->kind,
+                                          .flags = flags,
                                           .reference_bytes = (uint8_t)request->reference_bytes};
     if (request->reference_bytes != 0) {
-        char *reference = (char *)((struct payload_line *)(document + 1) + line_count);
-        memcpy(reference, change->reference, request->reference_bytes);
+        memcpy((char *)(document + 1) + lines_bytes, change->reference, request->reference_bytes);
     }
     plan->kind = STORE_STOCK_CHANGE;
     return document;
@@ -211,14 +212,14 @@ enum plan_result plan_stock_change(struct plan *plan, void *argument) {
         return result;
     }
     uint32_t line_count = (uint32_t)change->line_count;
-    struct payload_document *document = stock_plan_document(plan, request, line_count, slot);
+    struct payload_document *document = stock_plan_document(
+        plan, request, line_count, plan_lines_flags(change->lines, line_count), slot);
     if (document == NULL) {
         return PLAN_NO_MEMORY;
     }
     bool open =
         request->kind == CELLAR_MOVEMENT_RECEIVED || request->kind == CELLAR_MOVEMENT_ANNOUNCED;
-    result =
-        plan_lines(plan, change->lines, line_count, open, (struct payload_line *)(document + 1));
+    result = plan_lines(plan, change->lines, line_count, open, document);
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
         result = stock_plan_line(plan, request->kind, &plan->lines[i]);
     }
@@ -246,21 +247,21 @@ enum plan_result plan_stock_move(struct plan *plan, void *argument) {
     if (result != PLAN_COMMIT) {
         return result;
     }
-    struct payload_document *document = stock_plan_document(plan, request, 2, slot);
+    struct payload_document *document =
+        stock_plan_document(plan, request, 2, plan_lines_flags(request->line, 1), slot);
     if (document == NULL) {
         return PLAN_NO_MEMORY;
     }
     cellar_line lines[2] = {*request->line, *request->line};
     lines[0].quantity = -request->line->quantity;
     lines[1].location = request->to_location;
-    struct payload_line *out = (struct payload_line *)(document + 1);
     /* The source is not opened by moving from it, nor the destination when there is too little. */
-    result = plan_lines(plan, &lines[0], 1, false, out);
+    result = plan_lines(plan, &lines[0], 1, false, document);
     if (result == PLAN_COMMIT) {
         result = stock_check_source(plan, &plan->lines[0]);
     }
     if (result == PLAN_COMMIT) {
-        result = plan_lines(plan, lines, 2, true, out);
+        result = plan_lines(plan, lines, 2, true, document);
     }
     int64_t remaining = 0;
     for (uint32_t i = 0; result == PLAN_COMMIT && i < plan->line_count; i++) {
@@ -286,12 +287,12 @@ static enum plan_result stock_plan_level(struct plan *plan,
     if (!plan->composed) {
         return PLAN_COMMIT;
     }
-    struct payload_document *document = stock_plan_document(plan, request, 1, 0);
+    uint16_t flags = content_is_wide(quantity) ? PAYLOAD_WIDE : 0;
+    struct payload_document *document = stock_plan_document(plan, request, 1, flags, 0);
     if (document == NULL) {
         return PLAN_NO_MEMORY;
     }
-    *(struct payload_line *)(document + 1) =
-        (struct payload_line){.stock = stock, .quantity = quantity};
+    content_put_line(document, 0, (struct content_line){.stock = stock, .quantity = quantity});
     return PLAN_COMMIT;
 }
 

@@ -37,12 +37,15 @@ static void stock_note_safety(struct store_stock *stock, int64_t safety) {
     }
 }
 
-static void stock_apply_lines(struct store *store, const struct payload_document *document) {
+static void stock_apply_lines(struct store *store, const struct store_part *part) {
+    const struct payload_document *document = part->payload;
     cellar_totals *totals = &store->totals;
-    const struct payload_line *lines = payload_lines(document);
-    for (uint32_t i = 0; i < document->line_count; i++) {
-        int64_t quantity = lines[i].quantity;
-        struct store_stock *stock = &store->stocks[lines[i].stock];
+    struct content content;
+    content_of(&content, document, part->bytes);
+    for (uint32_t i = 0; i < content.line_count; i++) {
+        struct content_line line = content_line(&content, i);
+        int64_t quantity = line.quantity;
+        struct store_stock *stock = &store->stocks[line.stock];
         switch (document->type) {
         case CELLAR_MOVEMENT_RECEIVED:
             store_sum(&totals->units_received, quantity);
@@ -59,7 +62,7 @@ static void stock_apply_lines(struct store *store, const struct payload_document
         case CELLAR_MOVEMENT_TAKEN:
             store_sum(&totals->units_taken, quantity);
             store_sum_shared(&stock->on_hand, -quantity);
-            store_sell(store, lines[i].stock, quantity);
+            store_sell(store, line.stock, quantity);
             break;
         case CELLAR_MOVEMENT_MOVED:
             store_sum_shared(&stock->on_hand, quantity);
@@ -108,11 +111,10 @@ enum store_apply_result stock_apply(struct store *store, const struct store_part
         return result;
     }
     if (part->kind == STORE_STOCK_CHANGE) {
-        const struct payload_document *document = part->payload;
         enum store_apply_result result =
-            order_apply_document(store, part, document, STORE_STATE_OTHER);
+            order_apply_document(store, part, part->payload, STORE_STATE_OTHER, 0);
         if (result == STORE_APPLIED) {
-            stock_apply_lines(store, document);
+            stock_apply_lines(store, part);
         }
         return result;
     }

@@ -134,7 +134,6 @@ struct store_detail {
     struct commit_deferred deferred;
     uint32_t bytes; /* of this allocation */
     uint32_t line_count;
-    int64_t business_time_ns;
     uint16_t flags;
     uint16_t reference_bytes;
     uint32_t queued;                     /* its first place in queues; 0: in none */
@@ -486,7 +485,7 @@ enum store_apply_result order_apply_entry(struct store *store, const struct reco
 /* The document's entry for a part whose id is not {0, 0}; `state` is what its cell says. */
 enum store_apply_result order_apply_document(struct store *store, const struct store_part *part,
                                              const struct payload_document *document,
-                                             uint32_t state);
+                                             uint32_t state, uint64_t account);
 struct store_attributes *product_block_create(struct store *store, uint32_t number,
                                               const struct payload_product *payload,
                                               const char *name, const char *category,

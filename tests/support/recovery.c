@@ -124,3 +124,8 @@ int recovery_put(uint32_t slot, uint32_t stock, uint32_t block, const char *sku)
     struct recovery_product product = recovery_product(slot, stock, block, sku);
     return recovery_redo(recovery_product_record(&product, sizeof product.header + strlen(sku)));
 }
+
+struct recovery_entry recovery_entry_of(uint8_t type, uint64_t account, int64_t amount) {
+    return (struct recovery_entry){
+        .header = {.total = amount, .type = type, .flags = PAYLOAD_ACCOUNT}, .account = account};
+}

@@ -24,6 +24,12 @@ int recovery_tear_down(void **unused);
 void recovery_change(uint32_t cell, int64_t value);
 /* That record, with a later LSN than the one before it; it is there until the next one. */
 struct record_header *recovery_record(uint16_t kind, const void *payload, size_t bytes);
+/* The payload of an entry of an account. */
+struct recovery_entry {
+    struct payload_document header;
+    uint64_t account;
+};
+struct recovery_entry recovery_entry_of(uint8_t type, uint64_t account, int64_t amount);
 /* Checks, redoes and applies it. */
 int recovery_redo(const struct record_header *record);
 /* The cell holds this, by a record that was not checked, and of which nothing else is known. */

@@ -435,13 +435,13 @@ static void test_open_orders_take_memory_closed_ones_little(void **state) {
     assert_int_equal(place(shop->store, 1, 0, 0), CELLAR_OK);
     shop_settle(shop);
     int64_t open = kind_of(shop, "orders");
-    assert_true(open - before > LINES * 24);
+    assert_true(open - before > LINES * 16);
     assert_int_equal(cellar_order_cancel(shop->store, NULL, shop_id(1), NULL, NULL), CELLAR_OK);
     shop_settle(shop);
-    for (int i = 0; i < 5000 && kind_of(shop, "orders") > open - LINES * 24; i++) {
+    for (int i = 0; i < 5000 && kind_of(shop, "orders") > open - LINES * 16; i++) {
         clock_sleep_ns(NANOSECONDS_PER_MILLISECOND);
     }
-    assert_true(kind_of(shop, "orders") <= open - LINES * 24);
+    assert_true(kind_of(shop, "orders") <= open - LINES * 16);
 }
 
 static void test_statistics(void **state) {

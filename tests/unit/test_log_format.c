@@ -168,7 +168,7 @@ static uint64_t check_segment(struct memory_disk *disk, const char *path, uint64
     memory_disk_peek(disk, path, 0, file, sizeof file);
 
     assert_memory_equal(file, "CELLARLG", 8);
-    assert_int_equal(value_of(file, "Segment header", "format"), 1);
+    assert_int_equal(value_of(file, "Segment header", "format"), SEGMENT_FORMAT);
     assert_int_equal(value_of(file, "Segment header", "header_bytes"), 4096);
     uint64_t first_lsn = value_of(file, "Segment header", "first_lsn");
     uint32_t crc = (uint32_t)value_of(file, "Segment header", "crc");
@@ -265,7 +265,7 @@ static const struct {
     cellar_status expected;
 } broken[] = {
     {"magic", 0, CELLAR_CORRUPT},
-    {"format", 2, CELLAR_UNKNOWN_FORMAT},
+    {"format", SEGMENT_FORMAT + 1, CELLAR_UNKNOWN_FORMAT},
     {"header_bytes", 8192, CELLAR_CORRUPT},
     {"incarnation", 0, CELLAR_CORRUPT},
     {"first_lsn", 0, CELLAR_CORRUPT},

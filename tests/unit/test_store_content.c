@@ -17,13 +17,15 @@
 
 /* Two lines; all sections, of which `flags` says which are there. */
 struct made {
-    struct payload_line lines[LINES];
+    struct content_line lines[LINES];
     struct payload_allocation allocations[ALLOCATIONS_MAX];
     uint32_t allocation_count;
     int64_t hold_until_ms;
     int64_t discounts[LINES];
     struct payload_redeem redeem;
     uint64_t payee;
+    uint64_t account;
+    int64_t business_time_ns;
     char reference[8];
     uint16_t flags;
 };
@@ -39,6 +41,8 @@ static struct made make(uint16_t flags) {
         .discounts = {4, 1},
         .redeem = {.discount = 5, .campaign = 1, .grant = 1},
         .payee = 9,
+        .account = 11,
+        .business_time_ns = -12,
         .reference = "text",
         .flags = flags};
 }
@@ -50,7 +54,15 @@ static size_t append(unsigned char *bytes, size_t at, const void *from, size_t c
 
 static size_t encode(const struct made *made, unsigned char *bytes) {
     const struct payload_count count = {.count = made->allocation_count};
-    size_t at = append(bytes, 0, made->lines, sizeof made->lines);
+    struct payload_document document = {.flags = made->flags};
+    struct {
+        struct payload_document document;
+        struct payload_wide_line room[LINES];
+    } lines = {.document = document};
+    for (uint32_t i = 0; i < LINES; i++) {
+        content_put_line(&lines.document, i, made->lines[i]);
+    }
+    size_t at = append(bytes, 0, lines.room, content_lines_bytes(made->flags, LINES));
     if ((made->flags & PAYLOAD_ALLOCATED) != 0) {
         uint32_t given =
             made->allocation_count < ALLOCATIONS_MAX ? made->allocation_count : ALLOCATIONS_MAX;
@@ -66,6 +78,12 @@ static size_t encode(const struct made *made, unsigned char *bytes) {
     }
     if ((made->flags & PAYLOAD_PAYEE) != 0) {
         at = append(bytes, at, &made->payee, sizeof made->payee);
+    }
+    if ((made->flags & PAYLOAD_ACCOUNT) != 0) {
+        at = append(bytes, at, &made->account, sizeof made->account);
+    }
+    if ((made->flags & PAYLOAD_BUSINESS_TIME) != 0) {
+        at = append(bytes, at, &made->business_time_ns, sizeof made->business_time_ns);
     }
     return append(bytes, at, made->reference, strlen(made->reference));
 }
@@ -88,12 +106,16 @@ static void test_sections(void **unused) {
         size_t count = encode(&made, bytes);
         assert_true(content_read(&content, bytes, count, LINES, flags, 4));
         assert_int_equal(content.line_count, LINES);
-        assert_int_equal(content.lines[1].quantity, 2);
+        assert_int_equal(content_line(&content, 1).stock, 2);
+        assert_int_equal(content_line(&content, 1).quantity, 2);
+        assert_int_equal(content_line(&content, 1).unit_price, 5);
         assert_int_equal(content.allocation_count,
                          (flags & PAYLOAD_ALLOCATED) != 0 ? ALLOCATIONS_MAX : 0);
         assert_int_equal(content.hold_until_ms, (flags & PAYLOAD_HELD) != 0 ? 7 : 0);
         assert_int_equal(content.redeem != NULL, (flags & PAYLOAD_DISCOUNTED) != 0);
         assert_int_equal(content.payee, (flags & PAYLOAD_PAYEE) != 0 ? 9 : 0);
+        assert_int_equal(content.account, (flags & PAYLOAD_ACCOUNT) != 0 ? 11 : 0);
+        assert_int_equal(content.business_time_ns, (flags & PAYLOAD_BUSINESS_TIME) != 0 ? -12 : 0);
         assert_memory_equal(content.reference, "text", 4);
         /* Cut anywhere, or longer than it says: refused. */
         for (size_t cut = 0; cut < count; cut++) {
@@ -134,7 +156,9 @@ static void test_sections(void **unused) {
     X(discount_too_large,                                                                          \
       (made->discounts[0] = CELLAR_AMOUNT_MAX + 1, made->redeem.discount = CELLAR_AMOUNT_MAX + 2)) \
     X(discounts_do_not_add_up, made->redeem.discount = 6)                                          \
-    X(paid_to_nobody, made->payee = 0)
+    X(paid_to_nobody, made->payee = 0)                                                             \
+    X(paid_by_nobody, made->account = 0)                                                           \
+    X(at_no_time, made->business_time_ns = 0)
 
 #define WRONG_FUNCTION(name, statement)                                                            \
     static void wrong_##name(struct made *made) {                                                  \
@@ -169,15 +193,46 @@ static void test_discount_on_nothing(void **unused) {
     assert_false(reads(&made));
 }
 
+/* The largest quantity of a narrow line, and the least that needs a wide one, on both sides. */
+static void test_quantities(void **unused) {
+    static const struct {
+        int64_t quantity;
+        bool wide;
+    } rows[] = {{0, false},
+                {INT32_MAX, false},
+                {INT64_C(1) + INT32_MAX, true},
+                {INT32_MIN, false},
+                {INT64_C(-1) + INT32_MIN, true},
+                {CELLAR_AMOUNT_MAX, true},
+                {-CELLAR_AMOUNT_MAX, true}};
+    (void)unused;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct {
+            struct payload_document document;
+            struct payload_wide_line room;
+        } made = {.document.flags = rows[i].wide ? PAYLOAD_WIDE : 0};
+        assert_int_equal(content_is_wide(rows[i].quantity), rows[i].wide);
+        content_put_line(&made.document, 0,
+                         (struct content_line){3, rows[i].quantity, CELLAR_AMOUNT_MAX});
+        struct content content = {.lines = &made.room, .wide = rows[i].wide};
+        assert_int_equal(content_line(&content, 0).stock, 3);
+        assert_int_equal(content_line(&content, 0).quantity, rows[i].quantity);
+        assert_int_equal(content_line(&content, 0).unit_price, CELLAR_AMOUNT_MAX);
+    }
+}
+
 static void test_at_the_limits(void **unused) {
     static _Alignas(
-        8) unsigned char bytes[(CELLAR_LINES_MAX + 1) * sizeof(struct payload_line) + 100];
+        8) unsigned char bytes[(CELLAR_LINES_MAX + 1) * sizeof(struct payload_wide_line) + 100];
     struct content content;
     (void)unused;
-    size_t lines = CELLAR_LINES_MAX * sizeof(struct payload_line);
-    assert_true(content_read(&content, bytes, lines, CELLAR_LINES_MAX, 0, 0));
-    assert_false(content_read(&content, bytes, lines + sizeof(struct payload_line),
-                              CELLAR_LINES_MAX + 1, 0, 0));
+    for (int wide = 0; wide < 2; wide++) {
+        uint16_t flags = wide == 0 ? 0 : PAYLOAD_WIDE;
+        assert_true(content_read(&content, bytes, content_lines_bytes(flags, CELLAR_LINES_MAX),
+                                 CELLAR_LINES_MAX, flags, 0));
+        assert_false(content_read(&content, bytes, content_lines_bytes(flags, CELLAR_LINES_MAX + 1),
+                                  CELLAR_LINES_MAX + 1, flags, 0));
+    }
     assert_true(content_read(&content, bytes, CELLAR_REFERENCE_BYTES_MAX, 0, 0,
                              CELLAR_REFERENCE_BYTES_MAX));
     assert_false(content_read(&content, bytes, CELLAR_REFERENCE_BYTES_MAX + 1, 0, 0,
@@ -192,6 +247,7 @@ int main(void) {
         cmocka_unit_test(test_sections),
         cmocka_unit_test(test_what_does_not_fit),
         cmocka_unit_test(test_discount_on_nothing),
+        cmocka_unit_test(test_quantities),
         cmocka_unit_test(test_at_the_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

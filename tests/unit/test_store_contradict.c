@@ -90,6 +90,7 @@ static void test_stocks(void **unused) {
 struct order_bytes {
     struct payload_document header;
     struct payload_line line;
+    uint64_t account; /* if its flag is set */
 };
 
 static struct order_bytes order_of(uint64_t id, uint8_t state) {
@@ -118,8 +119,9 @@ static void test_orders(void **unused) {
     struct order_bytes order = order_of(1, CELLAR_ORDER_PLACED);
     (void)unused;
     /* An account that does not pay yet. */
-    order.header.account = 9;
-    assert_int_equal(place_bytes(&order, ORDER_BYTES), STORE_APPLIED);
+    order.header.flags = PAYLOAD_ACCOUNT;
+    order.account = 9;
+    assert_int_equal(place_bytes(&order, ORDER_BYTES + sizeof order.account), STORE_APPLIED);
     assert_int_equal(recovery.store->totals.debited, 0);
     assert_int_equal(ATOMIC_LOAD(&recovery.store->orders[1].account, relaxed), 0);
     order = order_of(1, CELLAR_ORDER_PLACED);

@@ -242,7 +242,7 @@ static void test_an_emptied_list(void **unused) {
 
 static const struct record_header *make_payment(void) {
     const struct payload_account account = {.account = 7, .slot = 1, .collecting = 1};
-    const struct payload_document credit = {.account = 7, .total = 5, .type = PAYLOAD_CREDIT};
+    const struct recovery_entry credit = recovery_entry_of(PAYLOAD_CREDIT, 7, 5);
     recovery_change(store_account_cell(1), 0);
     assert_int_equal(recovery_redo(recovery_record(STORE_ACCOUNT_OPEN, &account, sizeof account)),
                      STORE_APPLIED);

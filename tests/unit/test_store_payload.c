@@ -163,13 +163,22 @@ static void test_documents(void **unused) {
 static void test_quantities(void **unused) {
     static const struct {
         uint16_t kind;
-        int64_t quantity;
+        int32_t quantity;
+        int64_t unit_price;
         bool right;
     } rows[] = {
-        {STORE_ORDER_PLACE, 1, true},   {STORE_ORDER_PLACE, 0, false},
-        {STORE_ORDER_PLACE, -1, false}, {STORE_ORDER_RETURN, 1, true},
-        {STORE_ORDER_RETURN, 0, false}, {STORE_ORDER_RETURN, -1, false},
-        {STORE_STOCK_CHANGE, 1, true},  {STORE_STOCK_CHANGE, -1, true},
+        /* kind  quantity  unit price  well formed */
+        {STORE_ORDER_PLACE, 1, 0, true},
+        {STORE_ORDER_PLACE, 0, 0, false},
+        {STORE_ORDER_PLACE, -1, 0, false},
+        {STORE_ORDER_PLACE, 2, INT64_MIN / 2, true},
+        {STORE_ORDER_PLACE, 2, INT64_MAX / 2 + 1, false}, /* beyond what a value may be */
+        {STORE_ORDER_RETURN, 1, 0, true},
+        {STORE_ORDER_RETURN, 0, 0, false},
+        {STORE_ORDER_RETURN, -1, 0, false},
+        {STORE_ORDER_RETURN, 2, INT64_MAX / 2 + 1, false},
+        {STORE_STOCK_CHANGE, 1, 0, true},
+        {STORE_STOCK_CHANGE, -1, 0, true},
     };
     (void)unused;
     assert_int_equal(recovery_put(1, 1, 1, "a"), STORE_APPLIED);
@@ -178,6 +187,7 @@ static void test_quantities(void **unused) {
         struct document_bytes order = order_of(5);
         order.header.slot = 3;
         order.lines[1].quantity = rows[i].quantity;
+        order.lines[1].unit_price = rows[i].unit_price;
         recovery_change(store_order_cell(3), 1);
         assert_int_equal(store_record_check(recovery.store, recovery_record(rows[i].kind, &order,
                                                                             document_size(&order))),

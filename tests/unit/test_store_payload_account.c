@@ -54,7 +54,7 @@ static void test_accounts(void **unused) {
 static void test_entries(void **unused) {
     (void)unused;
     for (int type = 0; type < 256; type++) {
-        const struct payload_document payload = {.account = 1, .total = 5, .type = (uint8_t)type};
+        const struct recovery_entry payload = recovery_entry_of((uint8_t)type, 1, 5);
         recovery_change(store_account_cell(1), type);
         bool known = type >= PAYLOAD_CREDIT && type <= PAYLOAD_TRANSFER;
         assert_int_equal(redo(STORE_ACCOUNT_ENTRY, &payload, sizeof payload),
@@ -63,7 +63,7 @@ static void test_entries(void **unused) {
 }
 
 static void test_settlements(void **unused) {
-    const struct payload_document credit = {.account = 7, .total = 100, .type = PAYLOAD_CREDIT};
+    const struct recovery_entry credit = recovery_entry_of(PAYLOAD_CREDIT, 7, 100);
     static const struct {
         struct payload_settle payload;
         uint32_t cell; /* slot of the cells that change */
@@ -296,16 +296,17 @@ static void test_payees(void **unused) {
     for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct {
             struct payload_document document;
-            uint64_t payee[2];
+            uint64_t numbers[3]; /* the payee, if its flag is set, and the account */
         } payload = {.document = {.id = {1, i + 1},
-                                  .account = 1,
                                   .total = 10,
                                   .type = rows[i].kind == STORE_ORDER_PLACE ? CELLAR_ORDER_PAID : 0,
-                                  .flags = rows[i].flags,
-                                  .slot = i + 1},
-                     .payee = {rows[i].payee}};
+                                  .flags = rows[i].flags | PAYLOAD_ACCOUNT,
+                                  .slot = i + 1}};
+        bool first = (rows[i].flags & PAYLOAD_PAYEE) != 0;
+        payload.numbers[first ? 0 : 1] = rows[i].payee;
+        payload.numbers[first ? 1 : 0] = 1;
         recovery_change(store_order_cell(i + 1), 1);
-        size_t bytes = sizeof payload.document + sizeof(uint64_t) + (size_t)rows[i].more;
+        size_t bytes = sizeof payload.document + 2 * sizeof(uint64_t) + (size_t)rows[i].more;
         int result = redo(rows[i].kind, &payload, bytes);
         if (result != rows[i].result) {
             fail_msg("row %u: %d", i, result);

@@ -112,23 +112,36 @@ static void make_lines(struct random *random, cellar_line *lines, uint32_t count
     }
 }
 
+/* A document of lines that are narrow, or wide. */
+struct drawn {
+    struct payload_document document;
+    struct payload_wide_line room[CELLAR_LINES_MAX];
+};
+
+static struct content_line drawn_line(const struct drawn *drawn, uint32_t index) {
+    struct content content = {.lines = &drawn->room,
+                              .wide = (drawn->document.flags & PAYLOAD_WIDE) != 0};
+    return content_line(&content, index);
+}
+
 /* Every stock once, rising, with the first line that names it and the sum of all. */
 static void check_lines(const struct plan *plan, const cellar_line *lines, uint32_t count,
-                        const struct payload_line *out) {
+                        const struct drawn *out) {
     struct store *store = plan->store;
     int64_t sum = 0;
     uint32_t named = 0;
     for (uint32_t i = 0; i < count; i++) {
-        assert_int_equal(out[i].stock, stock_of(store, &lines[i]));
-        assert_int_equal(out[i].quantity, lines[i].quantity);
-        assert_int_equal(out[i].unit_price, lines[i].unit_price);
+        struct content_line line = drawn_line(out, i);
+        assert_int_equal(line.stock, stock_of(store, &lines[i]));
+        assert_int_equal(line.quantity, lines[i].quantity);
+        assert_int_equal(line.unit_price, lines[i].unit_price);
     }
     for (uint32_t k = 0; k < plan->line_count; k++) {
         uint32_t first = UINT32_MAX;
         sum = 0;
         assert_true(k == 0 || plan->lines[k].stock > plan->lines[k - 1].stock);
         for (uint32_t i = 0; i < count; i++) {
-            if (out[i].stock == plan->lines[k].stock) {
+            if (drawn_line(out, i).stock == plan->lines[k].stock) {
                 first = first == UINT32_MAX ? i : first;
                 sum += lines[i].quantity;
                 named++;
@@ -146,7 +159,7 @@ static void test_lines_are_added_up(void **state) {
     struct shop *shop = *state;
     struct random random = {.state = 3};
     cellar_line lines[100];
-    struct payload_line out[100];
+    static struct drawn out;
     static const uint32_t counts[] = {1, 2, 15, 16, 17, 31, 32, 33, 48, 49, 100};
     fill(shop);
     for (int round = 0; round < 20; round++) {
@@ -156,18 +169,25 @@ static void test_lines_are_added_up(void **state) {
             for (int attempt = 0; attempt < 2; attempt++) {
                 if (attempt == 0) {
                     make_lines(&random, lines, counts[i]);
+                    if (round % 2 == 1) {
+                        lines[counts[i] / 2].quantity = INT64_C(-5) - INT32_MAX;
+                    }
+                    out.document.flags = plan_lines_flags(lines, counts[i]);
+                    assert_int_equal(out.document.flags, round % 2 == 1 ? PAYLOAD_WIDE : 0);
                 }
                 plan_reset(&plan, 0);
                 commit_enter();
                 plan_fetch_lines(&plan, lines, counts[i]);
-                assert_int_equal(plan_lines(&plan, lines, counts[i], false, out), PLAN_COMMIT);
-                check_lines(&plan, lines, counts[i], out);
+                assert_int_equal(plan_lines(&plan, lines, counts[i], false, &out.document),
+                                 PLAN_COMMIT);
+                check_lines(&plan, lines, counts[i], &out);
                 assert_true(plan_lines_begin(&plan, counts[i]));
                 for (uint32_t line = 0; line < counts[i]; line++) {
-                    assert_true(plan_lines_add(&plan, out[line].stock, line, out[line].quantity));
+                    struct content_line drawn = drawn_line(&out, line);
+                    assert_true(plan_lines_add(&plan, drawn.stock, line, drawn.quantity));
                 }
                 assert_int_equal(plan_lines_end(&plan), PLAN_COMMIT);
-                check_lines(&plan, lines, counts[i], out);
+                check_lines(&plan, lines, counts[i], &out);
                 commit_leave();
             }
             plan_destroy(&plan);
@@ -178,7 +198,7 @@ static void test_lines_are_added_up(void **state) {
 static void test_lines_not_found(void **state) {
     struct shop *shop = *state;
     cellar_line lines[40];
-    struct payload_line out[40];
+    static struct drawn out;
     fill(shop);
     for (uint32_t at = 0; at < 40; at++) {
         struct plan plan;
@@ -190,7 +210,7 @@ static void test_lines_not_found(void **state) {
                                   : (cellar_line){.product = PRODUCTS + 1, .quantity = 1};
         plan_create(&plan, shop->store->store);
         commit_enter();
-        assert_int_equal(plan_lines(&plan, lines, 40, false, out), PLAN_REFUSED);
+        assert_int_equal(plan_lines(&plan, lines, 40, false, &out.document), PLAN_REFUSED);
         commit_leave();
         shop_check_refusal(&plan.refusal, CELLAR_NOT_FOUND, at, 0, 0);
         plan_destroy(&plan);
@@ -200,7 +220,7 @@ static void test_lines_not_found(void **state) {
 static void test_sums_beyond_the_range(void **state) {
     struct shop *shop = *state;
     static cellar_line lines[CELLAR_LINES_MAX];
-    static struct payload_line out[CELLAR_LINES_MAX];
+    static struct drawn out = {.document.flags = PAYLOAD_WIDE};
     fill(shop);
     for (int sign = -1; sign <= 1; sign += 2) {
         struct plan plan;
@@ -210,7 +230,8 @@ static void test_sums_beyond_the_range(void **state) {
         }
         plan_create(&plan, shop->store->store);
         commit_enter();
-        assert_int_equal(plan_lines(&plan, lines, CELLAR_LINES_MAX, false, out), PLAN_REFUSED);
+        assert_int_equal(plan_lines(&plan, lines, CELLAR_LINES_MAX, false, &out.document),
+                         PLAN_REFUSED);
         commit_leave();
         shop_check_refusal(&plan.refusal, CELLAR_OVERFLOW, 1, 0, 0);
         plan_destroy(&plan);
@@ -275,7 +296,7 @@ static void test_no_memory(void **state) {
     struct plan plan;
     struct cell_content zero = {0, 0};
     cellar_line lines[30];
-    struct payload_line out[30];
+    static struct drawn out;
     fill(shop);
     shop_settle(shop);
     for (int i = 0; i < 30; i++) {
@@ -290,7 +311,7 @@ static void test_no_memory(void **state) {
     assert_false(plan_write(&plan, PLAN_CHANGES_INLINE, zero, 1));
     assert_null(plan_append(&plan, 8));
     commit_enter();
-    assert_int_equal(plan_lines(&plan, lines, 30, false, out), PLAN_NO_MEMORY);
+    assert_int_equal(plan_lines(&plan, lines, 30, false, &out.document), PLAN_NO_MEMORY);
     commit_leave();
     memory_fail_after(memory, -1, 0);
     assert_int_equal(plan.change_count, PLAN_CHANGES_INLINE);
