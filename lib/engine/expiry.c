@@ -88,17 +88,21 @@ static bool expiry_is_forbidden(cellar_status status) {
 }
 
 bool expiry_run_overdue(cellar *engine, struct plan *plan, struct engine_wait *wait) {
-    if (plan->short_stock_count == 0 && plan->short_account == 0) {
+    if (plan->short_stock_count == 0 && plan->short_account.slot == 0) {
         return false;
     }
     struct overdue overdue = {.now_ms = expiry_now_ms(engine)};
+    PROBE("expiry-overdue", plan->short_account.slot);
     commit_enter();
     for (uint32_t i = 0; i < plan->short_stock_count && overdue.count < OVERDUE_MAX; i++) {
-        queue_overdue(engine->store, plan->short_stocks[i], &overdue);
+        queue_overdue(engine->store, plan->short_stocks[i].slot, &overdue);
     }
     if (plan->short_stock_count == 0) {
-        holds_overdue(engine->store, plan->short_account, &overdue);
+        holds_overdue(engine->store, plan->short_account.slot, &overdue);
     }
+    /* After the look: what somebody else gave back before it, and is in no list any more, has
+     * changed a cell. */
+    bool stands = plan_short_stands(plan);
     commit_leave();
     plan->refusal.retry_ns = overdue.next_ms * NANOSECONDS_PER_MILLISECOND;
     uint32_t expired = 0;
@@ -112,8 +116,9 @@ bool expiry_run_overdue(cellar *engine, struct plan *plan, struct engine_wait *w
     if (expired == 0 && status != CELLAR_OK && !expiry_is_forbidden(status)) {
         /* Nobody can tell whether there is enough. */
         plan->refusal = (cellar_refusal){.status = status, .line = CELLAR_NO_LINE};
+        return false;
     }
-    return expired != 0;
+    return expired != 0 || !stands;
 }
 
 static bool expiry_is_stopping(const struct expiry *expiry) {

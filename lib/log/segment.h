@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define SEGMENT_MAGIC "CELLARLG"
-#define SEGMENT_FORMAT 2
+#define SEGMENT_FORMAT 2u
 #define SEGMENT_HEADER_BYTES 4096
 /* A path of a file in the log's directory fits; longer directory names are refused at open. */
 #define SEGMENT_PATH_BYTES 4096

@@ -149,7 +149,7 @@ static enum plan_result account_short(struct plan *plan, const struct account_vi
     }
     plan->refusal.available = view->room.value + collected;
     plan->refusal.needed = needed;
-    plan->short_account = view->account->slot;
+    plan->short_account = (struct plan_short){view->account->slot, view->room.version};
     return account_refuse(plan, CELLAR_INSUFFICIENT_FUNDS, line, view->account->id);
 }
 

@@ -37,17 +37,19 @@ static int64_t allocate_taken(const struct plan *plan, uint32_t stock) {
     return taken;
 }
 
-/* What may still be sold of the product at the location; 0 in *stock_out: it is not there. */
+/* What may still be sold of the product at the location; slot 0 in *stock_out: it is not there. */
 static int64_t allocate_free(const struct allocate *made, const struct store_product *product,
-                             uint32_t location, uint32_t *stock_out) {
+                             uint32_t location, struct plan_short *stock_out) {
     struct plan *plan = made->plan;
-    *stock_out = plan_find_stock(plan, product, location);
-    if (*stock_out == 0) {
+    uint32_t slot = plan_find_stock(plan, product, location);
+    *stock_out = (struct plan_short){.slot = slot};
+    if (slot == 0) {
         return 0;
     }
-    int64_t sellable = plan_read(plan, store_stock_cell(*stock_out, STORE_STOCK_SELLABLE)).value;
+    struct cell_content sellable = plan_read(plan, store_stock_cell(slot, STORE_STOCK_SELLABLE));
+    stock_out->version = sellable.version;
     /* A stock whose product is not sold has none; the cell says so itself. */
-    int64_t free = sellable - allocate_taken(plan, *stock_out);
+    int64_t free = sellable.value - allocate_taken(plan, slot);
     return free > 0 ? free : 0;
 }
 
@@ -55,18 +57,18 @@ static int64_t allocate_free(const struct allocate *made, const struct store_pro
 static enum plan_result allocate_places(struct allocate *made, const struct store_product *product,
                                         uint32_t component, uint32_t per_unit, int64_t quantity) {
     const cellar_order_request *order = made->order;
-    uint32_t stock;
-    uint32_t stocks[CELLAR_LOCATIONS_MAX];
+    struct plan_short stock;
+    struct plan_short stocks[CELLAR_LOCATIONS_MAX];
     uint32_t stock_count = 0;
     int64_t most = 0;
     int64_t all = 0;
     for (size_t i = 0; i < order->location_count; i++) {
         int64_t free = allocate_free(made, product, order->locations[i], &stock);
-        if (stock != 0 && free >= quantity) {
-            return allocate_add(made, component, per_unit, stock, quantity) ? PLAN_COMMIT
-                                                                            : PLAN_NO_MEMORY;
+        if (stock.slot != 0 && free >= quantity) {
+            return allocate_add(made, component, per_unit, stock.slot, quantity) ? PLAN_COMMIT
+                                                                                 : PLAN_NO_MEMORY;
         }
-        if (stock != 0) {
+        if (stock.slot != 0) {
             stocks[stock_count++] = stock;
         }
         most = free > most ? free : most;
@@ -79,14 +81,14 @@ static enum plan_result allocate_places(struct allocate *made, const struct stor
         made->plan->refusal.available = order->split ? all : most;
         made->plan->refusal.needed = quantity;
         for (uint32_t i = 0; i < stock_count; i++) {
-            plan_short_of(made->plan, stocks[i]);
+            plan_short_of(made->plan, stocks[i].slot, stocks[i].version);
         }
         return plan_refuse(made->plan, CELLAR_OUT_OF_STOCK, made->line);
     }
     for (size_t i = 0; quantity > 0 && i < order->location_count; i++) {
         int64_t free = allocate_free(made, product, order->locations[i], &stock);
         int64_t taken = free < quantity ? free : quantity;
-        if (taken > 0 && !allocate_add(made, component, per_unit, stock, taken)) {
+        if (taken > 0 && !allocate_add(made, component, per_unit, stock.slot, taken)) {
             return PLAN_NO_MEMORY;
         }
         quantity -= taken;

@@ -143,7 +143,7 @@ enum plan_result plan_sell_line(struct plan *plan, const struct plan_line *line)
     if (content.value < line->quantity) {
         plan->refusal.available = content.value > 0 ? content.value : 0;
         plan->refusal.needed = line->quantity;
-        plan_short_of(plan, line->stock);
+        plan_short_of(plan, line->stock, content.version);
         return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line->line);
     }
     return plan_write(plan, cell, content, content.value - line->quantity) ? PLAN_COMMIT
@@ -169,7 +169,7 @@ static enum plan_result order_check_here(struct plan *plan, const struct plan_li
     }
     plan->refusal.available = available > 0 ? available : 0;
     plan->refusal.needed = line->quantity;
-    plan_short_of(plan, line->stock);
+    plan_short_of(plan, line->stock, sellable.version);
     return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line->line);
 }
 

@@ -51,7 +51,7 @@ void plan_reset(struct plan *plan, int64_t now_ns) {
     plan->found = NULL;
     plan->open_product = 0;
     plan->short_stock_count = 0;
-    plan->short_account = 0;
+    plan->short_account.slot = 0;
     plan->maybe_kits = false;
     plan->step_first = 0;
     plan->composed = false;
@@ -224,9 +224,23 @@ enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t li
     return plan_refuse(plan, CELLAR_INVALID_ARGUMENT, line);
 }
 
-void plan_short_of(struct plan *plan, uint32_t stock) {
+void plan_short_of(struct plan *plan, uint32_t stock, uint64_t version) {
     ASSERT(plan->short_stock_count < CELLAR_LOCATIONS_MAX);
-    plan->short_stocks[plan->short_stock_count++] = stock;
+    plan->short_stocks[plan->short_stock_count++] = (struct plan_short){stock, version};
+}
+
+bool plan_short_stands(const struct plan *plan) {
+    const struct commit *commit = plan->store->commit;
+    for (uint32_t i = 0; i < plan->short_stock_count; i++) {
+        const struct plan_short *stock = &plan->short_stocks[i];
+        uint32_t cell = store_stock_cell(stock->slot, STORE_STOCK_SELLABLE);
+        if (commit_read(commit, cell).version != stock->version) {
+            return false;
+        }
+    }
+    const struct plan_short *account = &plan->short_account;
+    return account->slot == 0 ||
+           commit_read(commit, store_account_cell(account->slot)).version == account->version;
 }
 
 size_t plan_text_bytes(const char *text, size_t limit) {

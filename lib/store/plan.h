@@ -34,6 +34,12 @@ struct plan_line {
     int64_t quantity;
 };
 
+/* A stock or account that has too little, and the version of the cell that says so. */
+struct plan_short {
+    uint32_t slot; /* 0: none */
+    uint64_t version;
+};
+
 struct plan {
     struct store *store;
     int64_t now_ns;
@@ -56,9 +62,9 @@ struct plan {
     bool maybe_kits; /* one of plan_lines() may be a kit */
     /* Of a refusal: the slots of the stocks that have too little, of a line all that it may come
      * from, and that of the account; 0: none. */
-    uint32_t short_stocks[CELLAR_LOCATIONS_MAX];
+    struct plan_short short_stocks[CELLAR_LOCATIONS_MAX];
     uint32_t short_stock_count;
-    uint32_t short_account;
+    struct plan_short short_account;
     uint32_t open_product; /* 0: none is to be opened */
     uint32_t open_location;
     uint64_t settle_account;
@@ -133,7 +139,9 @@ bool plan_changes_stand(const struct plan *plan, uint32_t class_first, uint32_t 
 enum plan_result plan_refuse(struct plan *plan, cellar_status status, uint32_t line);
 enum plan_result plan_invalid(struct plan *plan, const char *reason, uint32_t line);
 /* The stock has too little: what is overdue of it is expired before the answer is no. */
-void plan_short_of(struct plan *plan, uint32_t stock);
+void plan_short_of(struct plan *plan, uint32_t stock, uint64_t version);
+/* Whether what is short has not changed since the plan found it so. */
+bool plan_short_stands(const struct plan *plan);
 
 /* A stock that a step before this one needs, and that is going to be opened. 0: there is none. */
 uint32_t plan_find_new_stock(struct plan *plan, const struct store_product *product,

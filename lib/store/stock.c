@@ -40,7 +40,7 @@ static enum plan_result stock_change_available(struct plan *plan, const struct s
     if (available < 0 && delta < 0) {
         plan->refusal.available = view->available > 0 ? view->available : 0;
         plan->refusal.needed = -delta;
-        plan_short_of(plan, view->slot);
+        plan_short_of(plan, view->slot, view->sellable.version);
         return plan_refuse(plan, CELLAR_OUT_OF_STOCK, line);
     }
     if (available > CELLAR_AMOUNT_MAX) {
@@ -128,7 +128,7 @@ enum plan_result plan_stock_take(struct plan *plan, void *argument) {
     if (view.sellable.value < quantity) {
         plan->refusal.available = view.sellable.value > 0 ? view.sellable.value : 0;
         plan->refusal.needed = quantity;
-        plan_short_of(plan, view.slot);
+        plan_short_of(plan, view.slot, view.sellable.version);
         return plan_refuse(plan, CELLAR_OUT_OF_STOCK, 0);
     }
     plan->kind = STORE_STOCK_TAKE;
@@ -236,7 +236,7 @@ static enum plan_result stock_check_source(struct plan *plan, const struct plan_
     }
     plan->refusal.available = view.available > 0 ? view.available : 0;
     plan->refusal.needed = -line->quantity;
-    plan_short_of(plan, line->stock);
+    plan_short_of(plan, line->stock, view.sellable.version);
     return plan_refuse(plan, CELLAR_OUT_OF_STOCK, 0);
 }
 

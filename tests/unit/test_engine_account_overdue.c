@@ -329,6 +329,26 @@ static void test_one_ends_meanwhile(void **state) {
     orders_start_expiry(shop);
 }
 
+/* What is given back and forgotten between the plan and the look for what is overdue is there. */
+static void test_one_ends_before_the_look(void **state) {
+    struct shop *shop = *state;
+    struct meddler meddler = {.shop = shop};
+    fill(shop);
+    shop_account(shop, 1, 0, FUNDS);
+    hold(shop, 1, 1, 10, NEAR_MS);
+    shop_settle(shop);
+    orders_pass(shop, NEAR_MS);
+    commit_gate_reset();
+    commit_gate_name(1);
+    commit_gate_call(1, "expiry-overdue", meddle, &meddler);
+    assert_int_equal(debit(shop, 1, FUNDS, NULL), CELLAR_OK);
+    commit_gate_name(0);
+    commit_gate_remove();
+    assert_true(meddler.done);
+    assert_int_equal(state_of(shop, 1), CELLAR_ACCOUNT_HOLD_VOIDED);
+    orders_start_expiry(shop);
+}
+
 static void test_after_reopening(void **state) {
     struct shop *shop = *state;
     cellar_refusal refusal;
@@ -415,6 +435,7 @@ int main(void) {
         SHOP_TEST(test_far_behind),
         cmocka_unit_test(test_however_they_end),
         SHOP_TEST(test_one_ends_meanwhile),
+        SHOP_TEST(test_one_ends_before_the_look),
         SHOP_TEST(test_after_reopening),
         cmocka_unit_test(test_no_longer_than_the_caller_waits),
     };

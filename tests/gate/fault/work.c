@@ -8,7 +8,7 @@
 #define CALLS 90
 #define FAT_CALLS 420
 /* Their record is longer than what is read of one at first. */
-#define WIDE_LINES 200
+#define WIDE_LINES 300
 #define WAIT_MS 60
 
 bool fault_wrong(struct fault *fault, const char *format, ...) {
