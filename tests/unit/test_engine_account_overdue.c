@@ -308,23 +308,28 @@ static void meddle(void *context) {
     }
 }
 
+/* All of the funds are debited, while the first hold ends at the place that is named. */
+static void debit_meddled(struct shop *shop, const char *place) {
+    struct meddler meddler = {.shop = shop};
+    commit_gate_reset();
+    commit_gate_name(1);
+    commit_gate_call(1, place, meddle, &meddler);
+    assert_int_equal(debit(shop, 1, FUNDS, NULL), CELLAR_OK);
+    commit_gate_name(0);
+    commit_gate_remove();
+    assert_true(meddler.done);
+}
+
 /* Who stands on a hold that leaves the list just then still finds those behind it. */
 static void test_one_ends_meanwhile(void **state) {
     struct shop *shop = *state;
-    struct meddler meddler = {.shop = shop};
     fill(shop);
     shop_account(shop, 1, 0, FUNDS);
     hold(shop, 1, 1, 10, LATE_MS);
     hold(shop, 2, 1, FUNDS - 10, NEAR_MS);
     shop_settle(shop);
     orders_pass(shop, NEAR_MS);
-    commit_gate_reset();
-    commit_gate_name(1);
-    commit_gate_call(1, "holds-step", meddle, &meddler);
-    assert_int_equal(debit(shop, 1, FUNDS, NULL), CELLAR_OK);
-    commit_gate_name(0);
-    commit_gate_remove();
-    assert_true(meddler.done);
+    debit_meddled(shop, "holds-step");
     assert_int_equal(state_of(shop, 2), CELLAR_ACCOUNT_HOLD_EXPIRED);
     orders_start_expiry(shop);
 }
@@ -332,19 +337,12 @@ static void test_one_ends_meanwhile(void **state) {
 /* What is given back and forgotten between the plan and the look for what is overdue is there. */
 static void test_one_ends_before_the_look(void **state) {
     struct shop *shop = *state;
-    struct meddler meddler = {.shop = shop};
     fill(shop);
     shop_account(shop, 1, 0, FUNDS);
     hold(shop, 1, 1, 10, NEAR_MS);
     shop_settle(shop);
     orders_pass(shop, NEAR_MS);
-    commit_gate_reset();
-    commit_gate_name(1);
-    commit_gate_call(1, "expiry-overdue", meddle, &meddler);
-    assert_int_equal(debit(shop, 1, FUNDS, NULL), CELLAR_OK);
-    commit_gate_name(0);
-    commit_gate_remove();
-    assert_true(meddler.done);
+    debit_meddled(shop, "expiry-overdue");
     assert_int_equal(state_of(shop, 1), CELLAR_ACCOUNT_HOLD_VOIDED);
     orders_start_expiry(shop);
 }
