@@ -24,6 +24,9 @@ static bool call_dies(struct memory_disk *disk, enum memory_call call) {
 static int call_begin(struct memory_disk *disk, enum memory_call call) {
     pthread_mutex_lock(&disk->lock);
     disk->calls[__builtin_ctz(call)]++;
+    while (call == MEMORY_PWRITE && disk->hold_writes && !disk->dead) {
+        pthread_cond_wait(&disk->released, &disk->lock);
+    }
     if (disk->dead) {
         return -EIO;
     }
@@ -158,12 +161,6 @@ static ssize_t memory_pwrite(void *context, int file, const void *buffer, size_t
     int64_t result = call_begin(disk, MEMORY_PWRITE);
     struct node *node = handle_node(disk, file);
 
-    while (result == 0 && disk->hold_writes && !disk->dead) {
-        pthread_cond_wait(&disk->released, &disk->lock);
-    }
-    if (disk->dead) {
-        result = -EIO;
-    }
     if (result == 0) {
         result = transfer_bytes(disk, bytes);
     }
