@@ -920,7 +920,8 @@ typedef struct cellar_order {
  * units are still reserved. */
 typedef struct cellar_order_line {
     uint64_t product;
-    uint32_t location; /* the first one, when it was taken from several */
+    uint32_t location; /* the first one, when it was taken from several; 0 of a kit. All of them:
+                          cellar_order_sources() */
     int64_t quantity;
     int64_t unit_price;
     int64_t
@@ -1008,6 +1009,32 @@ CELLAR_API cellar_status cellar_order_return(cellar *store, const cellar_call *c
  * lines_out may be NULL with capacity 0). NOT_FOUND, IO_ERROR, CORRUPT. */
 CELLAR_API cellar_status cellar_order_get(cellar *store, cellar_id id, cellar_order *order_out,
                                           cellar_order_line *lines_out, size_t capacity);
+
+/* Pieces of one product at one location that a line of an order is made of: what is to be picked
+ * there. Lines that name one location, or were taken whole from one, have one source; a kit one for
+ * each component, split lines one for each location. quantity - cancelled - fulfilled pieces are
+ * still reserved. Units leave from the first source of a line on, are cancelled from the last one
+ * back, and come back to where they came from, the first first. */
+typedef struct cellar_order_source {
+    uint32_t line; /* from 0 */
+    uint32_t location;
+    uint64_t product;  /* the line's, or a component's */
+    uint32_t per_unit; /* pieces that a unit of the line takes; 1, but of a component */
+    int64_t quantity;  /* pieces, as the following */
+    int64_t cancelled;
+    int64_t fulfilled;
+    int64_t returned;
+    int64_t uncovered;
+} cellar_order_source;
+
+/* Where the units of an order come from, or, of a return, have gone to: up to `capacity` of its
+ * sources, in the order of its lines (sources_out may be NULL with capacity 0); *count_out is how
+ * many there are, which may be more. lsn 0: as the order is now, with the same answers as
+ * cellar_order_get(); else as it was, see cellar_order_at(). */
+CELLAR_API cellar_status cellar_order_sources(cellar *store, cellar_id id, uint64_t lsn,
+                                              cellar_order *order_out,
+                                              cellar_order_source *sources_out, size_t capacity,
+                                              size_t *count_out);
 
 typedef struct cellar_order_query {
     uint64_t customer; /* not 0: the orders and returns of this customer, whatever their state */

@@ -59,6 +59,16 @@ finish() {
     fi
 }
 
+# Why a test program failed: the cases that did, each with its message, then the end of its log.
+why_failed() {
+    local log=$1
+    {
+        grep -E -A 4 '^not ok' "$log" | head -n 30
+        echo '[the end of its log]'
+        grep -vE '^((not )?ok |1\.\.)' "$log" | tail -n 30
+    } | sed 's/^/      | /'
+}
+
 # One command that passes or fails.
 step() {
     local name=$1 start=$SECONDS status=0
@@ -136,7 +146,8 @@ run_kind() {
             printf 'pass    %-26s %4d s\n' "$test" "$seconds"
         else
             printf 'FAIL    %-26s %4d s, exit status %d\n' "$test" "$seconds" "$status"
-            grep -vE '^(ok |1\.\.)' "$place.log" | tail -n 30 | sed 's/^/      | /'
+            why_failed "$place.log"
+            failures+=("$variant/$test")
             broken=1
         fi
     done

@@ -85,6 +85,68 @@ static void order_get(struct request *request) {
     request_found(request, status, view.order.version, &view);
 }
 
+/* ---- Where its units come from ---- */
+
+typedef struct sources_view {
+    cellar_order order;
+    const cellar_order_source *items;
+    size_t count;
+} sources_view;
+
+#define SOURCE(member) offsetof(cellar_order_source, member)
+static const struct field source_fields[] = {
+    {.name = "line", .kind = FIELD_COUNT, .offset = SOURCE(line), .about = "from 0"},
+    {.name = "product",
+     .kind = FIELD_NUMBER,
+     .offset = SOURCE(product),
+     .about = "of a kit: one of its components"},
+    {.name = "location", .kind = FIELD_COUNT, .offset = SOURCE(location)},
+    {.name = "per_unit",
+     .kind = FIELD_COUNT,
+     .offset = SOURCE(per_unit),
+     .about = "pieces that a unit of the line takes"},
+    {.name = "quantity",
+     .kind = FIELD_INTEGER,
+     .offset = SOURCE(quantity),
+     .about = "pieces, as what follows"},
+    {.name = "cancelled", .kind = FIELD_INTEGER, .offset = SOURCE(cancelled)},
+    {.name = "fulfilled", .kind = FIELD_INTEGER, .offset = SOURCE(fulfilled)},
+    {.name = "returned", .kind = FIELD_INTEGER, .offset = SOURCE(returned)},
+    {.name = "uncovered", .kind = FIELD_INTEGER, .offset = SOURCE(uncovered)},
+};
+static const struct shape shape_source = SHAPE("Source", cellar_order_source, source_fields);
+
+#define VIEW(member) offsetof(sources_view, member)
+static const struct field sources_fields[] = {
+    {.name = "id", .kind = FIELD_UUID, .offset = VIEW(order.id)},
+    {.name = "state", .kind = FIELD_CHOICE, .offset = VIEW(order.state), .choices = order_states},
+    {.name = "version", .kind = FIELD_NUMBER, .offset = VIEW(order.version)},
+    {.name = "items",
+     .kind = FIELD_LIST,
+     .offset = VIEW(items),
+     .shape = &shape_source,
+     .count_offset = VIEW(count)},
+};
+static const struct shape shape_sources = SHAPE("Sources", sources_view, sources_fields);
+
+static void order_sources(struct request *request) {
+    cellar *store = request->server->store;
+    sources_view view = {.count = 0};
+    cellar_status status =
+        cellar_order_sources(store, request->id, 0, &view.order, NULL, 0, &view.count);
+    if (status == CELLAR_OK) {
+        /* As many as it was placed with: that does not change. */
+        cellar_order_source *sources = request_take(request, view.count, sizeof *sources);
+        if (sources == NULL) {
+            return;
+        }
+        status = cellar_order_sources(store, request->id, 0, &view.order, sources, view.count,
+                                      &view.count);
+        view.items = sources;
+    }
+    request_found(request, status, view.order.version, &view);
+}
+
 /* ---- Lists ---- */
 
 typedef struct order_list_query {
@@ -215,6 +277,14 @@ static const struct route routes[] = {
      .answer = &shape_order,
      .handle = order_get,
      .summary = "An order or return with its lines"},
+    {.name = "orders.sources",
+     .method = "GET",
+     .path = "/v1/orders/{order}/sources",
+     .role = ROLE_READ,
+     .flags = ROUTE_TAGGED,
+     .answer = &shape_sources,
+     .handle = order_sources,
+     .summary = "Where the units of an order come from: what is to be picked at which location"},
     {.name = "orders.list",
      .method = "GET",
      .path = "/v1/orders",

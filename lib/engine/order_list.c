@@ -23,16 +23,18 @@ struct list_place {
     uint64_t key; /* 0: not known */
 };
 
-static cellar_order_line *list_lines(const struct order_page *page, size_t *room_out) {
-    *room_out = page->lines == NULL ? 0 : page->lines_capacity - page->lines_count;
-    return page->lines == NULL ? NULL : page->lines + page->lines_count;
+static struct order_room list_room(const struct order_page *page) {
+    if (page->lines == NULL) {
+        return (struct order_room){.lines = NULL};
+    }
+    return (struct order_room){.lines = page->lines + page->lines_count,
+                               .line_capacity = page->lines_capacity - page->lines_count};
 }
 
 /* Keeps the order that was read into the page's next place, unless its lines do not fit. */
 static void list_keep(struct order_page *page) {
     const cellar_order *order = &page->orders[page->count];
-    size_t room;
-    (void)list_lines(page, &room);
+    size_t room = list_room(page).line_capacity;
     if (page->lines != NULL && order->line_count > room && page->count > 0) {
         page->full = true;
         return;
@@ -91,7 +93,8 @@ static cellar_status list_step(cellar *engine, const cellar_order_query *query,
         const struct store_order *entry = store_find_order(store, after.id);
         struct order_view view = {.found = false};
         if (entry != NULL) {
-            view = order_look(engine, entry, NULL, 0);
+            struct order_room none = {.lines = NULL};
+            view = order_look(engine, entry, &none);
         }
         *wait_lsn = view.wait_lsn;
         bool found = view.found && view.wait_lsn == 0 &&
@@ -122,9 +125,8 @@ static cellar_status list_step(cellar *engine, const cellar_order_query *query,
 static cellar_status list_add(cellar *engine, const cellar_order_query *query,
                               struct list_place place, struct order_page *page) {
     cellar_order *order = &page->orders[page->count];
-    size_t room;
-    cellar_order_line *lines = list_lines(page, &room);
-    cellar_status status = order_get(engine, place.id, order, lines, room);
+    struct order_room room = list_room(page);
+    cellar_status status = order_get(engine, place.id, order, &room);
     bool same = status == CELLAR_OK && order->cursor == place.key;
     if (query->customer != 0 && (status == CELLAR_NOT_FOUND || !same)) {
         /* It has been retired, and is in the other part of the list once that is known. */
@@ -224,11 +226,10 @@ static cellar_status list_log(cellar *engine, uint64_t customer, uint64_t cursor
     }
     while (status == CELLAR_OK && lsn != 0 && !page->full) {
         cellar_order *order = &page->orders[page->count];
-        size_t room;
-        cellar_order_line *lines = list_lines(page, &room);
+        struct order_room room = list_room(page);
         status = list_read_retired(engine, customer, lsn, &previous, &slot, &last);
         if (status == CELLAR_OK) {
-            status = order_past(engine, last, slot, order, lines, room);
+            status = order_past(engine, last, slot, order, &room);
         }
         if (status == CELLAR_OK) {
             order->cursor = LIST_RETIRED | lsn;

@@ -170,7 +170,7 @@ static cellar_status past_replay(struct past *past) {
 }
 
 cellar_status order_past(cellar *engine, uint64_t lsn, uint32_t slot, cellar_order *order_out,
-                         cellar_order_line *lines_out, size_t capacity) {
+                         struct order_room *room) {
     struct past past = {.engine = engine, .slot = slot, .order = {.version = lsn}};
     cellar_status status = past_walk(&past, lsn);
     if (status == CELLAR_OK) {
@@ -181,8 +181,7 @@ cellar_status order_past(cellar *engine, uint64_t lsn, uint32_t slot, cellar_ord
     }
     if (status == CELLAR_OK) {
         *order_out = past.order;
-        order_copy_lines(engine, &past.content, past.order.state, past.progress, lines_out,
-                         capacity);
+        order_copy_content(engine, &past.content, past.order.state, past.progress, room);
     }
     struct memory *memory = engine->memory;
     if (past.progress != NULL) {
@@ -213,8 +212,8 @@ static uint32_t past_find_slot(const struct record_header *record, cellar_id id)
     return 0;
 }
 
-static cellar_status past_at(cellar *engine, cellar_id id, uint64_t lsn, cellar_order *order_out,
-                             cellar_order_line *lines_out, size_t capacity) {
+cellar_status order_at(cellar *engine, cellar_id id, uint64_t lsn, cellar_order *order_out,
+                       struct order_room *room) {
     struct record_header *record;
     if (lsn == 0 || lsn >= ATOMIC_LOAD(&engine->commit->reserved.lsn, acquire)) {
         return CELLAR_NOT_FOUND;
@@ -229,8 +228,7 @@ static cellar_status past_at(cellar *engine, cellar_id id, uint64_t lsn, cellar_
     }
     uint32_t slot = past_find_slot(record, id);
     log_release_record(engine->log, record);
-    return slot == 0 ? CELLAR_NOT_FOUND
-                     : order_past(engine, lsn, slot, order_out, lines_out, capacity);
+    return slot == 0 ? CELLAR_NOT_FOUND : order_past(engine, lsn, slot, order_out, room);
 }
 
 cellar_status cellar_order_at(cellar *store, cellar_id id, uint64_t lsn, cellar_order *order_out,
@@ -241,7 +239,8 @@ cellar_status cellar_order_at(cellar *store, cellar_id id, uint64_t lsn, cellar_
     struct engine_call guard;
     cellar_status status = engine_enter(&guard, store);
     if (status == CELLAR_OK) {
-        status = past_at(store, id, lsn, order_out, lines_out, capacity);
+        struct order_room room = {.lines = lines_out, .line_capacity = capacity};
+        status = order_at(store, id, lsn, order_out, &room);
         engine_leave(&guard);
     }
     return status;

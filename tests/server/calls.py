@@ -73,6 +73,7 @@ CALLS = [
     ("orders.cancel", {"order": ID[0]}, {}),
     ("returns.make", {}, {**order("tea", 1), "id": ID[3], "damaged": True, "account": "8"}),
     ("orders.get", {"order": ID[0]}, None),
+    ("orders.sources", {"order": ID[0]}, None),
     ("orders.list", {}, None),
     ("bulk.products", {}, {"products": [{"sku": "b1", "name": "B", "category": "c",
                                          "unit_price": 1, "attributes": "x"}]}),

@@ -35,6 +35,10 @@ def lines_of(wanted):
     return server.get("/v1/orders/" + wanted["id"]).json()["lines"]
 
 
+def sources_of(wanted):
+    return server.get(f"/v1/orders/{wanted['id']}/sources").json()["items"]
+
+
 def test_steps_by_line():
     server.sell("tea", 10)
     server.sell("pot", 2)
@@ -156,8 +160,12 @@ def test_kit():
     bottle = server.get("/v1/products/bottle").json()
     expect(found[0], {"product": bottle["id"], "quantity": 1})
     expect("components" in bottle, False)
-    expect(server.post("/v1/orders", order("box", 3)).status, 201)
+    boxes = order("box", 3)
+    expect(server.post("/v1/orders", boxes).status, 201)
     expect((stock("bottle")["available"], stock("glass")["available"]), (1, 1))
+    glass = server.get("/v1/products/glass").json()["id"]
+    expect([(source["product"], source["per_unit"], source["quantity"])
+            for source in sources_of(boxes)], [(bottle["id"], 1, 3), (glass, 2, 6)])
     no = server.post("/v1/orders", order("box", 1))
     expect((no.problem, no.json()["line"]), ("out-of-stock", 0))
     for wrong in ([], [{"sku": "glass", "quantity": 0}], [{"sku": "glass", "quantity": 1000001}],
@@ -181,6 +189,9 @@ def test_locations():
     expect((no.problem, no.json()["available"], no.json()["needed"]), ("out-of-stock", 3, 5))
     expect(server.post("/v1/orders", dict(wanted, split=True)).status, 201)
     expect([stock("spread", place)["available"] for place in (0, 1, 2)], [1, 1, 0])
+    expect([(source["location"], source["quantity"]) for source in sources_of(wanted)],
+           [(2, 3), (1, 2)])
+    expect(server.get(f"/v1/orders/{new_id()}/sources").problem, "not-found")
     for wrong in ([], list(range(17)), [-1], [1.5], ["1"], [2**31], 1):
         expect(server.post("/v1/orders/quote", dict(wanted, locations=wrong)).problem, "bad-field",
                wrong)

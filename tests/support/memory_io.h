@@ -78,7 +78,8 @@ void memory_disk_set_capacity(struct memory_disk *disk, uint64_t bytes);
 void memory_disk_set_short(struct memory_disk *disk, size_t bytes_max);
 /* While set, fdatasync does not return; what was written before it began is synced when it does. */
 void memory_disk_hold_syncs(struct memory_disk *disk, bool hold);
-/* While set, pwrite does not begin: what is asked for meanwhile - to fail, to die - holds for it. */
+/* While set, pwrite does not begin: one that is to fail from now on fails even if it came before.
+ */
 void memory_disk_hold_writes(struct memory_disk *disk, bool hold);
 
 /* Called at the beginning of every changing call, before it has any effect and before it fails, on

@@ -121,8 +121,13 @@ static void describe_list(struct describer *to, cellar_product_query query, bool
 
 static void describe_order(struct describer *to, const cellar_order *order,
                            const cellar_order_line *lines) {
+    static cellar_order_source sources[4 * CELLAR_LINES_MAX];
     cellar_order same;
-    assert_int_equal(cellar_order_get(to->store, order->id, &same, NULL, 0), CELLAR_OK);
+    size_t count;
+    assert_int_equal(
+        cellar_order_sources(to->store, order->id, 0, &same, sources, 4 * CELLAR_LINES_MAX, &count),
+        CELLAR_OK);
+    assert_true(count <= 4 * CELLAR_LINES_MAX);
     assert_memory_equal(&same.id, &order->id, sizeof same.id);
     assert_int_equal(same.version, order->version);
     assert_string_equal(same.reference, order->reference);
@@ -140,6 +145,14 @@ static void describe_order(struct describer *to, const cellar_order *order,
                 line->location, line->quantity, line->unit_price);
         fprintf(to->out, "-%" PRId64 "-%" PRId64 "+%" PRId64 "?%" PRId64, line->cancelled,
                 line->fulfilled, line->returned, line->uncovered);
+    }
+    fprintf(to->out, " from");
+    for (size_t i = 0; i < count; i++) {
+        const cellar_order_source *source = &sources[i];
+        fprintf(to->out, " %" PRIu32 ":%" PRIu64 "@%" PRIu32 "*%" PRId64 "/%" PRIu32, source->line,
+                source->product, source->location, source->quantity, source->per_unit);
+        fprintf(to->out, "-%" PRId64 "-%" PRId64 "+%" PRId64 "?%" PRId64, source->cancelled,
+                source->fulfilled, source->returned, source->uncovered);
     }
     fprintf(to->out, "\n");
 }

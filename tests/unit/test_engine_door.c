@@ -78,6 +78,7 @@ static const cellar_order_request request = {.id = {1, 2}, .lines = &line, .line
     X(order_return, cellar_order_return(store, NULL, &request, false, &ticket, &refusal))          \
     X(order_get, cellar_order_get(store, id, &order, NULL, 0))                                     \
     X(order_at, cellar_order_at(store, id, 64, &order, NULL, 0))                                   \
+    X(order_sources, cellar_order_sources(store, id, 0, &order, NULL, 0, &count))                  \
     X(order_list, cellar_order_list(store, &orders, &order, 1, &count, NULL, 0))                   \
     X(campaign_put, cellar_campaign_put(store, NULL, &campaign, 0, &ticket, &refusal))             \
     X(campaign_get, cellar_campaign_get(store, 1, &campaign_found))                                \

@@ -163,6 +163,7 @@ static cellar_status list(cellar *store, cellar_order_state state) {
     X(give_back_damaged, give_back(store, 5, true))                                                \
     X(quote, cellar_order_quote(store, &quoted, &total, NULL))                                     \
     X(order_get, cellar_order_get(store, shop_id(3), &order, NULL, 0))                             \
+    X(sources, cellar_order_sources(store, shop_id(3), 0, &order, NULL, 0, &count))                \
     X(order_list, list(store, CELLAR_ORDER_FULFILLED))                                             \
     X(history, cellar_stock_history(store, &lines[0], 0, &movement, 1, &count))                    \
     X(campaign_put, cellar_campaign_put(store, NULL, &campaign, 0, NULL, NULL))                    \
