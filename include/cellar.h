@@ -20,9 +20,12 @@
  *
  *   Threads     Any thread may call any function at any time; nothing has to be registered.
  *               cellar_close() ends that.
- *   Progress    Calls that only read take no lock and never wait for a writer, except to read
- *               order lines from the log's files. A change is lock-free up to its commit: an
- *               attempt fails only because another one succeeded. When the log's ring is full a
+ *   Progress    Calls that only read take no lock and never wait for the disk, except those that
+ *               read the log's files: history, journals, the past, lines of closed orders. What
+ *               follows the log (lists, sums, contents of orders) is applied by a thread of the
+ *               store: who reads an order or a code that has just changed waits for that,
+ *               microseconds, also while the disk hangs. A change is lock-free up to its commit:
+ *               an attempt fails only because another one succeeded. When the log's ring is full a
  *               change waits for space as long as `wait_ms` of its cellar_call allows, else BUSY.
  *   Durability  A change returns when it is on disk (CELLAR_DURABLE), or at once with the ticket
  *               (CELLAR_RELAXED), for a later cellar_wait(). A crash leaves a prefix of the log:
@@ -47,7 +50,8 @@
  *               on failures. Besides those a call lists, every call may return INVALID_ARGUMENT,
  *               CLOSED and FORKED; every change also BUSY, CLOCK_JUMPED, DISK_FULL, STORE_FULL,
  *               CONFLICT, OVERFLOW, OUT_OF_MEMORY, FAILED, and, when it waits for durability,
- *               TIMEOUT and OUTCOME_UNKNOWN.
+ *               TIMEOUT and OUTCOME_UNKNOWN; every read FAILED, of what had just changed when the
+ *               log failed.
  *   fork()      In a forked child every call returns FORKED.
  *   Signals     Calls are not async-signal-safe. Thread cancellation is held off inside a call. */
 /* clang-format on */
@@ -342,8 +346,8 @@ CELLAR_API uint64_t cellar_durable_lsn(const cellar *store);
  * OUT_OF_MEMORY when there is none left. */
 CELLAR_API cellar_status cellar_durable_fd(cellar *store, int *fd_out);
 /* Waits until the lists and sums that follow the log include the commit `lsn`: for a caller that
- * must find its own change in a list. Milliseconds at most, unless the store is overloaded. OK,
- * TIMEOUT, FAILED; INVALID_ARGUMENT for an LSN never handed out. */
+ * must find its own change in a list. Microseconds, unless the store is overloaded. OK, TIMEOUT,
+ * FAILED; INVALID_ARGUMENT for an LSN never handed out. */
 CELLAR_API cellar_status cellar_wait_listed(cellar *store, uint64_t lsn, int64_t timeout_ms);
 
 /* Runs `attempt` again while it returns VERSION_CHANGED or CONFLICT, at most `attempts_max` times

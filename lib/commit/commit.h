@@ -217,7 +217,7 @@ void commit_courtesy_release(struct commit *commit, int64_t granted);
 #define COMMIT_COURTESY_MIN_NS NANOSECONDS_PER_MILLISECOND
 #define COMMIT_COURTESY_MAX_NS (100 * NANOSECONDS_PER_MILLISECOND)
 
-/* ---- For the log writer: one thread ---- */
+/* ---- For the log writer and the follower: one thread each ---- */
 
 enum commit_decision {
     COMMIT_NOTHING,     /* lsn == reserved: all is decided */
@@ -240,10 +240,11 @@ void commit_advance_written(struct commit *commit, uint64_t lsn);
 /* The log has space for everything below `lsn`; raises `limit`. */
 void commit_advance_disk_end(struct commit *commit, uint64_t lsn);
 void commit_advance_projected(struct commit *commit, uint64_t lsn);
-/* For the thread that applies records: the one at `lsn` < `written` and the space it takes; false:
- * it is padding. The record stays in place until `projected` passes it. */
-bool commit_follow(const struct commit *commit, uint64_t lsn,
-                   const struct record_header **record_out, uint64_t *space_out);
+/* For the thread that applies records: the same at `lsn` >= `projected`, which may be ahead of the
+ * log writer; what that has passed over is COMMIT_PAD, line by line. The record stays in the ring
+ * until `projected` passes it. */
+enum commit_decision commit_follow(struct commit *commit, uint64_t lsn,
+                                   const struct record_header **record_out, uint64_t *space_out);
 /* Sleeps until `written` is beyond `wakes_at`, the epoch was kicked, or the timeout. */
 void commit_follower_sleep(struct commit *commit, uint64_t wakes_at, int64_t timeout_ns);
 void commit_follower_kick(struct commit *commit);

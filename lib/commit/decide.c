@@ -1,5 +1,5 @@
-/* What the log writer asks of the commit: the next decided record, a way past a stopped thread, and
- * sleep. */
+/* What the log writer and the follower ask of the commit: the next decided record, a way past a
+ * stopped thread, and sleep. */
 #include "commit/ring.h"
 
 #include "base/assert.h"
@@ -7,7 +7,7 @@
 #include "base/probe.h"
 
 /* Does what the owner has not done yet; the state word then. Only this may meet other records, so
- * only this needs a section: the one at `lsn` stays until the caller lets `written` pass it. */
+ * only this needs a section: the one at `lsn` stays until the caller lets its position pass it. */
 static uint64_t decide_finish(struct commit *commit, uint64_t lsn) {
     commit_enter();
     uint64_t word = ATOMIC_LOAD(ring_state(commit, lsn), acquire);
@@ -22,18 +22,10 @@ static uint64_t decide_finish(struct commit *commit, uint64_t lsn) {
     return word;
 }
 
-enum commit_decision commit_decide(struct commit *commit, uint64_t lsn,
-                                   const struct record_header **record_out, uint64_t *space_out) {
-    /* Acquire: pairs with the reservation. */
-    if (lsn == ATOMIC_LOAD(&commit->reserved.lsn, acquire)) {
-        return COMMIT_NOTHING;
-    }
-    /* Acquire: pairs with the owner's publishing; the record's bytes come with it. */
-    uint64_t word = ATOMIC_LOAD(ring_state(commit, lsn), acquire);
-    if (ring_state_lsn(word) != lsn) {
-        return COMMIT_UNPUBLISHED;
-    }
-    ASSERT(ring_state_kind(word) != COMMIT_DEAD);
+/* Of what has been published at `lsn`, with this state word. */
+static enum commit_decision decide_record(struct commit *commit, uint64_t lsn, uint64_t word,
+                                          const struct record_header **record_out,
+                                          uint64_t *space_out) {
     if ((word & COMMIT_FINISHED) == 0) {
         word = decide_finish(commit, lsn);
     }
@@ -41,6 +33,42 @@ enum commit_decision commit_decide(struct commit *commit, uint64_t lsn,
     *space_out = record_space(record->bytes);
     *record_out = record;
     return ring_state_kind(word) == COMMIT_COMMITTED ? COMMIT_TAKE : COMMIT_PAD;
+}
+
+/* Acquires pair with the reservation, and with the owner's publishing: the record's bytes come with
+ * its state word. COMMIT_TAKE: there is one. */
+static enum commit_decision decide_look(struct commit *commit, uint64_t lsn, uint64_t *word_out) {
+    if (lsn == ATOMIC_LOAD(&commit->reserved.lsn, acquire)) {
+        return COMMIT_NOTHING;
+    }
+    *word_out = ATOMIC_LOAD(ring_state(commit, lsn), acquire);
+    return ring_state_lsn(*word_out) == lsn ? COMMIT_TAKE : COMMIT_UNPUBLISHED;
+}
+
+enum commit_decision commit_decide(struct commit *commit, uint64_t lsn,
+                                   const struct record_header **record_out, uint64_t *space_out) {
+    uint64_t word;
+    enum commit_decision decision = decide_look(commit, lsn, &word);
+    if (decision != COMMIT_TAKE) {
+        return decision;
+    }
+    ASSERT(ring_state_kind(word) != COMMIT_DEAD);
+    return decide_record(commit, lsn, word, record_out, space_out);
+}
+
+enum commit_decision commit_follow(struct commit *commit, uint64_t lsn,
+                                   const struct record_header **record_out, uint64_t *space_out) {
+    uint64_t word;
+    enum commit_decision decision = decide_look(commit, lsn, &word);
+    if (decision != COMMIT_TAKE) {
+        return decision;
+    }
+    if (ring_state_kind(word) == COMMIT_DEAD) {
+        /* A gap has no length of its own: it is gone through line by line. */
+        *space_out = RECORD_LINE_BYTES;
+        return COMMIT_PAD;
+    }
+    return decide_record(commit, lsn, word, record_out, space_out);
 }
 
 uint64_t commit_pass_over(struct commit *commit, uint64_t lsn) {
@@ -76,21 +104,6 @@ static void decide_kick_reclaim(struct commit *commit, uint64_t lsn) {
         ATOMIC_LOAD(&commit->space_waiters, seq_cst) != 0) {
         reclaim_kick(commit);
     }
-}
-
-bool commit_follow(const struct commit *commit, uint64_t lsn,
-                   const struct record_header **record_out, uint64_t *space_out) {
-    uint64_t word = ATOMIC_LOAD(ring_state(commit, lsn), acquire);
-    ASSERT(ring_state_lsn(word) == lsn);
-    if (ring_state_kind(word) == COMMIT_DEAD) {
-        /* A gap has no length of its own: it is gone through line by line. */
-        *space_out = RECORD_LINE_BYTES;
-        return false;
-    }
-    const struct record_header *record = ring_record(commit, lsn);
-    *record_out = record;
-    *space_out = record_space(record->bytes);
-    return ring_state_kind(word) == COMMIT_COMMITTED;
 }
 
 void commit_advance_written(struct commit *commit, uint64_t lsn) {

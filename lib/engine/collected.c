@@ -4,7 +4,7 @@
 cellar_status collected_know(cellar *engine, struct collected_moment *moment) {
     /* Acquire: pairs with the reservation of whatever the caller has seen committed. */
     uint64_t end_lsn = ATOMIC_LOAD(&engine->commit->reserved.lsn, acquire);
-    cellar_status status = follower_wait(engine, end_lsn - RECORD_LINE_BYTES, INT64_MAX);
+    cellar_status status = follower_wait_file(engine, end_lsn - RECORD_LINE_BYTES);
     moment->lsn = moment->lsn < end_lsn ? moment->lsn : end_lsn - RECORD_LINE_BYTES;
     return status;
 }

@@ -223,8 +223,11 @@ cellar_status engine_account_expire(cellar *engine, const cellar_call *call, uin
 
 cellar_status follower_start(cellar *engine);
 void follower_stop(cellar *engine);
-/* OK, TIMEOUT, FAILED. */
+/* Until the record at `lsn` is applied: at once, the follower goes ahead of the disk for it. OK,
+ * TIMEOUT, FAILED. */
 cellar_status follower_wait(cellar *engine, uint64_t lsn, int64_t deadline_ns);
+/* Until it can be read from the log's files as well: after a sync that is under way. */
+cellar_status follower_wait_file(cellar *engine, uint64_t lsn);
 
 /* ---- orders.c ---- */
 

@@ -184,8 +184,7 @@ static cellar_status journal_begin(cellar *engine, uint64_t account, struct jour
         journal_read_cells(journal);
     }
     commit_leave();
-    /* What the follower has applied has been written. */
-    return journal->lsn == 0 ? CELLAR_NOT_FOUND : follower_wait(engine, journal->lsn, INT64_MAX);
+    return journal->lsn == 0 ? CELLAR_NOT_FOUND : follower_wait_file(engine, journal->lsn);
 }
 
 static int64_t journal_old(const struct record_update *update, int64_t unchanged) {

@@ -226,8 +226,7 @@ static cellar_status ledger_begin(cellar *engine, const cellar_line *line, struc
         status = CELLAR_OK;
     }
     commit_leave();
-    /* What the follower has applied has been written. */
-    return status == CELLAR_OK ? follower_wait(engine, walk->lsn, INT64_MAX) : status;
+    return status == CELLAR_OK ? follower_wait_file(engine, walk->lsn) : status;
 }
 
 /* Goes on behind the movement `before` without walking there: by its record, and along the few

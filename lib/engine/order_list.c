@@ -221,8 +221,7 @@ static cellar_status list_log(cellar *engine, uint64_t customer, uint64_t cursor
         lsn = list_newest_retired(engine, customer);
     }
     if (status == CELLAR_OK && lsn != 0) {
-        /* What the follower has applied has been written. */
-        status = follower_wait(engine, lsn, INT64_MAX);
+        status = follower_wait_file(engine, lsn);
     }
     while (status == CELLAR_OK && lsn != 0 && !page->full) {
         cellar_order *order = &page->orders[page->count];

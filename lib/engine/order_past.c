@@ -218,8 +218,7 @@ cellar_status order_at(cellar *engine, cellar_id id, uint64_t lsn, cellar_order 
     if (lsn == 0 || lsn >= ATOMIC_LOAD(&engine->commit->reserved.lsn, acquire)) {
         return CELLAR_NOT_FOUND;
     }
-    /* What the follower has applied has been written. */
-    cellar_status status = follower_wait(engine, lsn, INT64_MAX);
+    cellar_status status = follower_wait_file(engine, lsn);
     if (status == CELLAR_OK) {
         status = log_read(engine->log, lsn, &record);
     }

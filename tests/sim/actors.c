@@ -91,13 +91,15 @@ void actor_follower(void *unused) {
     for (;;) {
         /* Acquire: pairs with commit_advance_written(). */
         uint64_t written = ATOMIC_LOAD(&commit->written.lsn, acquire);
-        if (projected == written) {
+        const struct record_header *record;
+        uint64_t space;
+        /* As if somebody waited all the time: ahead of the log writer wherever that is possible. */
+        enum commit_decision decision = commit_follow(commit, projected, &record, &space);
+        if (decision == COMMIT_NOTHING || decision == COMMIT_UNPUBLISHED) {
             commit_follower_sleep(commit, written, -1);
             continue;
         }
-        const struct record_header *record;
-        uint64_t space;
-        if (commit_follow(commit, projected, &record, &space)) {
+        if (decision == COMMIT_TAKE) {
             world_follow(record);
         }
         projected += space;

@@ -226,6 +226,49 @@ static void test_rule_4_open_record_is_helped_instead(void **unused) {
 }
 
 /* The oracle changes the cells before it publishes: passing it over would lose a commit. */
+static enum commit_decision follow(uint64_t lsn, uint64_t *space_out) {
+    const struct record_header *record = NULL;
+
+    return commit_follow(world.commit, lsn, &record, space_out);
+}
+
+/* The follower ahead of the log writer: it does what the owner of an open record has not done yet,
+ * tells what came of a refused one, waits for who has not published, and goes through a gap. */
+static void test_D_follower_ahead_of_the_writer(void **unused) {
+    uint64_t space = 0;
+
+    (void)unused;
+    uint64_t open = stop_at("commit-open", 0, 3);
+    uint64_t late = stop_reserved(1, 1);
+    commit_world_set(&world, 8, 7);
+    uint64_t stuck = stop_reserved(2, 5);
+    assert_int_equal(follow(open, &space), COMMIT_TAKE);
+    assert_int_equal(space, late - open);
+    assert_int_equal(commit_world_read(&world, 0).version, open);
+    assert_int_equal(ATOMIC_LOAD(&world.commit->cells[0].version, acquire), open);
+    assert_int_equal(follow(late, &space), COMMIT_UNPUBLISHED);
+    assert_int_equal(let_go(1), COMMIT_CONFLICT);
+    assert_int_equal(follow(late, &space), COMMIT_PAD);
+    assert_int_equal(space, 64);
+    assert_int_equal(follow(late + 64, &space), COMMIT_TAKE);
+    assert_int_equal(follow(stuck, &space), COMMIT_UNPUBLISHED);
+    uint64_t gap = commit_pass_over(world.commit, stuck);
+    for (uint64_t at = stuck; at < stuck + gap; at += 64) {
+        assert_int_equal(follow(at, &space), COMMIT_PAD);
+        assert_int_equal(space, 64);
+    }
+    assert_int_equal(follow(stuck + gap, &space), COMMIT_NOTHING);
+    /* The log writer has not moved, and comes to the same. */
+    assert_int_equal(commit_snapshot(world.commit), open);
+    for (int i = 0; i < 3; i++) {
+        assert_true(commit_drain_step(&world.drain));
+    }
+    advance(stuck + gap);
+    assert_int_equal(world.drain.taken, 2);
+    assert_int_equal(let_go(0), COMMIT_DONE);
+    assert_int_equal(let_go(2), COMMIT_PASSED_OVER);
+}
+
 static void test_rule_4_oracle_is_never_passed_over(void **unused) {
     struct commit_config config = {.ring_bytes = RING_BYTES, .limits = {64, 64}, .oracle = true};
 
@@ -254,6 +297,7 @@ int main(void) {
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_4_F_others_become_durable_meanwhile, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_D_follower_ahead_of_the_writer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rule_4_open_record_is_helped_instead, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_rule_4_oracle_is_never_passed_over, set_up, tear_down),

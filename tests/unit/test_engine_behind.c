@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "support/held_writer.h"
+#include "support/held.h"
 #include "support/orders.h"
 
 #include "base/clock.h"
@@ -58,7 +58,7 @@ static void test_products_that_moved_away(void **state) {
         put(shop, i, "tea", CELLAR_PRODUCT_ACTIVE);
         sell(shop, i);
     }
-    held_writer_begin(shop);
+    held_begin(shop, HELD_FOLLOWER);
     /* The newest three are hidden, the next one is in a category as long, the first in another. */
     for (int i = 8; i <= PRODUCTS; i++) {
         put(shop, i, "tea", CELLAR_PRODUCT_HIDDEN);
@@ -76,7 +76,7 @@ static void test_products_that_moved_away(void **state) {
     check_page(shop, (cellar_product_query){.category = "tea"}, 4, all, 4);
     check_page(shop, (cellar_product_query){.category = "tea"}, PRODUCTS, all, 8);
     check_page(shop, (cellar_product_query){.category = "tea", .before = 7}, 6, teas, 5);
-    held_writer_end();
+    held_end();
     shop_settle(shop);
     check_page(shop, (cellar_product_query){.status = CELLAR_PRODUCT_ACTIVE}, PRODUCTS, shown, 7);
 }
@@ -131,7 +131,7 @@ static void commit_behind(struct shop *shop) {
     shop_account(shop, 1, 0, 1000);
     shop_campaign_put(shop, &campaign);
     shop_order(shop, 1, "a", 1, CELLAR_ORDER_PLACED);
-    held_writer_begin(shop);
+    held_begin(shop, HELD_FOLLOWER);
     assert_int_equal(cellar_code_add(shop->store, NULL, 1, "code 0", 3, &ticket_out, NULL),
                      CELLAR_OK);
     assert_int_equal(cellar_coupon_redeem(shop->store, NULL, &redemption, NULL, NULL, NULL),
@@ -145,7 +145,7 @@ static void commit_behind(struct shop *shop) {
 static void test_a_code_is_read(void **state) {
     struct shop *shop = *state;
     commit_behind(shop);
-    assert_int_equal(held_writer_end_during(shop, get_code), CELLAR_OK);
+    assert_int_equal(held_end_during(shop, get_code), CELLAR_OK);
     assert_int_equal(code_out.uses, 3);
     assert_int_equal(code_out.left, 2);
 }
@@ -154,7 +154,7 @@ static void test_a_code_is_added_again(void **state) {
     struct shop *shop = *state;
     commit_behind(shop);
     uint64_t redeemed = ticket_out.lsn;
-    assert_int_equal(held_writer_end_during(shop, add_again), CELLAR_OK);
+    assert_int_equal(held_end_during(shop, add_again), CELLAR_OK);
     assert_true(ticket_out.repeated);
     assert_true(ticket_out.lsn > redeemed);
     /* Of another campaign it is another. */
@@ -169,7 +169,7 @@ static void test_a_code_is_added_again(void **state) {
 static void test_a_code_is_given_back(void **state) {
     struct shop *shop = *state;
     commit_behind(shop);
-    assert_int_equal(held_writer_end_during(shop, restore_code), CELLAR_OK);
+    assert_int_equal(held_end_during(shop, restore_code), CELLAR_OK);
     assert_int_equal(get_code(shop), CELLAR_OK);
     assert_int_equal(code_out.left, 3);
 }
@@ -177,7 +177,7 @@ static void test_a_code_is_given_back(void **state) {
 static void test_a_list_goes_on_behind_a_new_order(void **state) {
     struct shop *shop = *state;
     commit_behind(shop);
-    assert_int_equal(held_writer_end_during(shop, list_behind), CELLAR_OK);
+    assert_int_equal(held_end_during(shop, list_behind), CELLAR_OK);
     assert_int_equal(count_out, 1);
     assert_int_equal(order_out.id.low, 1);
 }
@@ -187,7 +187,7 @@ static void test_units_of_a_new_order_come_back(void **state) {
     const cellar_call at_once = {.wait_ms = -1};
     commit_behind(shop);
     cellar_status status = give_back_within(shop, &at_once);
-    assert_int_equal(held_writer_end_during(shop, give_back), CELLAR_OK);
+    assert_int_equal(held_end_during(shop, give_back), CELLAR_OK);
     assert_int_equal(status, CELLAR_BUSY);
     assert_int_equal(shop_order_get(shop, 3).returned_value, 100);
 }
@@ -195,7 +195,7 @@ static void test_units_of_a_new_order_come_back(void **state) {
 static void test_a_new_hold_ends(void **state) {
     struct shop *shop = *state;
     commit_behind(shop);
-    assert_int_equal(held_writer_end_during(shop, void_hold), CELLAR_OK);
+    assert_int_equal(held_end_during(shop, void_hold), CELLAR_OK);
     assert_int_equal(shop_balance(shop, 1), 1000);
     assert_int_equal(cellar_account_debit(shop->store, NULL, none, 1, 1000, NULL, NULL), CELLAR_OK);
 }
@@ -207,8 +207,8 @@ static cellar_status list_customer(struct shop *shop) {
     return cellar_order_list(shop->store, &query, &order_out, 1, &count_out, NULL, 0);
 }
 
-/* It is retired, and that is not known yet: a list by state is without it; that of the customer has
- * it from the log. */
+/* It is retired, and that is not written yet: a list by state is without it; that of the customer
+ * has it from the log, once it is there. */
 static void test_an_order_that_has_just_left(void **unused) {
     struct shop shop;
     const cellar_order_query by_state = {.state = CELLAR_ORDER_FULFILLED};
@@ -224,7 +224,7 @@ static void test_an_order_that_has_just_left(void **unused) {
     order.state = CELLAR_ORDER_FULFILLED;
     order.customer = 7;
     assert_int_equal(cellar_order_place(shop.store, NULL, &order, NULL, NULL), CELLAR_OK);
-    held_writer_begin(&shop);
+    held_begin(&shop, HELD_WRITER);
     orders_pass(&shop, 2000);
     for (int i = 0; i < 20000 && status == CELLAR_OK; i++) {
         clock_sleep_ns(ORDERS_MS);
@@ -234,7 +234,7 @@ static void test_an_order_that_has_just_left(void **unused) {
     assert_int_equal(cellar_order_list(shop.store, &by_state, &order_out, 1, &count_out, NULL, 0),
                      CELLAR_OK);
     assert_int_equal(count_out, 0);
-    assert_int_equal(held_writer_end_during(&shop, list_customer), CELLAR_OK);
+    assert_int_equal(held_end_during(&shop, list_customer), CELLAR_OK);
     assert_int_equal(count_out, 1);
     assert_int_equal(order_out.id.low, 1);
     assert_int_not_equal(order_out.retired_lsn, 0);
@@ -248,11 +248,11 @@ static void test_a_coupon_without_a_place(void **state) {
     cellar_coupon page[4];
     shop_campaign_put(shop, &campaign);
     (void)shop_claim(shop, 1, 1);
-    held_writer_begin(shop);
+    held_begin(shop, HELD_FOLLOWER);
     (void)shop_claim(shop, 1, 2);
     const cellar_coupon_query behind = {.campaign = 1, .before = shop_coupon(shop, 1, 2, 0)};
     cellar_status status = cellar_coupon_list(shop->store, &behind, page, 4, &count_out);
-    held_writer_end();
+    held_end();
     assert_int_equal(status, CELLAR_NOT_FOUND);
     shop_settle(shop);
     assert_int_equal(cellar_coupon_list(shop->store, &behind, page, 4, &count_out), CELLAR_OK);

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "support/held_writer.h"
+#include "support/held.h"
 #include "support/orders.h"
 
 #include "base/clock.h"
@@ -37,17 +37,19 @@ static void fill(struct shop *shop) {
     shop_settle(shop);
 }
 
-/* Committed while nothing is written; then the next write fails. */
+/* Committed while nothing is written or applied; then the next write fails. */
 static void fail_behind(struct shop *shop) {
-    held_writer_begin(shop);
+    held_begin(shop, HELD_FOLLOWER);
+    memory_disk_hold_writes(shop->disk, true);
     shop_order(shop, 2, "a", 1, CELLAR_ORDER_FULFILLED);
     shop_order(shop, 3, "a", 1, CELLAR_ORDER_PLACED);
     assert_int_equal(cellar_code_add(shop->store, NULL, 1, "code 0", 3, NULL, NULL), CELLAR_OK);
     assert_int_equal(cellar_account_credit(shop->store, NULL, none, 1, 5, NULL, NULL), CELLAR_OK);
     last_lsn = shop_receive(shop, "a", 0, 1);
     memory_disk_fail_after(shop->disk, MEMORY_PWRITE, 0, EIO, true);
-    held_writer_end();
+    memory_disk_hold_writes(shop->disk, false);
     assert_int_equal(cellar_wait(shop->store, last_lsn, -1), CELLAR_OUTCOME_UNKNOWN);
+    held_end();
 }
 
 static int set_up(void **state) {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "support/held_writer.h"
+#include "support/held.h"
 #include "support/orders.h"
 
 #include <string.h>
@@ -253,10 +253,10 @@ static void test_passed_by_while_behind(void **state) {
     }
     leave(shop, 2);
     leave(shop, 5);
-    held_writer_begin(shop);
+    held_begin(shop, HELD_FOLLOWER);
     put_waiting(shop, 2); /* 3 is granted */
     cellar_coupon last = shop_coupon(shop, 1, 6, 0);
-    held_writer_end();
+    held_end();
     assert_int_equal(last.state, CELLAR_COUPON_WAITING);
     assert_int_equal(last.ahead, 1);
     shop_settle(shop);

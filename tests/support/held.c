@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "support/held_writer.h"
+#include "support/held.h"
 
 #include "base/clock.h"
 #include "base/probe.h"
@@ -16,12 +16,13 @@
 
 #define NAP_NS NANOSECONDS_PER_MILLISECOND
 
+static const char *held_point;
 static _Atomic bool holding;
 static _Atomic bool held;
 
-static void hold_writer(const char *point, uint64_t lsn) {
+static void hold(const char *point, uint64_t lsn) {
     (void)lsn;
-    if (strcmp(point, "log-durable") == 0) {
+    if (strcmp(point, held_point) == 0) {
         while (holding) {
             held = true;
             clock_sleep_ns(NAP_NS);
@@ -29,19 +30,19 @@ static void hold_writer(const char *point, uint64_t lsn) {
     }
 }
 
-void held_writer_begin(struct shop *shop) {
+void held_begin(struct shop *shop, const char *point) {
     shop_settle(shop);
+    held_point = point;
     holding = true;
     held = false;
-    atomic_store(&probe_installed, hold_writer);
-    assert_int_equal(cellar_lease_acquire(shop->store, NULL, "held writer", 1, 1, NULL, NULL),
-                     CELLAR_OK);
+    atomic_store(&probe_installed, hold);
+    assert_int_equal(cellar_lease_acquire(shop->store, NULL, "held", 1, 1, NULL, NULL), CELLAR_OK);
     while (!held) {
         clock_sleep_ns(NAP_NS);
     }
 }
 
-void held_writer_end(void) {
+void held_end(void) {
     holding = false;
     atomic_store(&probe_installed, NULL);
 }
@@ -60,7 +61,7 @@ static void *waiting_run(void *argument) {
     return NULL;
 }
 
-cellar_status held_writer_end_during(struct shop *shop, cellar_status (*call)(struct shop *shop)) {
+cellar_status held_end_during(struct shop *shop, cellar_status (*call)(struct shop *shop)) {
     struct waiting waiting = {.shop = shop, .call = call};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, waiting_run, &waiting), 0);
@@ -68,7 +69,7 @@ cellar_status held_writer_end_during(struct shop *shop, cellar_status (*call)(st
         clock_sleep_ns(NAP_NS);
     }
     bool returned = waiting.returned;
-    held_writer_end();
+    held_end();
     assert_int_equal(pthread_join(thread, NULL), 0);
     /* It would have tested nothing. */
     assert_false(returned);
