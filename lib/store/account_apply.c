@@ -35,7 +35,7 @@ static bool account_check_settle(const struct store_part *part) {
 static bool account_check_hold(const struct store_part *part) {
     const struct payload_hold *payload = part->payload;
     return part->bytes == sizeof *payload && account_check_amount(payload->amount) &&
-           payload->deadline_ms >= 0 &&
+           payload->deadline_ms >= 0 && payload->deadline_ms <= STORE_DEADLINE_MS_MAX &&
            account_check_document(part, payload->id, payload->slot, true, CELLAR_ACCOUNT_HOLD_HELD);
 }
 

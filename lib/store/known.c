@@ -3,9 +3,11 @@
 
 #include "commit/record.h"
 
-static bool known_state(uint32_t state) {
-    return store_state_is_order(state) || state == STORE_STATE_OTHER ||
-           store_state_is_account_hold(state);
+static bool known_document(int64_t value) {
+    uint32_t state = store_document_state(value);
+    return store_document_deadline_ms(value) <= STORE_DEADLINE_MS_MAX &&
+           (store_state_is_order(state) || state == STORE_STATE_OTHER ||
+            store_state_is_account_hold(state));
 }
 
 static bool known_coupon_cell(const struct coupons *coupons, uint32_t cell) {
@@ -32,9 +34,9 @@ static bool known_cell(const struct store *store, uint32_t cell, int64_t value) 
     switch (CELL_CLASS(cell)) {
     case STORE_CELLS_DOCUMENT:
         /* Zero or less: there is no document, and slots whose id was refused are retired so. */
-        return slot != 0 && (value <= 0 ? store->orders[slot].slot == 0
-                                        : known_state(store_document_state(value)) &&
-                                              store->orders[slot].slot == slot);
+        return slot != 0 &&
+               (value <= 0 ? store->orders[slot].slot == 0
+                           : known_document(value) && store->orders[slot].slot == slot);
     case STORE_CELLS_LEASE:
         slot /= 2;
         return slot != 0 && slot < slots_end(&store->lease_slots) &&

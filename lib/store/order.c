@@ -21,8 +21,7 @@ static cellar_order_state order_placed_state(const cellar_order_request *order) 
 static bool order_check_places(struct plan *plan, const cellar_order_request *order,
                                bool is_return) {
     bool held = order->hold_until_ns != 0;
-    if (held && (is_return || order->state > CELLAR_ORDER_PLACED || order->hold_until_ns < 0 ||
-                 order->hold_until_ns / NANOSECONDS_PER_MILLISECOND > STORE_DEADLINE_MS_MAX)) {
+    if (held && (is_return || order->state > CELLAR_ORDER_PLACED || order->hold_until_ns < 0)) {
         plan_invalid(plan, "hold_until_ns: a time, of an order that is placed only",
                      CELLAR_NO_LINE);
         return false;

@@ -4,6 +4,8 @@
 #define CELLAR_STORE_PAYLOAD_H
 
 #include "cellar.h"
+
+#include "base/clock.h"
 #include "commit/record.h"
 
 #include <stdint.h>
@@ -127,8 +129,10 @@ struct payload_document {
 };
 _Static_assert(sizeof(struct payload_document) == 64, "on-disk layout");
 
-/* Deadlines are whole milliseconds since the epoch, so that one fits beside a state. */
-#define STORE_DEADLINE_MS_MAX ((INT64_C(1) << 54) - 1)
+/* Deadlines are whole milliseconds since the epoch, so that one fits beside a state. The last one
+ * that is a time in nanoseconds, too. */
+#define STORE_DEADLINE_MS_MAX (INT64_MAX / NANOSECONDS_PER_MILLISECOND)
+_Static_assert(STORE_DEADLINE_MS_MAX < INT64_C(1) << 54, "eight bits for the state, and the sign");
 
 /* How lines are written, and what follows them, in this order. */
 enum payload_flag {

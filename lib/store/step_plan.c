@@ -32,8 +32,7 @@ bool plan_check_step(struct plan *plan, void *argument) {
     }
     bool extend = change->event == CELLAR_EVENT_EXTEND;
     if (extend != (change->hold_until_ns != 0) || (extend && change->part_count != 0) ||
-        change->hold_until_ns < 0 ||
-        change->hold_until_ns / NANOSECONDS_PER_MILLISECOND > STORE_DEADLINE_MS_MAX) {
+        change->hold_until_ns < 0) {
         plan_invalid(plan, "hold_until_ns: for extend, of the whole order", CELLAR_NO_LINE);
         return false;
     }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "support/held.h"
 #include "support/orders.h"
 
 #include "base/clock.h"
@@ -16,16 +17,9 @@
 
 static const cellar_id none = {0, 0};
 
-/* From here on no sync ends: the log writer stands in one. The first LSN that is not written. */
+/* From here on the log writer stands, as in a sync that does not end. What is not written. */
 static uint64_t hang(struct shop *shop) {
-    shop_settle(shop);
-    uint64_t before = memory_disk_calls(shop->disk, MEMORY_FDATASYNC);
-    memory_disk_hold_syncs(shop->disk, true);
-    uint64_t lsn = shop_receive(shop, "a", 0, 1);
-    while (memory_disk_calls(shop->disk, MEMORY_FDATASYNC) == before ||
-           ATOMIC_LOAD(&shop->store->commit->written.lsn, acquire) <= lsn) {
-        clock_sleep_ns(ORDERS_MS);
-    }
+    held_begin(shop, HELD_WRITER);
     return ATOMIC_LOAD(&shop->store->commit->written.lsn, acquire);
 }
 
@@ -94,7 +88,7 @@ static void test_sales_go_on(void **state) {
     assert_int_equal(shop_audit(shop).totals.units_reserved, 4);
     assert_true(cellar_durable_lsn(shop->store) <= written);
     check_hangs(shop, written);
-    memory_disk_hold_syncs(shop->disk, false);
+    held_end();
     shop_settle(shop);
     char *before = shop_describe(shop);
     shop_reopen(shop);
@@ -115,7 +109,7 @@ static void test_sums_go_on(void **state) {
     }
     assert_int_equal(shop_stock(shop, "a", 0).reserved, 3);
     check_hangs(shop, written);
-    memory_disk_hold_syncs(shop->disk, false);
+    held_end();
 }
 
 /* ---- What is read from the log's files ---- */
@@ -181,7 +175,7 @@ static void test_files_are_waited_for(void **state) {
         }
     }
     check_hangs(shop, written);
-    memory_disk_hold_syncs(shop->disk, false);
+    held_end();
     for (size_t i = 0; i < READS; i++) {
         pthread_join(threads[i], NULL);
     }

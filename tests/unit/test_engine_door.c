@@ -420,7 +420,11 @@ static void test_close_after_a_failure(void **unused) {
     shop_goods(&shop, "a", 10);
     shop_settle(&shop);
     memory_disk_fail_after(shop.disk, MEMORY_FDATASYNC, 0, 5, true);
-    shop_receive(&shop, "a", 0, 1);
+    const cellar_line one = shop_line("a", 0, 1, 0);
+    const cellar_stock_change delivery = {.lines = &one, .line_count = 1};
+    cellar_status status = cellar_stock_receive(shop.store, NULL, &delivery, NULL, NULL);
+    /* Unless a sync of the store's own came first. */
+    assert_true(status == CELLAR_OK || status == CELLAR_FAILED);
     assert_int_equal(cellar_close(shop.store), CELLAR_OUTCOME_UNKNOWN);
     shop.store = NULL;
     memory_disk_fail_after(shop.disk, MEMORY_FDATASYNC, -1, 0, false);

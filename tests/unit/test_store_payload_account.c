@@ -137,6 +137,8 @@ static void test_holds(void **unused) {
     hold = good_hold;
     hold.deadline_ms = -1;
     assert_int_equal(begin_hold(hold, 3, held, bytes), RECOVERY_MALFORMED);
+    hold.deadline_ms = STORE_DEADLINE_MS_MAX + 1;
+    assert_int_equal(begin_hold(hold, 3, held, bytes), RECOVERY_MALFORMED);
     hold = good_hold;
     hold.slot = 0;
     assert_int_equal(begin_hold(hold, 0, held, bytes), RECOVERY_MALFORMED);
