@@ -215,8 +215,8 @@ FAULT_WRAPPED := memory_create memory_allocate memory_allocate_zeroed memory_all
                  memory_map_lazy memory_map_reserve memory_map_enable memory_map_twice \
                  memory_map_fork_guard thread_start io_write_all io_read_all
 # ... and those by which its threads wait for one another, and chance gets into it.
-PACE_WRAPPED  := commit_writer_sleep commit_record commit_defer commit_stop store_sweep \
-                 expiry_feed log_hurry log_wait hash_random_seed clock_wall_ns
+PACE_WRAPPED  := commit_writer_sleep commit_follow commit_record commit_defer commit_stop \
+                 store_sweep expiry_feed log_hurry log_wait hash_random_seed clock_wall_ns
 
 # $1 a program that has functions wrapped, $2 the directory with the wrappers, $3 the functions.
 define WRAPPED_RULES

@@ -103,6 +103,16 @@ static void call_override(struct run *run, struct model_call *call, uint8_t what
     }
 }
 
+/* Whether it has opened a location is read from the log's files, which the disk must not hold up.
+ */
+static bool run_may_open(const struct model_call *call) {
+    bool may = call->kind == MODEL_MOVE;
+    for (uint32_t i = 0; i < call->line_count; i++) {
+        may |= model_lines(call)[i].location != 0;
+    }
+    return may;
+}
+
 /* Carries a call out, has the answer judged, and does the same to the model. */
 static void run_make(struct run *run, struct model_call *call) {
     struct model_answer answer;
@@ -120,6 +130,9 @@ static void run_make(struct run *run, struct model_call *call) {
     ASSERT(right);
     if (model_is_change(call, &answer)) {
         journal_add(&run->journal, call, &answer);
+        if (run_may_open(call)) {
+            memory_disk_hold_syncs(run->disk, false);
+        }
         run_require(run, model_apply_openings(&run->model, run->store, call) &&
                              model_apply(&run->model, call, &answer));
     }

@@ -213,6 +213,12 @@ void __real_commit_defer(struct commit *commit, struct commit_deferred *deferred
 void __wrap_commit_defer(struct commit *commit, struct commit_deferred *deferred);
 const struct record_header *__real_commit_record(const struct commit *commit, uint64_t lsn);
 const struct record_header *__wrap_commit_record(const struct commit *commit, uint64_t lsn);
+enum commit_decision __real_commit_follow(struct commit *commit, uint64_t lsn,
+                                          const struct record_header **record_out,
+                                          uint64_t *space_out);
+enum commit_decision __wrap_commit_follow(struct commit *commit, uint64_t lsn,
+                                          const struct record_header **record_out,
+                                          uint64_t *space_out);
 void __real_commit_stop(struct commit *commit);
 void __wrap_commit_stop(struct commit *commit);
 void __real_log_hurry(struct log *log);
@@ -259,6 +265,16 @@ const struct record_header *__wrap_commit_record(const struct commit *commit, ui
     bool from_file = pace.held && lsn < ATOMIC_LOAD(&commit->written.lsn, acquire);
     pthread_mutex_unlock(&pace.lock);
     return from_file ? NULL : __real_commit_record(commit, lsn);
+}
+
+/* It follows the writer, whose steps are counted, and goes never ahead of it. */
+enum commit_decision __wrap_commit_follow(struct commit *commit, uint64_t lsn,
+                                          const struct record_header **record_out,
+                                          uint64_t *space_out) {
+    pthread_mutex_lock(&pace.lock);
+    bool ahead = pace.held && lsn >= ATOMIC_LOAD(&commit->written.lsn, acquire);
+    pthread_mutex_unlock(&pace.lock);
+    return ahead ? COMMIT_UNPUBLISHED : __real_commit_follow(commit, lsn, record_out, space_out);
 }
 
 void __wrap_commit_stop(struct commit *commit) {
