@@ -60,10 +60,11 @@ def test_orders_that_have_left_memory():
         ids = []
         for _ in range(5):
             wanted = order("tea", 1, customer="7", state="fulfilled")
-            expect(small.post("/v1/orders", wanted).status, 201)
+            made = small.post("/v1/orders", wanted)
+            expect(made.status, 201)
             ids.insert(0, wanted["id"])
         path = "/v1/orders?customer=7&limit=2"
-        first = small.get(path).json()
+        first = small.get(path, cellar_lsn=str(made.lsn)).json()
         expect([item["id"] for item in first["items"]], ids[:2])
         expect(wait_for(lambda: all(small.get("/v1/orders/" + name).status == 404 for name in ids)),
                True, "they are retired")

@@ -213,7 +213,7 @@ static void a_missing_segment_is_refused(void **state) {
 
 /* segment, field, what is added to it, what the text says: a header that is valid in itself and
  * fits no longer */
-static const struct {
+static const struct misfit {
     int segment;
     size_t offset;
     size_t bytes;
@@ -233,32 +233,43 @@ static const struct {
     {1, offsetof(struct segment_header, first_lsn), 8, 64, "another name"},
 };
 
+static void check_misfit(struct memory_disk *disk, const struct misfit *misfit) {
+    unsigned char before[SEGMENT_HEADER_BYTES];
+    unsigned char block[SEGMENT_HEADER_BYTES];
+    char path[80];
+    uint64_t value = 0;
+    uint32_t crc = 0;
+    assert_true(log_fixture_segment(disk, misfit->segment, path));
+    memory_disk_peek(disk, path, 0, before, sizeof before);
+    memcpy(block, before, sizeof block);
+    memset(block + SEGMENT_NOTE_OFFSET, 0, sizeof(struct segment_note));
+    memcpy(&value, block + misfit->offset, misfit->bytes);
+    value += misfit->added;
+    memcpy(block + misfit->offset, &value, misfit->bytes);
+    memcpy(block + offsetof(struct segment_header, crc), &crc, sizeof crc);
+    crc = checksum_crc32c(0, block, sizeof block);
+    memcpy(block + offsetof(struct segment_header, crc), &crc, sizeof crc);
+    memory_disk_poke(disk, path, 0, block, sizeof block);
+    assert_refused(disk, CELLAR_CORRUPT, misfit->text);
+    memory_disk_poke(disk, path, 0, before, sizeof before);
+}
+
+/* Where each segment is of a life of its own; and behind a gap within one life. */
 static void a_segment_that_does_not_fit_is_refused(void **state) {
+    static const struct misfit gap = {1, offsetof(struct segment_header, previous_end_lsn), 8,
+                                      (uint64_t)-64, "does not continue"};
     struct memory_disk *disk = make_log(3, 5);
+    struct memory_disk *one_life = make_log(1, 60);
 
     (void)state;
     for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++) {
-        unsigned char before[SEGMENT_HEADER_BYTES];
-        unsigned char block[SEGMENT_HEADER_BYTES];
-        char path[80];
-        uint64_t value = 0;
-        uint32_t crc = 0;
-        assert_true(log_fixture_segment(disk, misfits[i].segment, path));
-        memory_disk_peek(disk, path, 0, before, sizeof before);
-        memcpy(block, before, sizeof block);
-        memset(block + SEGMENT_NOTE_OFFSET, 0, sizeof(struct segment_note));
-        memcpy(&value, block + misfits[i].offset, misfits[i].bytes);
-        value += misfits[i].added;
-        memcpy(block + misfits[i].offset, &value, misfits[i].bytes);
-        memcpy(block + offsetof(struct segment_header, crc), &crc, sizeof crc);
-        crc = checksum_crc32c(0, block, sizeof block);
-        memcpy(block + offsetof(struct segment_header, crc), &crc, sizeof crc);
-        memory_disk_poke(disk, path, 0, block, sizeof block);
-        assert_refused(disk, CELLAR_CORRUPT, misfits[i].text);
-        memory_disk_poke(disk, path, 0, before, sizeof before);
+        check_misfit(disk, &misfits[i]);
     }
     assert_right(disk, 15);
+    check_misfit(one_life, &gap);
+    assert_right(one_life, 60);
     memory_disk_destroy(disk);
+    memory_disk_destroy(one_life);
 }
 
 static void a_segment_under_another_name_is_refused(void **state) {
